@@ -1,0 +1,212 @@
+"""Via (RFC 3261 20.42, RFC 3581, RFC 5923 alias, Kamailio's ``i``).
+
+Offsets are relative to the header body. White space is allowed around ``/``, ``:``, ``;`` and ``=``, as in RFC 4475's
+3.1.1.1.
+"""
+
+from typing import Final
+
+from ksrcore.sip.errors import ParseError
+from ksrcore.sip.params import WS, iter_params, split_outside, split_params
+
+__all__ = ["Via", "parse_vias"]
+
+_CACHE_MAX: Final = 1024
+_cache: dict[str, tuple["Via", ...]] = {}
+
+
+class Via:
+    """One Via value. Immutable by convention: the parser hands the same object to every caller.
+
+    ``protocol`` is ``SIP/2.0``, ``transport`` as written in upper case, ``host`` keeps IPv6 brackets, ``port`` is ''
+    when absent. ``text`` is ``body[start:end]``; ``sent_by_start:sent_by_end`` spans host and port in the body,
+    ``params_start`` is where ``params_text`` (no leading ``;``) begins.
+    """
+
+    __slots__ = (
+        "_map",
+        "branch",
+        "end",
+        "host",
+        "params_start",
+        "params_text",
+        "port",
+        "port_no",
+        "protocol",
+        "sent_by_end",
+        "sent_by_start",
+        "start",
+        "text",
+        "transport",
+    )
+
+    def __init__(
+        self,
+        text: str,
+        start: int,
+        protocol: str,
+        transport: str,
+        host: str,
+        port: str,
+        sent_by_start: int,
+        sent_by_end: int,
+        params_start: int,
+    ) -> None:
+        self.text = text
+        self.start = start
+        self.end = start + len(text)
+        self.protocol = protocol
+        self.transport = transport
+        self.host = host
+        self.port = port
+        self.port_no = int(port) if port else 0
+        self.sent_by_start = sent_by_start
+        self.sent_by_end = sent_by_end
+        self.params_start = params_start
+        self.params_text = text[params_start - start :]
+        known: dict[str, str] = {}
+        for name, value in split_params(self.params_text):
+            known.setdefault(name.lower(), value or "")
+        self._map = known
+        self.branch = known.get("branch", "")
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"Via({self.text!r})"
+
+    def param(self, name: str) -> str | None:
+        """Value of the first parameter ``name`` (in any case) without quotes, '' for a flag, None when absent."""
+        return self._map.get(name) if name in self._map else self._map.get(name.lower())
+
+    def param_span(self, name: str) -> tuple[int, int] | None:
+        """Span in the header body of the first ``name=value`` (without its ``;``), None when absent."""
+        name = name.lower()
+        for found, _, start, end in iter_params(self.params_text, self.params_start):
+            if found.lower() == name:
+                return start, end
+        return None
+
+    @property
+    def received(self) -> str:
+        """'' when absent."""
+        return self._map.get("received", "")
+
+    @property
+    def rport(self) -> str | None:
+        """None when absent, '' for the request's flag (RFC 3581), else the port's digits."""
+        return self._map.get("rport")
+
+    @property
+    def alias(self) -> str | None:
+        """None when absent, '' for the flag (RFC 5923)."""
+        return self._map.get("alias")
+
+    @property
+    def i(self) -> str:
+        """Kamailio's connection id parameter in hexadecimal, '' when absent."""
+        return self._map.get("i", "")
+
+    @property
+    def maddr(self) -> str:
+        """'' when absent."""
+        return self._map.get("maddr", "")
+
+
+def parse_vias(body: str) -> list[Via]:
+    """Parse a Via body with one or more comma-separated values. Empty elements are skipped.
+
+    Raises ParseError for a value that is not ``protocol/version/transport host[:port][;params]``, and without values.
+    """
+    vias = _cache.get(body)
+    if vias is None:
+        spans = split_outside(body, ",") if "," in body else [(0, len(body))]
+        found = []
+        for start, end in spans:
+            part = body[start:end]
+            text = part.strip(WS)
+            if text:
+                found.append(_parse(text, start + len(part) - len(part.lstrip(WS))))
+        if not found:
+            raise ParseError("Via", body)
+        vias = tuple(found)
+        if len(_cache) >= _CACHE_MAX:
+            _cache.clear()
+        _cache[body] = vias
+    return list(vias)
+
+
+def _parse(text: str, start: int) -> Via:
+    pos = text.find(" ")
+    semi = text.find(";", pos + 1)
+    sent_end = semi if semi >= 0 else len(text)
+    if pos > 8 and text[:8] == "SIP/2.0/" and "/" not in text[8:pos]:
+        transport = text[8:pos]
+        protocol = "SIP/2.0"
+    else:
+        protocol, transport, pos = _protocol(text)
+        semi = text.find(";", pos)
+        sent_end = semi if semi >= 0 else len(text)
+    sent_by = text[pos:sent_end]
+    stripped = sent_by.strip(WS)
+    sent_start = pos + len(sent_by) - len(sent_by.lstrip(WS))
+    host, port = _sent_by(stripped, text)
+    params_start = len(text)
+    if semi >= 0:
+        params = text[semi + 1 :]
+        params_start = semi + 1 + len(params) - len(params.lstrip(WS))
+    return Via(
+        text,
+        start,
+        protocol,
+        transport.upper(),
+        host,
+        port,
+        start + sent_start,
+        start + sent_start + len(stripped),
+        start + params_start,
+    )
+
+
+def _protocol(text: str) -> tuple[str, str, int]:
+    """Protocol, transport and the offset after them, of a value with white space around its slashes."""
+    first = text.find("/")
+    second = text.find("/", first + 1)
+    name, version = text[:first].strip(WS), text[first + 1 : second].strip(WS)
+    pos = second + 1
+    size = len(text)
+    while pos < size and text[pos] in WS:
+        pos += 1
+    begin = pos
+    while pos < size and text[pos] not in WS:
+        pos += 1
+    transport = text[begin:pos]
+    if first < 0 or second < 0 or not name or not version or not transport or pos >= size or _spaced(name + version):
+        raise ParseError("Via (SIP/2.0/transport host)", text)
+    if ";" in text[:pos]:
+        raise ParseError("Via (SIP/2.0/transport host)", text)
+    return f"{name}/{version}", transport, pos
+
+
+def _sent_by(sent_by: str, text: str) -> tuple[str, str]:
+    if sent_by[:1] == "[":
+        end = sent_by.find("]") + 1
+        host, rest = sent_by[:end], sent_by[end:].lstrip(WS)
+        if end <= 2 or (rest and rest[0] != ":"):
+            raise ParseError("Via host", text)
+        port = rest[1:].strip(WS)
+        colon = bool(rest)
+    else:
+        host, mark, port = sent_by.partition(":")
+        colon = bool(mark)
+        host, port = host.rstrip(WS), port.lstrip(WS)
+    if not host or _spaced(host):
+        raise ParseError("Via host", text)
+    if colon and not port or port and (len(port) > 5 or not (port.isascii() and port.isdigit()) or int(port) > 65535):
+        raise ParseError("Via port from 0 to 65535", text)
+    return host, port
+
+
+def _spaced(text: str) -> bool:
+    return " " in text or "\t" in text or "\n" in text or "\r" in text
