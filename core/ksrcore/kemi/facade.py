@@ -1,0 +1,219 @@
+"""The KSR object that scripts import: built from the declarations, one small function each.
+
+A function of it checks its arguments, runs the implementation on the current run and records the call. It is on the
+path of every message a hundred times, so each shape of parameters has its own generated code: a type comparison per
+argument, one ``if`` for the debugger, one ``extend`` for the recorder.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import Any
+
+from ..run import Run
+from .declare import Decl, KsrArgumentError, KsrError, Module
+
+
+class KsrNotImplemented(KsrError, NotImplementedError):
+    """Kamailio has this function and ksrshell does not yet."""
+
+
+class KsrUnknown(KsrError, AttributeError):
+    """No Kamailio has a function or module of this name."""
+
+
+class Env:
+    """Where the facade finds its run. ``hook``, when set, is asked instead: sandboxes and debugged routes use it.
+
+    ``hook(decl, args)`` returns the result of the call.
+    """
+
+    __slots__ = ("run", "hook")
+
+    def __init__(self) -> None:
+        self.run: Run = None  # type: ignore[assignment]
+        self.hook: Callable[[Decl, tuple[Any, ...]], Any] | None = None
+
+
+class Failed:
+    """Takes a declaration's place in ``Run.calls`` for a call whose arguments could not be used."""
+
+    __slots__ = ("decl",)
+    arity = -1
+
+    def __init__(self, decl: Decl) -> None:
+        self.decl = decl
+
+
+def to_wire(text: str) -> str:
+    """Text of the script (Unicode) as the core has it: each character one byte of its UTF-8."""
+    return text.encode("utf-8", "surrogateescape").decode("latin-1")
+
+
+def from_wire(text: str) -> str:
+    """The core's text as the script sees it: UTF-8 decoded, bytes that are not UTF-8 as lone surrogates."""
+    return text.encode("latin-1", "surrogateescape").decode("utf-8", "surrogateescape")
+
+
+def coerce(decl: Decl, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Arguments as the implementation wants them, or :class:`KsrArgumentError`. bool counts as int, as in Kamailio."""
+    if len(args) != decl.arity:
+        raise KsrArgumentError(decl, args, f"it takes {decl.arity} argument{'' if decl.arity == 1 else 's'}")
+    out: list[Any] = []
+    for kind, arg in zip(decl.params, args, strict=True):
+        if kind == "int":
+            if not isinstance(arg, int):
+                hint = f"did you mean {arg}?" if isinstance(arg, str) and arg.lstrip("+-").isdigit() else ""
+                raise KsrArgumentError(decl, args, hint)
+            if not -(2**63) <= arg < 2**63:
+                raise KsrArgumentError(decl, args, "the number does not fit in 64 bits")
+            out.append(int(arg))
+        else:
+            if not isinstance(arg, str):
+                hint = f"did you mean {str(arg)!r}?" if isinstance(arg, int) else ""
+                hint = "it is null: use KSR.pv.gete() to get '' for a null" if arg is None else hint
+                raise KsrArgumentError(decl, args, hint)
+            out.append(str(arg) if arg.isascii() else to_wire(arg))
+    return tuple(out)
+
+
+_MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<missing>", "__slots__": ()})()
+
+_TEMPLATE = """\
+def make(env, impl, decl, failed, coerce, given, MISSING, to_wire, from_wire):
+    def {name}({signature}):
+        if env.hook is not None:
+            return env.hook(decl, {given})
+        {check}
+        run = env.run
+        try:
+            result = impl({call})
+        except BaseException as error:
+            run.calls.extend({record_error})
+            raise
+        {convert}run.calls.extend({record})
+        return result
+    return {name}
+"""
+
+
+def _generate(params: tuple[str, ...], ret: str) -> Callable[..., Any]:
+    """The maker of facade functions of this shape."""
+    args = [f"a{n}" for n in range(len(params))]
+    tests = [f"type({a}) is not {kind}" for a, kind in zip(args, params, strict=True)]
+    given = "given(" + ", ".join([*args, "rest"]) + ")"
+    pack = ", ".join(args) + ("," if args else "")
+    check = (
+        f"if rest{''.join(' or ' + t for t in tests)}:\n"
+        f"            try:\n"
+        f"                ({pack}) = coerce(decl, {given})\n"
+        f"            except BaseException as error:\n"
+        f"                env.run.calls.extend((failed, {given}, error))\n"
+        f"                raise"
+    )
+    for a, kind in zip(args, params, strict=True):
+        if kind == "str":
+            check += f"\n        if not {a}.isascii():\n            {a} = to_wire({a})"
+    source = _TEMPLATE.format(
+        name="ksr",
+        signature="".join(f"{a}=MISSING, " for a in args) + "*rest",
+        given=given,
+        check=check if args else check.replace("() = coerce", "coerce"),
+        call=", ".join(["run", *args]),
+        record=f"(decl, {pack} result)",
+        record_error=f"(decl, {pack} error)",
+        convert=(
+            "if type(result) is str and not result.isascii():\n            result = from_wire(result)\n        "
+            if ret in ("xval", "str")
+            else ""
+        ),
+    )
+    scope: dict[str, Any] = {}
+    exec(compile(source, f"<KSR {ret}({', '.join(params)})>", "exec"), scope)
+    return scope["make"]  # type: ignore[no-any-return]
+
+
+_makers: dict[tuple[tuple[str, ...], str], Callable[..., Any]] = {}
+
+
+def _given(*args: Any) -> tuple[Any, ...]:
+    """The arguments the caller wrote: those not missing, and the rest."""
+    return tuple(a for a in args[:-1] if a is not _MISSING) + args[-1]  # type: ignore[no-any-return]
+
+
+def _document(fn: Any, decl: Decl) -> Any:
+    fn.__name__ = decl.name
+    fn.__qualname__ = decl.path.removeprefix("KSR.")
+    fn.__module__ = "KSR"
+    fn.__doc__ = decl.doc
+    kinds = {"int": int, "str": str}
+    returns = {"int": int, "bool": bool, "none": None, "str": str, "xval": str | int | None}
+    fn.__signature__ = inspect.Signature(
+        [
+            inspect.Parameter(n, inspect.Parameter.POSITIONAL_ONLY, annotation=kinds[k])
+            for n, k in zip(decl.names, decl.params, strict=True)
+        ],
+        return_annotation=returns[decl.ret],
+    )
+    fn.__ksr_decl__ = decl
+    return fn
+
+
+def facade_function(env: Env, impl: Callable[..., Any], decl: Decl) -> Any:
+    """The function scripts call for ``decl``."""
+    key = (decl.params, decl.ret)
+    maker = _makers.get(key)
+    if maker is None:
+        maker = _makers[key] = _generate(*key)
+    return _document(maker(env, impl, decl, Failed(decl), coerce, _given, _MISSING, to_wire, from_wire), decl)
+
+
+def missing_function(env: Env, decl: Decl) -> Any:
+    """A function that Kamailio has and we do not: it says so when called."""
+
+    def call(*args: Any) -> Any:
+        error = KsrNotImplemented(f"{decl.signature}: Kamailio has this function, ksrshell does not implement it yet")
+        env.run.calls.extend((Failed(decl), args, error))
+        raise error
+
+    return _document(call, decl)
+
+
+class KsrModule(ModuleType):
+    """``KSR`` itself and each ``KSR.<module>``: unknown names raise an error that names the nearest real one."""
+
+    def __getattr__(self, attr: str) -> Any:
+        if attr.startswith("__"):
+            raise AttributeError(attr)
+        names = [n for n in vars(self) if not n.startswith("__")]
+        near = difflib.get_close_matches(attr, names, 3)
+        hint = f"; nearest: {', '.join(f'{self.__name__}.{n}' for n in near)}" if near else ""
+        raise KsrUnknown(f"{self.__name__}.{attr}: no Kamailio exports this name to KEMI{hint}")
+
+    def __setattr__(self, attr: str, value: Any) -> None:
+        if attr.startswith("__"):
+            super().__setattr__(attr, value)
+        else:
+            raise KsrError(f"{self.__name__}.{attr} cannot be assigned: KSR is Kamailio's, not the script's")
+
+
+def build(env: Env, modules: Iterable[Module], known: Iterable[Decl]) -> KsrModule:
+    """The KSR object over these modules; ``known`` are Kamailio's other functions, which raise when called."""
+    ksr = KsrModule("KSR", "Kamailio's KEMI interface.")
+    parts: dict[str, ModuleType] = {"": ksr}
+
+    def part(name: str) -> ModuleType:
+        if name not in parts:
+            parts[name] = KsrModule(f"KSR.{name}", f"KEMI functions of Kamailio's module {name}.")
+            vars(ksr)[name] = parts[name]
+        return parts[name]
+
+    for module in modules:
+        for decl in module.exports.values():
+            vars(part(decl.module))[decl.name] = facade_function(env, getattr(module, decl.attr), decl)
+    for decl in known:
+        vars(part(decl.module)).setdefault(decl.name, missing_function(env, decl))
+    return ksr

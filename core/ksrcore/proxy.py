@@ -1,0 +1,252 @@
+"""The proxy core, without sockets or clocks: datagrams and time go in, datagrams come out through ``transmit``.
+
+``net`` hands messages to :meth:`Proxy.receive`; it parses, runs the script's callback, and what the script asks for
+(``tm``, ``sl``, ...) sends through :meth:`Proxy.send`. Timers run in :meth:`Proxy.advance`. The same class routes live
+traffic, replays captured messages in a sandbox (``transmit`` collects) and runs in tests.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable
+from heapq import heappop, heappush
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from . import __version__
+from .capture.recorder import Record, Recorder
+from .kemi.declare import Module, ParamError
+from .kemi.facade import Env
+from .net.address import Dest, Listen, Rcv
+from .pv.state import Avps
+from .run import CORE_ONREPLY_ROUTE, REQUEST_ROUTE, Run
+from .sip.errors import SipError
+from .sip.message import SipMessage, VersionError, parse_message
+
+if TYPE_CHECKING:
+    from .script.engine import Script
+
+log = logging.getLogger("ksrcore")
+
+
+class Timer:
+    """A call to come: ``cancel()`` takes it back. ``every`` > 0 repeats it."""
+
+    __slots__ = ("at", "fn", "every")
+
+    def __init__(self, at: float, fn: Callable[[], None], every: float) -> None:
+        self.at = at
+        self.fn: Callable[[], None] | None = fn
+        self.every = every
+
+    def cancel(self) -> None:
+        self.fn = None
+
+
+class Proxy:
+    """One proxy: its listen sockets, aliases, modules, script, recorder.
+
+    ``transmit(data, dest) -> bool`` sends bytes (False: could not be handed over). ``now`` is monotonic seconds, set
+    by whoever calls :meth:`receive` and :meth:`advance`; :meth:`wall` is unix time.
+    """
+
+    def __init__(
+        self,
+        *,
+        transmit: Callable[[bytes, Dest], bool],
+        listens: list[Listen] | None = None,
+        aliases: list[str] | None = None,
+        now: float = 0.0,
+        wall: float = 0.0,
+        recorder: Recorder | None = None,
+        name: str = "ksrshell",
+    ) -> None:
+        self.name = name
+        self.transmit = transmit
+        self.listens: list[Listen] = listens if listens is not None else []
+        self.aliases: set[str] = {alias.lower() for alias in aliases or ()}
+        self.now = now
+        self.wall_offset = wall - now
+        self.started = wall
+        self.recorder = recorder if recorder is not None else Recorder()
+        self.env = Env()
+        self.script: Script | None = None
+        self.modules: dict[str, Module] = {}
+        self.server_header = f"Server: ksrshell ({__version__})"
+        #: Called with a request's run when its callback has ended: tm settles transactions nobody relayed.
+        self.request_done: list[Callable[[Run], None]] = []
+        #: Asked in turn for a reply that the script let pass; one that returns True has taken it.
+        self.reply_handlers: list[Callable[[Run], bool]] = []
+        self.counters: dict[str, int] = {}
+        self.sandbox = False
+        self._timers: list[tuple[float, int, Timer]] = []
+        self._timer_ids = count()
+        self._message_ids = count(1)
+
+    def wall(self) -> float:
+        """Unix time in seconds."""
+        return self.now + self.wall_offset
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Add to a statistic, named as Kamailio groups them: ``core:rcv_requests``, ``sl:sent_replies`` ..."""
+        self.counters[name] = self.counters.get(name, 0) + by
+
+    def module(self, name: str) -> Any:
+        """The module of that Kamailio name. Raises :class:`ParamError` when there is none."""
+        try:
+            return self.modules[name]
+        except KeyError:
+            known = ", ".join(sorted(filter(None, self.modules)))
+            raise ParamError(f"no module {name!r}; known: {known}") from None
+
+    # -- timers ---------------------------------------------------------------------------------------------------
+
+    def after(self, delay: float, fn: Callable[[], None], *, every: float = 0.0) -> Timer:
+        """Call ``fn`` in ``delay`` seconds, then every ``every`` seconds when that is given."""
+        timer = Timer(self.now + delay, fn, every)
+        heappush(self._timers, (timer.at, next(self._timer_ids), timer))
+        return timer
+
+    def next_timer(self) -> float | None:
+        """When :meth:`advance` has work (monotonic seconds), None when no timer is set."""
+        return self._timers[0][0] if self._timers else None
+
+    def advance(self, now: float) -> None:
+        """Time has come to ``now``: run the timers that are due."""
+        self.now = now
+        timers = self._timers
+        while timers and timers[0][0] <= now:
+            _, _, timer = heappop(timers)
+            fn = timer.fn
+            if fn is None:
+                continue
+            if timer.every:
+                timer.at = now + timer.every
+                heappush(timers, (timer.at, next(self._timer_ids), timer))
+            try:
+                fn()
+            except Exception:
+                log.exception("timer %r failed", fn)
+
+    # -- messages in ----------------------------------------------------------------------------------------------
+
+    def receive(self, data: bytes, rcv: Rcv, now: float) -> None:
+        """A datagram or a framed message has come. Never raises: a defect ends with this message."""
+        self.now = now
+        if len(data) < 16 and not data.strip(b"\r\n\0 "):
+            return  # a keepalive: RFC 5626 CRLF, or the few zero bytes of some clients
+        record = self.recorder.add(
+            now + self.wall_offset, False, rcv.proto, rcv.src_ip, rcv.src_port, rcv.dst_ip, rcv.dst_port,
+            data.decode("latin-1"), rcv.conid,
+        )  # fmt: skip
+        try:
+            try:
+                msg = SipMessage(record.data, rcv)
+            except VersionError as error:
+                self._refuse(record, rcv, error, 505, "Version Not Supported")
+                return
+            except SipError as error:
+                self._refuse(record, rcv, error, 400, "Bad Request")
+                return
+            record.msg = msg
+            msg.id = next(self._message_ids)
+            if msg.is_request:
+                self._request(msg, record)
+            else:
+                self._reply(msg, record)
+        except Exception as error:
+            record.error = f"{type(error).__name__}: {error}"
+            log.error("message %d from %s:%d: %s", record.id, rcv.src_ip, rcv.src_port, traceback.format_exc())
+
+    def _request(self, msg: SipMessage, record: Record) -> None:
+        self.counters["core:rcv_requests"] = self.counters.get("core:rcv_requests", 0) + 1
+        if msg.error is not None or msg.via is None:
+            self._bad_request(msg, record, msg.error or SipError("request without Via"))
+            return
+        run = Run(self, msg, REQUEST_ROUTE, record, Avps())
+        script = self.script
+        if script is not None:
+            script.call(run, "ksr_request_route")
+        if run.exception is not None and not run.handled and msg.method != "ACK":
+            self.modules["sl"].exception_reply(run)  # type: ignore[attr-defined]
+        for done in self.request_done:
+            done(run)
+
+    def _reply(self, msg: SipMessage, record: Record) -> None:
+        self.counters["core:rcv_replies"] = self.counters.get("core:rcv_replies", 0) + 1
+        if msg.error is not None or msg.via is None:
+            record.error = str(msg.error or "reply without Via")
+            return
+        run = Run(self, msg, CORE_ONREPLY_ROUTE, record, Avps())
+        script = self.script
+        if script is not None and script.has("ksr_reply_route"):
+            script.call(run, "ksr_reply_route")
+            if run.dropped:
+                self.count("core:drp_replies")
+                return
+        for handler in self.reply_handlers:
+            if handler(run):
+                return
+        self.modules["sl"].forward_reply(run)  # type: ignore[attr-defined]
+
+    # A message without a usable first line, and one with a broken header field.
+
+    def _refuse(self, record: Record, rcv: Rcv, error: SipError, code: int, reason: str) -> None:
+        """Answer what looks like a request as far as its header fields allow."""
+        record.error = str(error)
+        self.count("core:err_requests")
+        first, _, rest = record.data.lstrip("\r\n").partition("\n")
+        if first[:4].upper() == "SIP/" or not rest:
+            return
+        method = first.split(" ", 1)[0]
+        try:
+            msg = SipMessage(f"{method} sip:invalid SIP/2.0\r\n{rest}", rcv)
+        except SipError:
+            return
+        self._bad_request(msg, record, error, code, reason)
+
+    def _bad_request(
+        self, msg: SipMessage, record: Record, error: SipError, code: int = 400, reason: str = "Bad Request"
+    ) -> None:
+        record.error = str(error)
+        self.count("core:bad_msg_hdr")
+        if msg.method == "ACK":
+            return
+        try:
+            answerable = None not in (msg.via, msg.from_, msg.to, msg.cseq) and msg.callid
+        except SipError:
+            return
+        if answerable:
+            run = Run(self, msg, REQUEST_ROUTE, record, Avps())
+            self.modules["sl"].reply(run, code, reason)  # type: ignore[attr-defined]
+
+    # -- messages out ---------------------------------------------------------------------------------------------
+
+    def send(self, data: str, dest: Dest, record: Record | None = None) -> bool:
+        """Send ``data`` (latin-1 text) to ``dest``; ``record`` is the message that caused it."""
+        listen = dest.listen
+        out = self.recorder.add(
+            self.now + self.wall_offset, True, dest.proto,
+            listen.host if listen is not None else "", listen.port if listen is not None else 0,
+            dest.ip, dest.port, data, dest.conid, record.id if record is not None else 0,
+        )  # fmt: skip
+        if record is not None:
+            record.sent.append(out.id)
+        if self.transmit(data.encode("latin-1"), dest):
+            return True
+        out.error = "not sent"
+        return False
+
+    def fake_run(self) -> Run:
+        """The run that KSR functions see outside a message, as in Kamailio: a made-up OPTIONS request."""
+        listen = self.listens[0] if self.listens else None
+        rcv = Rcv("udp", "1.0.0.127", 5060, "1.0.0.127", 5060, listen, 0) if listen is not None else None
+        msg = parse_message(_FAKE, rcv)
+        return Run(self, msg, REQUEST_ROUTE, Record(0, self.wall(), False, "udp", "1.0.0.127", 5060, "", 0, msg.buf), Avps())
+
+
+_FAKE = (
+    b"OPTIONS sip:you@kamailio.org SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1\r\nFrom: <you@kamailio.org>;tag=123\r\n"
+    b"To: <you@kamailio.org>\r\nCall-ID: 123\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+)

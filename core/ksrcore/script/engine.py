@@ -1,0 +1,87 @@
+"""What a script engine is, whatever language its script is written in."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..run import Run
+
+
+class ScriptError(Exception):
+    """A script cannot be loaded or a change to it cannot be taken: ``path``, ``line`` (0 unknown), what and why."""
+
+    def __init__(self, text: str, path: str = "", line: int = 0) -> None:
+        self.path = path
+        self.line = line
+        self.text = text
+        where = f"{path}:{line}: " if path and line else f"{path}: " if path else ""
+        super().__init__(where + text)
+
+
+@dataclass
+class Version:
+    """One version of a function: ``number`` from 1, its source, when (unix time) and by whom it came."""
+
+    number: int
+    source: str
+    time: float
+    who: str
+    filename: str
+    firstline: int
+    function: Any = field(repr=False, default=None)
+
+
+@dataclass
+class Route:
+    """A function of the script: a callback the proxy calls, or one that callbacks call."""
+
+    name: str
+    callback: bool
+    versions: list[Version]
+    current: int
+    hits: int = 0
+    #: Callbacks only: seconds in it, in total and at most.
+    total: float = 0.0
+    longest: float = 0.0
+    exceptions: int = 0
+
+    @property
+    def version(self) -> Version:
+        return self.versions[self.current - 1]
+
+
+class Script(ABC):
+    """A loaded script: callbacks by name."""
+
+    path: str
+
+    @abstractmethod
+    def load(self) -> None:
+        """Read, compile and initialise. Raises :class:`ScriptError`; nothing is half loaded then."""
+
+    @abstractmethod
+    def has(self, name: str) -> bool:
+        """Whether the script has a callback of that name."""
+
+    @abstractmethod
+    def call(self, run: Run, name: str, *args: Any) -> int:
+        """Run a callback for ``run``; never raises.
+
+        Sets ``run.callback``, ``result``, ``exited``, ``dropped``, ``exception``, ``traceback``, ``duration``; hands
+        the run to the recorder. Returns the callback's number (1 when it gave none, -1 on an exception).
+        """
+
+    @abstractmethod
+    def routes(self) -> list[Route]:
+        """The functions of the script, callbacks first."""
+
+    @abstractmethod
+    def swap(self, source: str, who: str = "") -> list[Route]:
+        """Replace or add the functions defined in ``source``, all or none. Raises :class:`ScriptError`."""
+
+    @abstractmethod
+    def rollback(self, name: str, number: int | None = None) -> Route:
+        """Make version ``number`` (default: the one before) of a function current. Raises :class:`ScriptError`."""

@@ -1,0 +1,420 @@
+"""A SIP message as it came from the wire, with the processing state Kamailio keeps in its ``sip_msg``.
+
+The text of a message is latin-1 ``str``: one character is one byte of the wire, so slices are byte-exact and what a
+script does not touch leaves as it came. Parsing is lazy: a message is split into header fields once; a field's value
+is parsed when somebody asks for it. Fields are immutable and shared between messages (a bounded cache keyed by the
+whole line), because a call repeats its From, To, Call-ID and Contact lines in each of its messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import accumulate
+from typing import TYPE_CHECKING, TypeVar
+
+from .cseq import CSeq, parse_cseq
+from .errors import ParseError, SipError
+from .lumps import Lumps
+from .nameaddr import NameAddr, parse_nameaddr, parse_nameaddrs
+from .uri import Uri, parse_uri
+from .via import Via, parse_vias
+
+if TYPE_CHECKING:
+    from ..net.address import Listen, Rcv
+
+T = TypeVar("T")
+
+#: RFC 3261 7.3.3 and the IANA registry: compact forms.
+COMPACT = {
+    "a": "accept-contact",
+    "b": "referred-by",
+    "c": "content-type",
+    "d": "request-disposition",
+    "e": "content-encoding",
+    "f": "from",
+    "i": "call-id",
+    "j": "reject-contact",
+    "k": "supported",
+    "l": "content-length",
+    "m": "contact",
+    "n": "identity-info",
+    "o": "event",
+    "r": "refer-to",
+    "s": "subject",
+    "t": "to",
+    "u": "allow-events",
+    "v": "via",
+    "x": "session-expires",
+    "y": "identity",
+}
+
+_CACHE_LIMIT = 8192
+_CACHE_LINE = 512
+
+_TOKEN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~")
+
+
+class Header:
+    """One header field line. Immutable: edits go through :class:`~ksrcore.sip.lumps.Lumps`.
+
+    ``raw`` is the field with its line end (and its folds), ``name`` as written, ``key`` the lower-case long name
+    (``"via"`` for ``v``), ``body`` the value without surrounding white space, ``body_start`` its offset in ``raw``.
+    """
+
+    __slots__ = ("raw", "name", "key", "body", "body_start", "_parsed")
+
+    def __init__(self, line: str, eol: str = "\r\n") -> None:
+        name, colon, rest = line.partition(":")
+        self.raw = line + eol
+        if not colon:
+            raise ParseError("header field 'Name: value'", line)
+        self.name = name = name.rstrip(" \t")
+        key = name.lower()
+        self.key = COMPACT.get(key, key)
+        body = rest.lstrip(" \t\r\n")
+        self.body_start = len(line) - len(body)
+        self.body = body.rstrip(" \t\r\n")
+        self._parsed: object = None
+        if not name or not _TOKEN.issuperset(name):
+            raise ParseError("header field name", line)
+
+    def parsed(self, parser: Callable[[str], T]) -> T:
+        """The value, parsed once by ``parser``. A field has one parser for its kind. Raises :class:`SipError`."""
+        value = self._parsed
+        if value is None:
+            value = self._parsed = parser(self.body)
+        return value  # type: ignore[return-value]
+
+    def __repr__(self) -> str:
+        return f"<Header {self.name}: {self.body[:40]}>"
+
+
+_cache: dict[str, Header] = {}
+
+
+def _header(line: str) -> Header:
+    header = Header(line)
+    if len(line) <= _CACHE_LINE:
+        if len(_cache) >= _CACHE_LIMIT:
+            _cache.clear()
+        _cache[line] = header
+    return header
+
+
+class Branch:
+    """A destination of the destination set beside the Request-URI (Kamailio's ``append_branch``).
+
+    ``q`` in thousandths, -1 when unset.
+    """
+
+    __slots__ = ("uri", "dst_uri", "path", "q", "socket", "flags", "instance", "ruid", "reg_id", "location_ua", "otcpid")
+
+    def __init__(
+        self,
+        uri: str,
+        *,
+        dst_uri: str = "",
+        path: str = "",
+        q: int = -1,
+        socket: Listen | None = None,
+        flags: int = 0,
+        instance: str = "",
+        ruid: str = "",
+        reg_id: int = 0,
+        location_ua: str = "",
+        otcpid: int = 0,
+    ) -> None:
+        self.uri = uri
+        self.dst_uri = dst_uri
+        self.path = path
+        self.q = q
+        self.socket = socket
+        self.flags = flags
+        self.instance = instance
+        self.ruid = ruid
+        self.reg_id = reg_id
+        self.location_ua = location_ua
+        self.otcpid = otcpid
+
+    def copy(self) -> Branch:
+        new = Branch.__new__(Branch)
+        for slot in Branch.__slots__:
+            setattr(new, slot, getattr(self, slot))
+        return new
+
+
+class SipMessage:
+    """A request or reply and the state that routing it builds up.
+
+    From the wire: ``buf``, ``method``, ``ruri``, ``status``, ``reason``, ``version``, ``headers``, ``body``, ``rcv``,
+    ``error`` (the first defect of a header field, or None). For a reply ``method`` is the CSeq's ('' when unreadable).
+
+    From the script: ``new_uri`` and ``dst_uri`` ('' when unset), ``path`` (comma list of Route values), ``branches``,
+    ``q``, ``flags``, ``bflags`` (branch flags of the main branch; the others have theirs in ``branches``), ``xflags``,
+    ``lumps`` (edits of this message), ``reply_lumps`` (header text for replies to it), ``reply_body``
+    ((content type, body) or None), ``force_socket``, ``force_rport``, ``advertise`` (host, port) and so on.
+    """
+
+    __slots__ = (
+        "buf", "is_request", "method", "ruri", "version", "status", "reason", "headers", "index", "body_at", "rcv",
+        "error", "id", "_offsets", "head_at",
+        "new_uri", "dst_uri", "path", "branches", "q", "flags", "bflags", "xflags", "lumps", "reply_lumps",
+        "reply_body", "force_socket", "force_rport", "add_local_rport", "advertise", "instance", "ruid", "reg_id",
+        "location_ua", "otcpid", "no_connect", "close_after", "reply_no_connect", "reply_close", "extra",
+    )  # fmt: skip
+
+    def __init__(self, buf: str, rcv: Rcv | None = None) -> None:
+        self.buf = buf
+        self.rcv = rcv
+        self.error: SipError | None = None
+        self.id = 0
+        self._offsets: list[int] | None = None
+        self.new_uri = ""
+        self.dst_uri = ""
+        self.path = ""
+        self.branches: list[Branch] = []
+        self.q = -1
+        self.flags = 0
+        self.bflags = 0
+        self.xflags = 0
+        self.lumps = Lumps()
+        self.reply_lumps: list[str] = []
+        self.reply_body: tuple[str, str] | None = None
+        self.force_socket: Listen | None = None
+        self.force_rport = False
+        self.add_local_rport = False
+        self.advertise: tuple[str, str] | None = None
+        self.instance = ""
+        self.ruid = ""
+        self.reg_id = 0
+        self.location_ua = ""
+        self.otcpid = 0
+        self.no_connect = False
+        self.close_after = False
+        self.reply_no_connect = False
+        self.reply_close = False
+        # What a module keeps with a message, keyed by the module's own name (rr: matched route, auth: nonce ...).
+        self.extra: dict[str, object] = {}
+
+        first, self.head_at, self.body_at, lines, eols = _split(buf)
+        self._first_line(first)
+        get = _cache.get
+        try:
+            if eols is None:
+                self.headers = [get(line) or _header(line) for line in lines]
+            else:
+                self.headers = [Header(line, eol) for line, eol in zip(lines, eols, strict=True)]
+        except SipError as error:
+            self.error = error
+            self.headers = _tolerant(lines, eols)
+        # Reversed, so that the first field of a name wins.
+        self.index = {h.key: h for h in reversed(self.headers)}
+        if not self.is_request:
+            try:
+                cseq = self.cseq
+                self.method = cseq.method if cseq is not None else ""
+            except SipError:
+                self.method = ""
+
+    def _first_line(self, line: str) -> None:
+        if line[:8].upper() == "SIP/2.0 ":
+            self.is_request = False
+            code, _, self.reason = line[8:].partition(" ")
+            if len(code) != 3 or not code.isdigit() or not code.isascii():
+                raise ParseError("status line 'SIP/2.0 code reason' with a three-digit code", line)
+            self.version = line[:7]
+            self.status = int(code)
+            self.method = self.ruri = ""
+            return
+        parts = line.split(" ")
+        if len(parts) != 3:
+            # RFC 4475 3.1.2.8: white space inside the Request-URI is not to be guessed around.
+            raise ParseError("request line 'METHOD uri SIP/2.0'", line)
+        self.method, self.ruri, self.version = parts
+        if not self.method or not self.ruri or not _TOKEN.issuperset(self.method):
+            raise ParseError("request line 'METHOD uri SIP/2.0'", line)
+        if self.version.upper() != "SIP/2.0":
+            raise VersionError(line)
+        self.is_request = True
+        self.status = 0
+        self.reason = ""
+
+    # -- header fields ------------------------------------------------------------------------------------------
+
+    def get(self, key: str) -> Header | None:
+        """The first header field of that lower-case long name."""
+        return self.index.get(key)
+
+    def all(self, key: str) -> list[Header]:
+        """Every header field of that lower-case long name, in order."""
+        return [h for h in self.headers if h.key == key]
+
+    @property
+    def offsets(self) -> list[int]:
+        """The offset in ``buf`` of each header field, and of the end of the last."""
+        offsets = self._offsets
+        if offsets is None:
+            offsets = self._offsets = list(accumulate([len(h.raw) for h in self.headers], initial=self.head_at))
+        return offsets
+
+    def offset_of(self, header: Header) -> int:
+        """The offset in ``buf`` of the first field that is this object (equal lines share one object)."""
+        return self.offsets[self.headers.index(header)]
+
+    @property
+    def headers_end(self) -> int:
+        """The offset in ``buf`` of the empty line after the header fields: where appended fields go."""
+        return self.offsets[-1]
+
+    @property
+    def body(self) -> str:
+        return self.buf[self.body_at :]
+
+    @property
+    def uri(self) -> str:
+        """The Request-URI as the script has it: rewritten, or as it came."""
+        return self.new_uri or self.ruri
+
+    @property
+    def parsed_uri(self) -> Uri:
+        return parse_uri(self.new_uri or self.ruri)
+
+    @property
+    def via(self) -> Via | None:
+        """The topmost Via value."""
+        h = self.index.get("via")
+        return h.parsed(parse_vias)[0] if h is not None else None
+
+    def vias(self) -> list[Via]:
+        return [via for h in self.headers if h.key == "via" for via in h.parsed(parse_vias)]
+
+    @property
+    def from_(self) -> NameAddr | None:
+        h = self.index.get("from")
+        return h.parsed(parse_nameaddr) if h is not None else None
+
+    @property
+    def to(self) -> NameAddr | None:
+        h = self.index.get("to")
+        return h.parsed(parse_nameaddr) if h is not None else None
+
+    @property
+    def cseq(self) -> CSeq | None:
+        h = self.index.get("cseq")
+        return h.parsed(parse_cseq) if h is not None else None
+
+    @property
+    def callid(self) -> str:
+        h = self.index.get("call-id")
+        return h.body if h is not None else ""
+
+    def nameaddrs(self, key: str) -> list[NameAddr]:
+        """All values of the fields of that name: contact, route, record-route, path ..."""
+        return [value for h in self.headers if h.key == key for value in h.parsed(parse_nameaddrs)]
+
+    @property
+    def to_tag(self) -> str:
+        """The To tag, '' when there is none or the field cannot be read."""
+        try:
+            to = self.to
+        except SipError:
+            return ""
+        return (to.tag or "") if to is not None else ""
+
+    # -- copies -------------------------------------------------------------------------------------------------
+
+    def clone(self) -> SipMessage:
+        """An independent copy with the same text and a copy of the routing state (tm keeps one per transaction)."""
+        new = SipMessage.__new__(SipMessage)
+        for slot in SipMessage.__slots__:
+            setattr(new, slot, getattr(self, slot))
+        new.branches = [branch.copy() for branch in self.branches]
+        new.lumps = self.lumps.copy()
+        new.reply_lumps = list(self.reply_lumps)
+        new.extra = dict(self.extra)
+        return new
+
+    def __repr__(self) -> str:
+        return f"<SipMessage {self.method} {self.ruri}>" if self.is_request else f"<SipMessage {self.status} {self.reason}>"
+
+
+class VersionError(ParseError):
+    """A request of another SIP version: answered with 505 (RFC 3261 21.5.6)."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__("version SIP/2.0", line)
+
+
+def parse_message(data: bytes, rcv: Rcv | None = None) -> SipMessage:
+    """Parse a datagram or a framed message.
+
+    Raises :class:`ParseError` when there is no usable first line. A defect further on is kept in ``error``, so that
+    the sender can still be answered.
+    """
+    return SipMessage(data.decode("latin-1"), rcv)
+
+
+def _split(buf: str) -> tuple[str, int, int, list[str], list[str] | None]:
+    """First line, offset of the first field, offset of the body, field lines (unfolded text kept), their line ends.
+
+    The line ends are None when all are CRLF and nothing is folded: the usual case.
+    """
+    end = buf.find("\r\n\r\n")
+    if end >= 0:
+        head = buf[:end]
+        if "\n " not in head and "\n\t" not in head and head.count("\n") == head.count("\r\n") and head[:1] not in "\r\n":
+            lines = head.split("\r\n")
+            first = lines.pop(0)
+            return first, len(first) + 2, end + 4, lines, None
+    return _split_slow(buf)
+
+
+def _split_slow(buf: str) -> tuple[str, int, int, list[str], list[str] | None]:
+    start = 0
+    while buf.startswith(("\r\n", "\n"), start):
+        start += 2 if buf[start] == "\r" else 1
+    at = start
+    lines: list[str] = []
+    eols: list[str] = []
+    body_at = len(buf)
+    head_at = -1
+    while at < len(buf):
+        stop = buf.find("\n", at)
+        if stop < 0:
+            # Kamailio's parser too takes a last line without its line end.
+            line, eol, after = buf[at:], "", len(buf)
+        elif stop > at and buf[stop - 1] == "\r":
+            line, eol, after = buf[at : stop - 1], "\r\n", stop + 1
+        else:
+            line, eol, after = buf[at:stop], "\n", stop + 1
+        if head_at >= 0 and not line:
+            body_at = after
+            break
+        if head_at < 0:
+            head_at = after
+            lines.append(line)
+            eols.append(eol)
+        elif line[0] in " \t" and len(lines) > 1:
+            lines[-1] += eols[-1] + line
+            eols[-1] = eol
+        else:
+            lines.append(line)
+            eols.append(eol)
+        at = after
+    if not lines:
+        raise ParseError("a SIP message", buf)
+    return lines[0], head_at, body_at, lines[1:], eols[1:]
+
+
+def _tolerant(lines: list[str], eols: list[str] | None) -> list[Header]:
+    """The fields of a message with a broken line: broken ones stay as text under the key ''."""
+    headers = []
+    for n, line in enumerate(lines):
+        eol = "\r\n" if eols is None else eols[n]
+        try:
+            headers.append(Header(line, eol))
+        except SipError:
+            bad = Header.__new__(Header)
+            bad.raw, bad.name, bad.key, bad.body, bad.body_start, bad._parsed = line + eol, "", "", line, 0, None
+            headers.append(bad)
+    return headers
