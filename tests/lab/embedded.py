@@ -77,7 +77,6 @@ class EmbeddedServer(Server):
             domain=domain,
         )
         self.name = f"lab-{self.port}"
-        # Not below the test's folder: a Unix socket's path has 107 bytes at most, and pytest's folders are long.
         self.control = directory / "control"
 
     def command(self) -> list[str]:

@@ -55,7 +55,7 @@ class Server(ABC):
     def command(self) -> list[str]:
         """The command line; writes the files that it names."""
 
-    def started(self, deadline: float) -> None:
+    def started(self, deadline: float) -> None:  # noqa: B027 (nothing to wait for is a good default)
         """Waits for a sign of life of the server's own before OPTIONS are sent; ``deadline`` is monotonic seconds."""
 
     @property
@@ -76,7 +76,7 @@ class Server(ABC):
 
     def start(self, timeout: float = 20.0) -> None:
         """Starts the server and returns when it answers an OPTIONS; raises ServerFailed after ``timeout`` seconds."""
-        self.directory.mkdir(parents=True, exist_ok=True)
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         deadline = time.monotonic() + timeout
         command = self.command()
         with self.log_path.open("wb") as log:

@@ -196,7 +196,7 @@ class Sipp:
         return total
 
     def _details(self, lines: int = 40) -> str:
-        parts = []
+        parts: list[str] = []
         for name in ("errors.log", "output.log"):
             path = self.folder / name
             text = path.read_text(errors="replace") if path.exists() else ""
