@@ -1,6 +1,6 @@
 """Errors of the SIP parsers."""
 
-__all__ = ["ParseError", "SipError"]
+__all__ = ["ParseError", "SipError", "UnknownScheme"]
 
 _SHOWN = 60
 
@@ -23,4 +23,8 @@ class ParseError(SipError):
         self.text = text
 
     def __reduce__(self) -> tuple[type["ParseError"], tuple[str, str]]:
-        return (ParseError, (self.what, self.text))
+        return (type(self), (self.what, self.text))
+
+
+class UnknownScheme(ParseError):
+    """A URI of a scheme other than sip, sips, tel and urn: RFC 3261 8.2.2.1 answers 416 to it."""

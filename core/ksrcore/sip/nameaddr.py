@@ -6,7 +6,7 @@ Offsets are relative to the header body, so that text can be edited in place. No
 from typing import Final
 
 from ksrcore.sip.errors import ParseError
-from ksrcore.sip.params import WS, find_outside, quoted_end, split_params
+from ksrcore.sip.params import WS, find_outside, quoted_end, split_outside, split_params
 from ksrcore.sip.uri import Uri, parse_uri
 
 __all__ = ["NameAddr", "parse_nameaddr", "parse_nameaddrs"]
@@ -69,14 +69,14 @@ class NameAddr:
         return f"NameAddr({self.text!r})"
 
     def param(self, name: str) -> str | None:
-        """Value of the first parameter ``name`` (in any case) without quotes, '' for a flag, None when absent."""
+        """Value of the last parameter ``name`` (in any case) without quotes, '' for a flag, None when absent."""
         if not self.params_text:
             return None
         known = self._map
         if known is None:
             known = {}
             for key, value in self.params:
-                known.setdefault(key.lower(), value or "")
+                known[key.lower()] = value or ""
             self._map = known
         return known.get(name) if name in known else known.get(name.lower())
 
@@ -119,7 +119,8 @@ class NameAddr:
 def parse_nameaddr(body: str) -> NameAddr:
     """Parse a body that holds one value (From, To, Refer-To, P-Asserted-Identity...).
 
-    Raises ParseError when the body is empty, a quote or ``<`` never closes, or text that is no parameter follows.
+    Strict where Kamailio's From and To are: raises ParseError when the body is empty, a quote or ``<`` never closes, a
+    quoted display name has more text beside it, or a parameter is empty, has no name or has white space in its value.
     """
     value = _one.get(body)
     if value is None:
@@ -133,7 +134,7 @@ def parse_nameaddr(body: str) -> NameAddr:
 def parse_nameaddrs(body: str) -> list[NameAddr]:
     """Parse a comma-separated list (Contact, Route, Record-Route, Path...). Empty elements are skipped.
 
-    Raises ParseError as :func:`parse_nameaddr` does, and when no value is left.
+    Empty parameters are let through. Raises ParseError for unclosed quotes and ``<``, and when no value is left.
     """
     values = _many.get(body)
     if values is None:
@@ -167,6 +168,24 @@ def _trim(body: str, start: int, end: int) -> int:
     return end
 
 
+def _check_params(text: str) -> None:
+    for start, end in split_outside(text, ";"):
+        name, _, value = text[start:end].partition("=")
+        name, value = name.strip(WS), value.strip(WS)
+        quoted = value[:1] == '"'
+        if (
+            not name
+            or _spaced(name)
+            or (quoted and quoted_end(value, 0) != len(value))
+            or (not quoted and (_spaced(value) or '"' in value))
+        ):
+            raise ParseError("';name=value' parameters", text)
+
+
+def _spaced(text: str) -> bool:
+    return " " in text or "\t" in text or "\n" in text or "\r" in text
+
+
 def _bracket(body: str, start: int, listed: bool) -> int:
     """Index of the ``<`` that opens the URI of the value at ``start``, or -1 when the value is an addr-spec."""
     if body[start] == "<":
@@ -178,10 +197,15 @@ def _bracket(body: str, start: int, listed: bool) -> int:
         if char == "<":
             return pos
         if char == '"':
+            if pos > start:
+                raise ParseError("quotes around the whole display name", body[start:])
             pos = quoted_end(body, pos)
             if pos < 0:
                 raise ParseError("closing quote of the display name", body[start:])
-            continue
+            pos = _skip(body, pos)
+            if body[pos : pos + 1] != "<":
+                raise ParseError("'<' after the display name", body[start:])
+            return pos
         if char == ";" or (listed and char == ","):
             return -1
         pos += 1
@@ -212,7 +236,7 @@ def _parse_at(body: str, start: int, listed: bool) -> tuple[NameAddr, int]:
             pos += 1
         value_end = uri_end = pos
         pos = _skip(body, pos)
-    if uri_end <= uri_start:
+    if uri_end <= uri_start or (left >= 0 and _spaced(body[uri_start:uri_end])):
         raise ParseError("URI", body[start:])
     params_start = -1
     if pos < size and body[pos] == ";":
@@ -223,6 +247,8 @@ def _parse_at(body: str, start: int, listed: bool) -> tuple[NameAddr, int]:
         if '"' in body[params_start:value_end] and _open_quote(body[params_start:value_end]):
             raise ParseError("closing quote of a parameter", body[start:])
         params_start = min(params_start, value_end)
+        if not listed:
+            _check_params(body[params_start:value_end])
     if pos < size:
         if not listed or body[pos] != ",":
             raise ParseError("';' or the end after the URI", body[start:])

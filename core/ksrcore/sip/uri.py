@@ -1,12 +1,14 @@
-"""SIP, SIPS, TEL and other URIs (RFC 3261 19.1 and 25.1, RFC 3966).
+"""SIP, SIPS, TEL and URN URIs (RFC 3261 19.1 and 25.1, RFC 3966, RFC 5031).
 
 Parts are kept as written, without resolving escapes: what Kamailio's variables show. Only the scheme is lowercased.
+What is an error here is one for Kamailio's parser too: an empty user before ``@``, a second ``:`` in the userinfo,
+``@`` after the host, ``;`` in the headers, characters other than letters, digits, ``.`` and ``-`` in a host name.
 """
 
 import ipaddress
 from typing import Final
 
-from ksrcore.sip.errors import ParseError
+from ksrcore.sip.errors import ParseError, UnknownScheme
 
 __all__ = [
     "Uri",
@@ -23,7 +25,6 @@ _CACHE_MAX: Final = 4096
 _cache: dict[str, "Uri"] = {}
 
 _SCHEME_CHARS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789+-.")
-_BAD_HOST: Final = frozenset(" \t\r\n<>\"@,\\/'{}|^`()")
 _RESERVED: Final = frozenset(";/?:@&=+$,%")
 _TEL_SEPARATORS: Final = str.maketrans("", "", "-.()")
 # RFC 3261 19.1.4: a parameter of these names in one URI only makes the URIs differ.
@@ -35,8 +36,7 @@ class Uri:
 
     ``user``, ``password``, ``host``, ``port``, ``params`` and ``headers`` are '' when absent. ``host`` keeps the
     brackets of an IPv6 reference; ``params`` and ``headers`` have no leading ``;`` and ``?``. A ``tel:`` URI has its
-    number in ``user``; a ``urn:`` has all that follows the scheme in ``host``; of other schemes only ``scheme`` and
-    ``text`` are set.
+    number in ``user``; a URN its namespace in ``user`` and the rest in ``host``, as Kamailio shows ``urn:service:sos``.
     """
 
     __slots__ = ("_map", "headers", "host", "params", "password", "port", "port_no", "scheme", "text", "user")
@@ -165,7 +165,7 @@ class Uri:
         """Text of this URI with parts replaced; None keeps a part, '' (or port 0) removes it.
 
         Removing the user removes the password. A bare IPv6 address given as host gets its brackets. A ``tel:`` URI
-        takes user, params and headers only; of schemes whose parts are unknown the text comes back unchanged.
+        takes user, params and headers only; a URN comes back unchanged.
         """
         new_user = self.user if user is None else user
         new_params = self.params if params is None else params
@@ -189,7 +189,7 @@ class Uri:
 def parse_uri(text: str) -> Uri:
     """Parse ``text``; results are shared through a bounded cache.
 
-    Raises ParseError without a scheme, and for ``sip:``/``sips:`` with a missing or malformed host or port.
+    Raises UnknownScheme for another scheme than sip, sips, tel and urn, and ParseError for what is no URI.
     """
     uri = _cache.get(text)
     if uri is None:
@@ -206,7 +206,7 @@ def _parse(text: str) -> Uri:
     if scheme == "sip" or scheme == "sips":
         return _parse_sip(text, scheme, rest)
     if not colon or not rest or not scheme or not _SCHEME_CHARS.issuperset(scheme) or not scheme[0].isalpha():
-        raise ParseError("URI (scheme:...)", text)
+        raise ParseError("URI (sip:user@host)", text)
     if scheme == "tel":
         number, _, params = rest.partition(";")
         params, _, headers = params.partition("?")
@@ -214,8 +214,9 @@ def _parse(text: str) -> Uri:
             raise ParseError("tel URI (tel:+number)", text)
         return Uri(text, scheme, user=number, params=params, headers=headers)
     if scheme == "urn":
-        return Uri(text, scheme, host=rest)
-    return Uri(text, scheme)
+        namespace, mark, name = rest.partition(":")
+        return Uri(text, scheme, user=namespace, host=name) if mark else Uri(text, scheme, host=rest)
+    raise UnknownScheme("URI of scheme sip, sips, tel or urn", text)
 
 
 def _parse_sip(text: str, scheme: str, rest: str) -> Uri:
@@ -226,18 +227,24 @@ def _parse_sip(text: str, scheme: str, rest: str) -> Uri:
     if at >= 0:
         user, _, password = rest[:at].partition(":")
         rest = rest[at + 1 :]
+        if not user or ":" in password:
+            raise ParseError("SIP URI with user or user:password before '@'", text)
+        if "@" in rest:
+            raise ParseError("SIP URI with one '@'", text)
     host = rest
     end = rest.find("?")
     if end >= 0:
         headers = rest[end + 1 :]
         host = rest[:end]
+        if ";" in headers:
+            raise ParseError("SIP URI with its parameters before '?'", text)
     end = host.find(";")
     if end >= 0:
         params = host[end + 1 :]
         host = host[:end]
     if host[:1] == "[":
         end = host.find("]") + 1
-        if end <= 2:
+        if end <= 2 or " " in host:
             raise ParseError("SIP URI with ']' after its IPv6 address", text)
         host, port_part = host[:end], host[end:]
         if port_part:
@@ -249,11 +256,15 @@ def _parse_sip(text: str, scheme: str, rest: str) -> Uri:
         if end >= 0:
             port = host[end + 1 :]
             host = host[:end]
-    if not host or not _BAD_HOST.isdisjoint(host):
-        raise ParseError("SIP URI with a host", text)
+        if not _is_hostname(host):
+            raise ParseError("SIP URI with a host", text)
     if port and (len(port) > 5 or not (port.isascii() and port.isdigit()) or int(port) > 65535):
         raise ParseError("SIP URI with a port from 0 to 65535", text)
     return Uri(text, scheme, user, password, host, port, params, headers)
+
+
+def _is_hostname(host: str) -> bool:
+    return host.isascii() and host.replace(".", "").replace("-", "").isalnum() and host[0] not in ".-"
 
 
 def is_ipv4(host: str) -> bool:

@@ -18,8 +18,8 @@ _cache: dict[str, tuple["Via", ...]] = {}
 class Via:
     """One Via value. Immutable by convention: the parser hands the same object to every caller.
 
-    ``protocol`` is ``SIP/2.0``, ``transport`` as written in upper case, ``host`` keeps IPv6 brackets, ``port`` is ''
-    when absent. ``text`` is ``body[start:end]``; ``sent_by_start:sent_by_end`` spans host and port in the body,
+    ``protocol`` is ``SIP/2.0`` (without the white space it may have had), ``transport`` in upper case, ``host``
+    keeps IPv6 brackets, ``port`` is '' when absent. ``text`` is ``body[start:end]``; ``sent_by_start:sent_by_end`` spans host and port in the body,
     ``params_start`` is where ``params_text`` (no leading ``;``) begins.
     """
 
@@ -66,7 +66,7 @@ class Via:
         self.params_text = text[params_start - start :]
         known: dict[str, str] = {}
         for name, value in split_params(self.params_text):
-            known.setdefault(name.lower(), value or "")
+            known[name.lower()] = value or ""
         self._map = known
         self.branch = known.get("branch", "")
 
@@ -77,16 +77,17 @@ class Via:
         return f"Via({self.text!r})"
 
     def param(self, name: str) -> str | None:
-        """Value of the first parameter ``name`` (in any case) without quotes, '' for a flag, None when absent."""
+        """Value of the last parameter ``name`` (in any case) without quotes, '' for a flag, None when absent."""
         return self._map.get(name) if name in self._map else self._map.get(name.lower())
 
     def param_span(self, name: str) -> tuple[int, int] | None:
-        """Span in the header body of the first ``name=value`` (without its ``;``), None when absent."""
+        """Span in the header body of the last ``name=value`` (without its ``;``), None when absent."""
         name = name.lower()
+        span = None
         for found, _, start, end in iter_params(self.params_text, self.params_start):
             if found.lower() == name:
-                return start, end
-        return None
+                span = start, end
+        return span
 
     @property
     def received(self) -> str:
@@ -117,7 +118,8 @@ class Via:
 def parse_vias(body: str) -> list[Via]:
     """Parse a Via body with one or more comma-separated values. Empty elements are skipped.
 
-    Raises ParseError for a value that is not ``protocol/version/transport host[:port][;params]``, and without values.
+    Raises ParseError for a value that is not ``SIP/2.0/transport host[:port][;params]``, has an empty parameter or a
+    ``branch`` without value (Kamailio drops such messages), and without values.
     """
     vias = _cache.get(body)
     if vias is None:
@@ -141,7 +143,7 @@ def _parse(text: str, start: int) -> Via:
     pos = text.find(" ")
     semi = text.find(";", pos + 1)
     sent_end = semi if semi >= 0 else len(text)
-    if pos > 8 and text[:8] == "SIP/2.0/" and "/" not in text[8:pos]:
+    if pos > 8 and text[:8] == "SIP/2.0/" and text[8:pos].isalnum():
         transport = text[8:pos]
         protocol = "SIP/2.0"
     else:
@@ -156,7 +158,9 @@ def _parse(text: str, start: int) -> Via:
     if semi >= 0:
         params = text[semi + 1 :]
         params_start = semi + 1 + len(params) - len(params.lstrip(WS))
-    return Via(
+        if ";;" in text or not text[params_start:]:
+            raise ParseError("Via parameter after ';'", text)
+    via = Via(
         text,
         start,
         protocol,
@@ -167,6 +171,9 @@ def _parse(text: str, start: int) -> Via:
         start + sent_start + len(stripped),
         start + params_start,
     )
+    if not via.branch and via.param("branch") is not None:
+        raise ParseError("value of the Via branch", text)
+    return via
 
 
 def _protocol(text: str) -> tuple[str, str, int]:
@@ -182,9 +189,9 @@ def _protocol(text: str) -> tuple[str, str, int]:
     while pos < size and text[pos] not in WS:
         pos += 1
     transport = text[begin:pos]
-    if first < 0 or second < 0 or not name or not version or not transport or pos >= size or _spaced(name + version):
+    if first < 0 or second < 0 or not name or not version or not transport or pos >= size:
         raise ParseError("Via (SIP/2.0/transport host)", text)
-    if ";" in text[:pos]:
+    if name.upper() != "SIP" or version != "2.0" or ";" in transport:
         raise ParseError("Via (SIP/2.0/transport host)", text)
     return f"{name}/{version}", transport, pos
 
