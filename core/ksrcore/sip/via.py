@@ -19,8 +19,8 @@ class Via:
     """One Via value. Immutable by convention: the parser hands the same object to every caller.
 
     ``protocol`` is ``SIP/2.0`` (without the white space it may have had), ``transport`` in upper case, ``host``
-    keeps IPv6 brackets, ``port`` is '' when absent. ``text`` is ``body[start:end]``; ``sent_by_start:sent_by_end`` spans host and port in the body,
-    ``params_start`` is where ``params_text`` (no leading ``;``) begins.
+    keeps IPv6 brackets, ``port`` is '' when absent. ``text`` is ``body[start:end]``; ``sent_by_start:sent_by_end``
+    spans host and port in the body, ``params_start`` is where ``params_text`` (no leading ``;``) begins.
     """
 
     __slots__ = (
