@@ -1,0 +1,64 @@
+"""From the text of a pseudo-variable to what reads and writes it, once per text."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from . import registry
+from .errors import PvError
+from .registry import Accessor, Getter, Value
+from .spec import Spec, parse_spec
+from .transformations import Step, compile_chain
+
+if TYPE_CHECKING:
+    from ..run import Run
+
+__all__ = ["Accessor", "Value", "compile_parsed", "compile_spec"]
+
+_LIMIT = 8192
+_cache: dict[str, Accessor] = {}
+
+
+def compile_spec(text: str) -> Accessor:
+    """The accessor of ``$ru``, ``$(hdr(X){s.len})`` ...; cached by text.
+
+    Raises :class:`PvError` when it cannot be understood or is not known.
+    """
+    found = _cache.get(text)
+    if found is None:
+        found = compile_parsed(parse_spec(text))
+        if len(_cache) >= _LIMIT:
+            _cache.clear()
+        _cache[text] = found
+    return found
+
+
+def compile_parsed(spec: Spec) -> Accessor:
+    """The accessor of a parsed specification. Raises :class:`PvError`."""
+    build = registry.builder(spec.name)
+    if build is None:
+        raise PvError(f"unknown pseudo-variable ${spec.name}{_nearest(spec.name)}", str(spec))
+    accessor = build(spec)
+    if not spec.transformations:
+        return accessor
+    return Accessor(spec, _transformed(accessor.get, compile_chain(spec.transformations)))
+
+
+def _nearest(name: str) -> str:
+    near = difflib.get_close_matches(name, registry.known(), 3)
+    return f"; nearest: {', '.join('$' + n for n in near)}" if near else ""
+
+
+def _transformed(get: Getter, steps: tuple[Step, ...]) -> Getter:
+    if len(steps) == 1:
+        (step,) = steps
+        return lambda run: step(run, get(run))
+
+    def transformed(run: Run) -> Value:
+        value = get(run)
+        for step in steps:
+            value = step(run, value)
+        return value
+
+    return transformed
