@@ -187,7 +187,9 @@ class Database:
         model = TABLES[like or name]
         have = self.columns(name)
         if not have:
-            raise DatabaseError(f"database {self.path}: there is no table {name}; create it with the columns of {model.name}")
+            raise DatabaseError(
+                f"database {self.path}: there is no table {name}; create it with the columns of {model.name}"
+            )
         for column in model.columns:
             if column.name not in have and not column.optional:
                 raise DatabaseError(
@@ -293,7 +295,7 @@ class Database:
         return [
             row[0]
             for row in self.query(
-                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY 1"
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 7) <> 'sqlite_' ORDER BY 1"
             )
         ]
 

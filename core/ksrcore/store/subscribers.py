@@ -68,7 +68,9 @@ class Subscribers:
             if any(char < " " or char == "\x7f" for char in value):
                 raise StoreError(f"subscriber: the {what} has a control character")
         if any(char in username for char in '@: "<>') or any(char in domain for char in '@ "<>'):
-            raise StoreError(f"subscriber: expected NAME and DOMAIN without @, :, quotes or blanks, got {username!r} and {domain!r}")
+            raise StoreError(
+                f"subscriber: expected NAME and DOMAIN without @, :, quotes or blanks, got {username!r} and {domain!r}"
+            )
         realm = domain if realm is None else realm
         new = Subscriber(
             username, domain, password, ha1(username, realm, password), ha1b(username, domain, realm, password)
