@@ -3,9 +3,10 @@
 A hot reader is called by the selector itself as soon as its socket is readable, and the selector goes on waiting
 without a turn of asyncio in between. It comes back to asyncio when anything else is ready, when a timer is due, and
 when a reader has scheduled something (call_soon, call_later, a future's callback). So readers must be short and
-bounded: each takes a few datagrams and returns.
+bounded: each takes one datagram, or a few, and returns.
 
-MEASURED
+tests/bench/udp_loop.py, echoing 500 bytes: 0.75 to 0.85 of the CPU per datagram that asyncio's add_reader takes at
+4,000 datagrams a second (about equal when 32 are always waiting); asyncio's DatagramProtocol takes 1.7 to 2.2.
 """
 
 from __future__ import annotations
