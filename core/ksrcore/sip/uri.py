@@ -208,8 +208,8 @@ def _parse(text: str) -> Uri:
     if not colon or not rest or not scheme or not _SCHEME_CHARS.issuperset(scheme) or not scheme[0].isalpha():
         raise ParseError("URI (sip:user@host)", text)
     if scheme == "tel":
-        number, _, params = rest.partition(";")
-        params, _, headers = params.partition("?")
+        number, _, headers = rest.partition("?")
+        number, _, params = number.partition(";")
         if not number or " " in number:
             raise ParseError("tel URI (tel:+number)", text)
         return Uri(text, scheme, user=number, params=params, headers=headers)
