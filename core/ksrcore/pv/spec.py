@@ -75,9 +75,6 @@ def parse_at(text: str, start: int) -> tuple[Spec, int]:
         if pos < size and text[pos] == "(":
             end = _balanced(text, pos)
             return Spec(name, text[pos + 1 : end]), end + 1
-        # A sentence may end after a variable: the dot is not of the name.
-        if name[-1] == "." and len(name) > 1:
-            return Spec(name[:-1]), pos - 1
         return Spec(name), pos
     return _long(text, pos + 1)
 

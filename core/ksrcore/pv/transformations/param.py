@@ -20,7 +20,7 @@ Params = list[tuple[str, str]]
 def scan_params(text: str, sep: str) -> Params | None:
     """The list as (name, value) with quotes removed and '' for a flag, as Kamailio's parser reads it.
 
-    A comma ends the list, so does a semicolon when ``sep`` is another. None when the text is no such list: empty,
+    A comma ends the list, so does a semicolon after a flag when ``sep`` is another. None when the text is no such list: empty,
     beginning with white space, an open quote, a second word where a separator should be.
     """
     if not text or text[0] in _WS:
@@ -35,7 +35,8 @@ def scan_params(text: str, sep: str) -> Params | None:
         name = text[start:pos]
         value = ""
         pos = _skip(text, pos)
-        if pos < size and text[pos] == "=":
+        flag = pos >= size or text[pos] != "="
+        if not flag:
             pos = _skip(text, pos + 1)
             if pos < size:
                 end = _value_end(text, pos, sep)
@@ -47,7 +48,7 @@ def scan_params(text: str, sep: str) -> Params | None:
         if pos >= size or text[pos] == ",":
             break
         if text[pos] != sep:
-            if text[pos] == ";":
+            if text[pos] == ";" and flag:
                 break
             return None
         pos = _skip(text, pos + 1)

@@ -17,7 +17,6 @@ _LOWER = str.maketrans({chr(c): chr(c + 32) for c in range(65, 91)})
 _UPPER = str.maketrans({chr(c): chr(c - 32) for c in range(97, 123)})
 _NO_WS = str.maketrans("", "", _WS)
 _NUMERIC = str.maketrans("", "", "".join(chr(c) for c in range(256) if not 48 <= c <= 57))
-_BRACKETS = {"(": ")", "[": "]", "{": "}", "<": ">"}
 
 
 @text("s.len")
@@ -100,18 +99,18 @@ def _rmhlws(value: str) -> Value:
     return _unfold(value, "")
 
 
-@plain("s.unquote")
-def _unquote(value: Value) -> Value:
-    if isinstance(value, str) and len(value) >= 2 and value[0] in "'\"" and value[0] == value[-1]:
-        return value[1:-1]
-    return value
+def _peeled(name: str, closing: dict[str, str]) -> None:
+    @plain(name)
+    def peel(value: Value) -> Value:
+        """A value of less than two characters stays as it is; other numbers become text, as in Kamailio."""
+        subject = str(value)
+        if len(subject) < 2:
+            return value
+        return subject[1:-1] if closing.get(subject[0]) == subject[-1] else subject
 
 
-@plain("s.unbracket")
-def _unbracket(value: Value) -> Value:
-    if isinstance(value, str) and len(value) >= 2 and _BRACKETS.get(value[0]) == value[-1]:
-        return value[1:-1]
-    return value
+_peeled("s.unquote", {"'": "'", '"': '"'})
+_peeled("s.unbracket", {"(": ")", "[": "]", "{": "}", "<": ">"})
 
 
 @build("s.replace")

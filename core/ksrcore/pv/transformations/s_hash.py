@@ -27,16 +27,32 @@ for _name in ("md5", "sha1", "sha256", "sha384", "sha512"):
 
 
 def core_hash(value: str) -> int:
-    """Kamailio's core hash of a text: 32 bits, words of four big-endian bytes folded with themselves."""
+    """Kamailio's core hash of a text: 32 bits, words of four big-endian characters folded with themselves.
+
+    Characters count as signed (a C ``char`` on x86), which shows beyond ASCII only.
+    """
     data = value.encode("latin-1")
     whole = len(data) & ~3
     total = 0
-    for at in range(0, whole, 4):
-        word = int.from_bytes(data[at : at + 4], "big")
-        total += word ^ (word >> 3)
-    rest = int.from_bytes(data[whole:], "big")
+    if value.isascii():
+        for at in range(0, whole, 4):
+            word = int.from_bytes(data[at : at + 4], "big")
+            total += word ^ (word >> 3)
+        rest = int.from_bytes(data[whole:], "big")
+    else:
+        for at in range(0, whole, 4):
+            word = _signed_word(data[at : at + 4])
+            total += word ^ (word >> 3)
+        rest = _signed_word(data[whole:])
     total = (total + (rest ^ (rest >> 3))) & _MASK32
     return (total + (total >> 11) + (total >> 13) + (total >> 23)) & _MASK32
+
+
+def _signed_word(data: bytes) -> int:
+    word = 0
+    for code in data:
+        word = (word << 8) + (code - 256 if code > 127 else code)
+    return word & _MASK32
 
 
 @build("s.corehash")

@@ -29,16 +29,9 @@ def kamailio_uri(value: str) -> Uri | None:
 
 
 def user_of(uri: Uri) -> str:
-    """The user without parameters of its own (``alice;x=1@``), of a URN the namespace, as Kamailio's variables have it."""
-    if uri.scheme == "urn":
-        return uri.host.partition(":")[0]
+    """The user without parameters of its own (``alice;x=1@``), as Kamailio's variables have it."""
     user = uri.user
     return user.partition(";")[0] if ";" in user else user
-
-
-def domain_of(uri: Uri) -> str:
-    """The host, of a URN what follows its namespace."""
-    return uri.host.partition(":")[2] if uri.scheme == "urn" else uri.host
 
 
 def last_param(uri: Uri, name: str) -> str:
@@ -80,8 +73,8 @@ def _tosocket(uri: Uri) -> Value:
 
 
 _uri("user", user_of)
-_uri("host", domain_of)
-_uri("domain", domain_of)
+_uri("host", lambda uri: uri.host)
+_uri("domain", lambda uri: uri.host)
 _uri("passwd", lambda uri: uri.password)
 _uri("port", lambda uri: uri.port_no)
 # Of these three Kamailio 5.6.3 puts a stray byte after the scheme: the documented results are given here.
