@@ -67,6 +67,7 @@ class EmbeddedServer(Server):
         modparams: tuple[Modparam, ...] = (),
         environment: dict[str, str] | None = None,
         domain: str = DOMAIN,
+        port: int | None = None,
     ) -> None:
         super().__init__(
             directory,
@@ -75,6 +76,7 @@ class EmbeddedServer(Server):
             modparams=modparams,
             environment={"KSR_LAB_SCRIPT": str(script), **(environment or {})},
             domain=domain,
+            port=port,
         )
         self.name = f"lab-{self.port}"
         self.control = directory / "control"

@@ -34,6 +34,7 @@ class KamailioServer(Server):
         modparams: tuple[Modparam, ...] = (),
         environment: dict[str, str] | None = None,
         domain: str = DOMAIN,
+        port: int | None = None,
         wrapper: Path = WRAPPER,
         native: bool = False,
         allocator: Literal["qm", "fm", "tlsf"] = "qm",
@@ -48,6 +49,7 @@ class KamailioServer(Server):
             modparams=modparams,
             environment={"KSR_LAB_SCRIPT": str(script), **(environment or {})},
             domain=domain,
+            port=port,
         )
         self.wrapper = wrapper
         self.native = native

@@ -24,15 +24,15 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
     return True
 
 
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port that is free for UDP and TCP and that this process has not given out before."""
+def free_port(host: str = "127.0.0.1", first: int = FIRST, last: int = LAST) -> int:
+    """A port in first..last-1, free for UDP and TCP, that this process has not given out before."""
     source = random.SystemRandom()
     for _ in range(1000):
-        port = source.randrange(FIRST, LAST)
+        port = source.randrange(first, last)
         if port not in _given and is_free(port, host):
             _given.add(port)
             return port
-    raise OSError(f"no free port between {FIRST} and {LAST} on {host} in 1000 tries")
+    raise OSError(f"no free port between {first} and {last} on {host} in 1000 tries")
 
 
 def is_bound(port: int, transport: str = "udp") -> bool:

@@ -40,6 +40,7 @@ class Server(ABC):
         modparams: tuple[Modparam, ...] = (),
         environment: dict[str, str] | None = None,
         domain: str = DOMAIN,
+        port: int | None = None,
     ) -> None:
         self.directory = directory
         self.database = database
@@ -47,7 +48,7 @@ class Server(ABC):
         self.modparams = modparams
         self.environment = environment or {}
         self.domain = domain
-        self.port = free_port()
+        self.port = port or free_port()
         self.log_path = directory / f"{self.kind}.log"
         self.process: subprocess.Popen[bytes] | None = None
 
