@@ -15,11 +15,13 @@ MAX_ALIASES: Final = 12
 
 
 class Connection(Protocol):
-    """What the table needs to know of a connection. ``aliases`` begins with the peer's own port."""
+    """What the table needs to know of a connection. ``aliases`` begins with the peer's own port; one whose
+    ``state`` is "closing" is not found by address."""
 
     conid: int
     peer_ip: str
     local_ip: str
+    state: str
     aliases: list[int]
 
 
@@ -62,7 +64,7 @@ class ConnTable(Generic[C]):
     def find(self, ip: str, port: int, local_ip: str = "") -> C | None:
         """The newest connection to ip:port, from local_ip if one is given."""
         for conn in reversed(self._by_peer.get((ip, port), ())):
-            if not local_ip or conn.local_ip == local_ip:
+            if conn.state != "closing" and (not local_ip or conn.local_ip == local_ip):
                 return conn
         return None
 

@@ -44,7 +44,10 @@ class UdpSocket:
         rcv = self._peers.get(addr)
         if rcv is None:
             rcv = self._new_peer(addr)
-        self._hub.deliver(data, rcv)
+        try:
+            self._hub.on_message(data, rcv)  # Hub.deliver without the call
+        except Exception:
+            log.exception("exception while handling a message from udp:%s:%d", rcv.src_ip, rcv.src_port)
 
     def _new_peer(self, addr: tuple[str, int]) -> Rcv:
         if len(self._peers) >= _MAX_PEERS:
