@@ -12,20 +12,24 @@ import traceback
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from . import __version__
 from .capture.recorder import Record, Recorder
 from .kemi.declare import Module, ParamError
 from .kemi.facade import Env
-from .net.address import Dest, Listen, Rcv
+from .net.address import Dest, Listen, Rcv, ip_family
 from .pv.state import Avps
 from .run import CORE_ONREPLY_ROUTE, REQUEST_ROUTE, Run
 from .sip.errors import SipError
 from .sip.message import SipMessage, VersionError, parse_message
 
 if TYPE_CHECKING:
+    from .net.dns import Resolver
+    from .net.network import Network
     from .script.engine import Script
+    from .store.database import Database
 
 log = logging.getLogger("ksrcore")
 
@@ -80,6 +84,15 @@ class Proxy:
         self.reply_handlers: list[Callable[[Run], bool]] = []
         self.counters: dict[str, int] = {}
         self.sandbox = False
+        #: Opened by whoever assembles the proxy; None: nothing is kept.
+        self.db: Database | None = None
+        #: The ways out that the server gives; None in sandboxes and in tests without sockets.
+        self.network: Network | None = None
+        self.resolver: Resolver | None = None
+        #: The socket to send from to (proto, ip): Network.pick_listen, or the first that fits.
+        self.pick_listen: Callable[[str, str], Listen | None] = self._pick_listen
+        #: Held by whoever works in the core while other threads may: see debug/sandbox.py.
+        self.lock = RLock()
         self._timers: list[tuple[float, int, Timer]] = []
         self._timer_ids = count()
         self._message_ids = count(1)
@@ -114,6 +127,13 @@ class Proxy:
 
     def advance(self, now: float) -> None:
         """Time has come to ``now``: run the timers that are due."""
+        if self.env.hook is not None:
+            with self.lock:
+                self._advance(now)
+        else:
+            self._advance(now)
+
+    def _advance(self, now: float) -> None:
         self.now = now
         timers = self._timers
         while timers and timers[0][0] <= now:
@@ -133,6 +153,14 @@ class Proxy:
 
     def receive(self, data: bytes, rcv: Rcv, now: float) -> None:
         """A datagram or a framed message has come. Never raises: a defect ends with this message."""
+        # The lock is needed only while a debugged route runs in a thread of its own, and then the hook is set.
+        if self.env.hook is not None:
+            with self.lock:
+                self._receive(data, rcv, now)
+        else:
+            self._receive(data, rcv, now)
+
+    def _receive(self, data: bytes, rcv: Rcv, now: float) -> None:
         self.now = now
         if len(data) < 16 and not data.strip(b"\r\n\0 "):
             return  # a keepalive: RFC 5626 CRLF, or the few zero bytes of some clients
@@ -238,12 +266,17 @@ class Proxy:
         out.error = "not sent"
         return False
 
+    def _pick_listen(self, proto: str, ip: str) -> Listen | None:
+        family = ip_family(ip)
+        return next((x for x in self.listens if x.proto == proto and x.family == family), None)
+
     def fake_run(self) -> Run:
         """The run that KSR functions see outside a message, as in Kamailio: a made-up OPTIONS request."""
         listen = self.listens[0] if self.listens else None
         rcv = Rcv("udp", "1.0.0.127", 5060, "1.0.0.127", 5060, listen, 0) if listen is not None else None
         msg = parse_message(_FAKE, rcv)
-        return Run(self, msg, REQUEST_ROUTE, Record(0, self.wall(), False, "udp", "1.0.0.127", 5060, "", 0, msg.buf), Avps())
+        record = Record(0, self.wall(), False, "udp", "1.0.0.127", 5060, "", 0, msg.buf)
+        return Run(self, msg, REQUEST_ROUTE, record, Avps())
 
 
 _FAKE = (

@@ -6,10 +6,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from ..net.address import Rcv
 from ..sip.errors import SipError
 from ..sip.message import SipMessage
 
 if TYPE_CHECKING:
+    from ..net.address import Listen
     from ..run import Run
 
 #: What a record and one KSR call cost in memory beside the text, for the bound in bytes (measured, rounded up).
@@ -63,6 +65,21 @@ class Record:
     @msg.setter
     def msg(self, msg: SipMessage) -> None:
         self._msg = msg
+
+    def fresh(self, listens: list[Listen]) -> SipMessage:
+        """The message parsed anew, without what the script did to it. Raises :class:`SipError`.
+
+        A message we sent gets the receive information its receiver would have, so that it can be routed as well.
+        """
+        listen = next((x for x in listens if x.host == self.dst_ip and x.port == self.dst_port), None)
+        rcv = self._msg.rcv if self._msg is not None else None
+        if rcv is None and (listen is not None or listens):
+            rcv = Rcv(
+                self.proto, self.src_ip, self.src_port, self.dst_ip, self.dst_port, listen or listens[0], self.conid
+            )
+        msg = SipMessage(self.data, rcv)
+        msg.id = self._msg.id if self._msg is not None else 0
+        return msg
 
     @property
     def size(self) -> int:

@@ -1,0 +1,72 @@
+"""Putting a proxy together: modules with their parameters, the KSR object, the database, the script. No I/O of its own
+but the database file and the script file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from .capture.recorder import Recorder
+from .kemi import MODULES, known
+from .kemi.declare import ParamError
+from .kemi.facade import KsrModule, build
+from .net.address import Dest, Listen
+from .proxy import Proxy
+from .script.engine import Script, ScriptError
+from .script.python import PythonScript
+from .store.database import Database
+
+
+def make_proxy(
+    *,
+    transmit: Callable[[bytes, Dest], bool],
+    listens: list[Listen],
+    aliases: Iterable[str] = (),
+    modparams: Iterable[str] = (),
+    db: Database | None = None,
+    now: float = 0.0,
+    wall: float = 0.0,
+    name: str = "ksrshell",
+    recorder: Recorder | None = None,
+) -> tuple[Proxy, KsrModule]:
+    """A proxy with every module started, and its KSR object. Raises :class:`ParamError` or a module's own error."""
+    proxy = Proxy(
+        transmit=transmit, listens=listens, aliases=list(aliases), now=now, wall=wall, name=name, recorder=recorder
+    )
+    proxy.db = db
+    for module in MODULES:
+        proxy.modules[module.name] = module(proxy)
+    for text in modparams:
+        set_modparam(proxy, text)
+    ksr = build(proxy.env, proxy.modules.values(), known())
+    proxy.env.run = proxy.fake_run()
+    for started in proxy.modules.values():
+        started.start()
+    return proxy, ksr
+
+
+def set_modparam(proxy: Proxy, text: str) -> None:
+    """``MODULE:NAME=VALUE``; several modules may be named, as in Kamailio: ``nathelper|registrar:NAME=VALUE``."""
+    target, equals, value = text.partition("=")
+    modules, colon, name = target.strip().partition(":")
+    if not equals or not colon or not name.strip() or not modules:
+        raise ParamError(f"modparam expects MODULE:NAME=VALUE, such as tm:fr_timer=30000, got {text!r}")
+    for module in modules.split("|"):
+        wanted = "" if module == "core" else module.strip()
+        proxy.module(wanted).set_param(name.strip(), value)
+
+
+#: Script engines by file ending.
+ENGINES: dict[str, Callable[[str, Proxy, KsrModule], Script]] = {".py": PythonScript}
+
+
+def load_script(path: str, proxy: Proxy, ksr: KsrModule) -> Script:
+    """Load the script into the proxy. Raises :class:`ScriptError`."""
+    ending = Path(path).suffix
+    engine = ENGINES.get(ending)
+    if engine is None:
+        raise ScriptError(f"scripts end in {', '.join(ENGINES)} (Python), got {ending or 'no ending'!r}", path)
+    script = engine(path, proxy, ksr)
+    script.load()
+    proxy.script = script
+    return script

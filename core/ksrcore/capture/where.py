@@ -1,0 +1,182 @@
+"""The filter language over captured messages: ``method == "INVITE" and fU == "alice"``.
+
+A Python expression without attributes, calls of its own or assignments. Names:
+
+- fields of the record: ``id time out proto src src_ip src_port dst dst_ip dst_port size error cause``, and of the
+  message ``is_request method status reason ruri callid cseq body``, and of its routing ``callbacks exception``;
+- any other name is a pseudo-variable without its ``$``: ``fU``, ``rU``, ``ua``, ``si`` (evaluated on the message as
+  it came);
+- ``hdr("User-Agent")``, ``pv("$(ru{uri.host})")``, ``called("KSR.sl.send_reply")`` (also ``called("sl_send_reply")``),
+  ``re("^sip:1", ruri)`` (a search, true or false), ``len(...)``, ``lower(...)``.
+
+Comparisons with a null pseudo-variable are false, except ``== None``.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..pv.state import Avps
+from ..run import CORE_ONREPLY_ROUTE, REQUEST_ROUTE, Run
+from ..sip.errors import SipError
+
+if TYPE_CHECKING:
+    from ..proxy import Proxy
+    from .recorder import Record
+
+
+class WhereError(ValueError):
+    """A filter expression that cannot be used: one line that says where and why."""
+
+
+_ALLOWED = (
+    ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.USub, ast.Compare, ast.Eq, ast.NotEq,
+    ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn, ast.Is, ast.IsNot, ast.Constant, ast.Name, ast.Load,
+    ast.Tuple, ast.List, ast.Call, ast.BinOp, ast.Add, ast.Sub, ast.Mod,
+)  # fmt: skip
+
+_FUNCTIONS = ("hdr", "pv", "called", "re", "len", "lower")
+
+
+def _message(record: Record) -> Any:
+    msg = record.msg
+    if msg is None:
+        raise KeyError
+    return msg
+
+
+def _cseq(record: Record) -> str:
+    cseq = _message(record).cseq
+    return f"{cseq.number} {cseq.method}" if cseq is not None else ""
+
+
+FIELDS: dict[str, Callable[[Record], Any]] = {
+    "id": lambda r: r.id,
+    "time": lambda r: r.time,
+    "out": lambda r: r.out,
+    "proto": lambda r: r.proto,
+    "src": lambda r: f"{r.src_ip}:{r.src_port}",
+    "src_ip": lambda r: r.src_ip,
+    "src_port": lambda r: r.src_port,
+    "dst": lambda r: f"{r.dst_ip}:{r.dst_port}",
+    "dst_ip": lambda r: r.dst_ip,
+    "dst_port": lambda r: r.dst_port,
+    "size": lambda r: len(r.data),
+    "error": lambda r: r.error,
+    "cause": lambda r: r.cause,
+    "is_request": lambda r: _message(r).is_request,
+    "method": lambda r: _message(r).method,
+    "status": lambda r: _message(r).status,
+    "reason": lambda r: _message(r).reason,
+    "ruri": lambda r: _message(r).ruri,
+    "callid": lambda r: _message(r).callid,
+    "cseq": _cseq,
+    "body": lambda r: _message(r).body,
+    "callbacks": lambda r: [run.callback for run in r.runs],
+    "exception": lambda r: next((f"{type(e).__name__}: {e}" for run in r.runs if (e := run.exception) is not None), ""),
+}
+
+
+class _Names:
+    """The names of one record, looked up as the expression asks for them."""
+
+    __slots__ = ("record", "proxy", "_run")
+
+    def __init__(self, record: Record, proxy: Proxy) -> None:
+        self.record = record
+        self.proxy = proxy
+        self._run: Run | None = None
+
+    def run(self) -> Run:
+        if self._run is None:
+            msg = self.record.fresh(self.proxy.listens)
+            route = REQUEST_ROUTE if msg.is_request else CORE_ONREPLY_ROUTE
+            self._run = Run(self.proxy, msg, route, self.record, Avps())
+        return self._run
+
+    def __getitem__(self, name: str) -> Any:
+        field = FIELDS.get(name)
+        if field is not None:
+            return field(self.record)
+        if name in _FUNCTIONS:
+            return getattr(self, f"fn_{name}")
+        return self.fn_pv("$" + name)
+
+    def fn_pv(self, spec: str) -> Any:
+        from ..pv.accessor import compile_spec
+
+        return compile_spec(spec).get(self.run())
+
+    def fn_hdr(self, name: str) -> str | None:
+        lower = name.lower()
+        return next((h.body for h in self.run().msg.headers if h.key == lower or h.name.lower() == lower), None)
+
+    def fn_called(self, name: str) -> bool:
+        full = name if name.startswith("KSR.") else f"KSR.{name}"
+        for run in self.record.runs:
+            for decl, _, _ in run.iter_calls():
+                if decl.path == full or decl.name == name:
+                    return True
+        return False
+
+    @staticmethod
+    def fn_re(pattern: str, text: Any) -> bool:
+        return text is not None and re.search(pattern, str(text)) is not None
+
+    @staticmethod
+    def fn_len(value: Any) -> int:
+        return len(value) if value is not None else 0
+
+    @staticmethod
+    def fn_lower(value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+
+def compile_where(text: str) -> Callable[[Record, Proxy], bool]:
+    """The filter as a function of a record. Raises :class:`WhereError`."""
+    if len(text) > 4096:
+        raise WhereError(f"the filter has {len(text)} characters, at most 4096 are read")
+    try:
+        tree = ast.parse(text.strip(), "<where>", "eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        reason = error.msg if isinstance(error, SyntaxError) else str(error)
+        raise WhereError(f"cannot read the filter {text!r}: {reason}; example: method == \"INVITE\" and fU == \"alice\"") from None
+    for node in ast.walk(tree):
+        if not isinstance(node, _ALLOWED):
+            raise WhereError(f"{type(node).__name__} is not allowed in a filter: {ast.unparse(node)}")
+        if isinstance(node, ast.Call):
+            if not isinstance(node.func, ast.Name) or node.func.id not in _FUNCTIONS or node.keywords:
+                raise WhereError(f"a filter can call {', '.join(_FUNCTIONS)} only, not {ast.unparse(node.func)}")
+        elif isinstance(node, ast.Name) and node.id not in FIELDS and node.id not in _FUNCTIONS:
+            _check_pv(node.id)
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Constant):
+            raise WhereError("formatting with % is not allowed in a filter")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "re":
+            pattern = node.args[0] if node.args else None
+            if isinstance(pattern, ast.Constant):
+                try:
+                    re.compile(str(pattern.value))
+                except re.error as error:
+                    raise WhereError(f"re({pattern.value!r}): {error}") from None
+    code = compile(tree, "<where>", "eval")
+
+    def matches(record: Record, proxy: Proxy) -> bool:
+        try:
+            return bool(eval(code, {"__builtins__": {}}, _Names(record, proxy)))  # type: ignore[arg-type]
+        except (KeyError, TypeError, SipError):
+            return False  # a null, a message that cannot be read: it does not match
+
+    return matches
+
+
+def _check_pv(name: str) -> None:
+    from ..pv.accessor import compile_spec
+
+    try:
+        compile_spec("$" + name)
+    except ValueError as error:
+        raise WhereError(f"{name!r} is neither a field ({', '.join(sorted(FIELDS))}) nor a pseudo-variable: {error}") from None

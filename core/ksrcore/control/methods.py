@@ -1,0 +1,393 @@
+"""The methods of the control channel that are ours: ``ksr.*`` (docs/control-channel.md)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .. import __version__
+from ..capture.recorder import Record
+from ..capture.where import WhereError, compile_where
+from ..debug.sandbox import SandboxError, Sandboxes
+from ..debug.stepper import Stepper
+from ..kemi import known
+from ..run import Run
+from ..script.engine import ScriptError
+from ..script.python import user_traceback
+from . import errors, views
+from .errors import ControlError
+
+if TYPE_CHECKING:
+    from ..proxy import Proxy
+    from .server import Connection, ControlServer, Handler
+
+#: A step that has not stopped again by then is reported as still running.
+STEP_TIMEOUT = 10.0
+
+EVENTS = ("message", "exception", "swap", "stats")
+
+
+class _Step:
+    """A stepper, its number, and who waits for its next state."""
+
+    def __init__(self) -> None:
+        self.stepper: Stepper | None = None
+        self.waiting: asyncio.Future[dict[str, Any]] | None = None
+        self.last: dict[str, Any] | None = None
+
+
+class Methods:
+    """``ksr.*`` over one proxy. ``stop`` ends the proxy in order."""
+
+    def __init__(self, proxy: Proxy, stop: Callable[[], None], counts: Callable[[], dict[str, Any]]) -> None:
+        self.proxy = proxy
+        self.sandboxes = Sandboxes(proxy)
+        self.stop = stop
+        self.counts = counts
+        self.steps: dict[int, _Step] = {}
+        self._next_step = 0
+        self.server: ControlServer | None = None
+
+    def table(self) -> dict[str, Handler]:
+        own: dict[str, Callable[..., Any]] = {
+            "ksr.hello": self.hello,
+            "ksr.stats": self.stats,
+            "ksr.messages": self.messages,
+            "ksr.message": self.message,
+            "ksr.pv": self.pv,
+            "ksr.flow": self.flow,
+            "ksr.api": self.api,
+            "ksr.pvs": self.pvs,
+            "ksr.routes": self.routes,
+            "ksr.versions": self.versions,
+            "ksr.swap": self.swap,
+            "ksr.rollback": self.rollback,
+            "ksr.sandbox.open": self.sandbox_open,
+            "ksr.sandbox.call": self.sandbox_call,
+            "ksr.sandbox.effects": self.sandbox_effects,
+            "ksr.sandbox.close": self.sandbox_close,
+            "ksr.step.start": self.step_start,
+            "ksr.step.do": self.step_do,
+            "ksr.step.eval": self.step_eval,
+            "ksr.step.pv": self.step_pv,
+            "ksr.step.close": self.step_close,
+            "ksr.stop": self.stop_proxy,
+        }
+        table: dict[str, Handler] = {name: _handler(name, method) for name, method in own.items()}
+        table["ksr.subscribe"] = self.subscribe
+        return table
+
+    # -- the proxy ------------------------------------------------------------------------------------------------
+
+    def hello(self) -> dict[str, Any]:
+        proxy = self.proxy
+        return {
+            "name": proxy.name,
+            "pid": os.getpid(),
+            "version": __version__,
+            "script": proxy.script.path if proxy.script is not None else "",
+            "listens": [listen.text for listen in proxy.listens],
+            "aliases": sorted(proxy.aliases),
+            "started": proxy.started,
+            "engine": "embedded",
+            "python": platform.python_version(),
+        }
+
+    def stats(self) -> dict[str, Any]:
+        recorder = self.proxy.recorder
+        return {"captured": len(recorder), "gone": recorder.gone, "held": 0, "last": recorder.last_id, **self.counts()}
+
+    def stop_proxy(self) -> dict[str, Any]:
+        self.stop()
+        return {}
+
+    # -- messages -------------------------------------------------------------------------------------------------
+
+    def record(self, id: int) -> Record:
+        record = self.proxy.recorder.get(id)
+        if record is None:
+            records = self.proxy.recorder.records
+            have = f"there are {records[0].id} to {records[-1].id}" if records else "nothing is captured yet"
+            raise ControlError(errors.USER_ERROR, f"no message {id}: {have}")
+        return record
+
+    def messages(
+        self, after: int = 0, before: int = 0, limit: int = 100, where: str = "", newest: bool = True
+    ) -> dict[str, Any]:
+        recorder = self.proxy.recorder
+        matches = compile_where(where) if where else None
+        found = []
+        for record in reversed(recorder.records) if newest else recorder.records:
+            if record.id <= after or (before and record.id >= before):
+                continue
+            if matches is None or matches(record, self.proxy):
+                found.append(views.summary(record))
+                if len(found) >= limit:
+                    break
+        if newest:
+            found.reverse()
+        records = recorder.records
+        return {
+            "messages": found,
+            "gone": recorder.gone,
+            "first": records[0].id if records else 0,
+            "last": records[-1].id if records else 0,
+        }
+
+    def message(self, id: int) -> dict[str, Any]:
+        record = self.record(id)
+        script = self.proxy.script
+        history = getattr(script, "versions_at", lambda generation: {})
+        msg = record.msg
+        return views.summary(record) | {
+            "data": record.data,
+            "runs": [views.run_view(run, history(run.version)) for run in record.runs],
+            "headers": [[h.name, h.body] for h in msg.headers] if msg is not None else [],
+        }
+
+    def pv(self, id: int, names: list[str]) -> dict[str, Any]:
+        from ..pv.accessor import compile_spec
+
+        box = self.sandboxes.get(self.sandboxes.add(self.record(id)))
+        return {name: compile_spec(name).get(box.run) for name in names}
+
+    def flow(self, id: int = 0, callid: str = "") -> dict[str, Any]:
+        if not callid:
+            msg = self.record(id).msg
+            if msg is None:
+                raise ControlError(errors.USER_ERROR, f"message {id} cannot be parsed: it belongs to no call")
+            callid = msg.callid
+        found = [r for r in self.proxy.recorder if r.msg is not None and r.msg.callid == callid]
+        return {"callid": callid, "messages": [views.summary(record) for record in found]}
+
+    # -- what there is --------------------------------------------------------------------------------------------
+
+    def api(self) -> list[dict[str, Any]]:
+        have = {(d.module, d.name): d for module in self.proxy.modules.values() for d in module.exports.values()}
+        found = [views.decl_view(decl, "implemented") for decl in have.values()]
+        found += [views.decl_view(decl, "known") for decl in known() if (decl.module, decl.name) not in have]
+        return sorted(found, key=lambda view: (view["module"], view["name"]))
+
+    def pvs(self) -> list[dict[str, Any]]:
+        from ..pv.registry import known as known_pvs
+
+        return [{"name": f"${name}", "writable": writable} for name, writable in sorted(known_pvs().items())]
+
+    def routes(self) -> list[dict[str, Any]]:
+        script = self.proxy.script
+        return [views.route_view(route) for route in script.routes()] if script is not None else []
+
+    def versions(self, name: str) -> list[dict[str, Any]]:
+        script = self._script()
+        return views.versions_view(script.route(name))
+
+    def _script(self) -> Any:
+        script = self.proxy.script
+        if script is None:
+            raise ControlError(errors.USER_ERROR, "this proxy runs no script")
+        return script
+
+    def swap(self, source: str, who: str = "") -> dict[str, Any]:
+        routes = self._script().swap(source, who)
+        swapped = [{"name": route.name, "version": route.current} for route in routes]
+        if self.server is not None:
+            self.server.publish("swap", {"swapped": swapped, "who": who})
+        return {"swapped": swapped}
+
+    def rollback(self, name: str, number: int | None = None) -> dict[str, Any]:
+        route = self._script().rollback(name, number)
+        if self.server is not None:
+            self.server.publish("swap", {"swapped": [{"name": name, "version": route.current}], "who": ""})
+        return {"name": name, "version": route.current}
+
+    # -- sandboxes ------------------------------------------------------------------------------------------------
+
+    def sandbox_open(self, id: int) -> dict[str, Any]:
+        return {"sandbox": self.sandboxes.add(self.record(id)), "id": id}
+
+    def sandbox_call(self, sandbox: int, name: str, args: list[Any], live: bool = False) -> dict[str, Any]:
+        if live:
+            raise ControlError(errors.USER_ERROR, "KSR calls on the live proxy need a held message, which this version has not")
+        try:
+            return {"result": views.plain(self.sandboxes.call(sandbox, name, tuple(args)))}
+        except SystemExit:
+            return {"result": None, "exited": True}
+        except SandboxError:
+            raise
+        except Exception as error:
+            raise ControlError(errors.USER_ERROR, f"{type(error).__name__}: {error}", {"type": type(error).__name__}) from None
+
+    def sandbox_effects(self, sandbox: int) -> dict[str, Any]:
+        return self.sandboxes.get(sandbox).effects()
+
+    def sandbox_close(self, sandbox: int) -> dict[str, Any]:
+        self.sandboxes.close(sandbox)
+        return {}
+
+    # -- stepping -------------------------------------------------------------------------------------------------
+
+    async def step_start(self, id: int, callback: str = "") -> dict[str, Any]:
+        record = self.record(id)
+        if not callback:
+            msg = record.msg
+            callback = "ksr_request_route" if msg is not None and msg.is_request else "ksr_reply_route"
+        self._script().function(callback)
+        while len(self.steps) >= self.sandboxes.limit:
+            self._forget(next(iter(self.steps)))
+        self._next_step += 1
+        number = self._next_step
+        step = self.steps[number] = _Step()
+        loop = asyncio.get_running_loop()
+        step.waiting = loop.create_future()
+
+        def publish(state: dict[str, Any]) -> None:
+            loop.call_soon_threadsafe(self._published, number, state)
+
+        try:
+            step.stepper = Stepper(self.sandboxes, record, callback, publish)
+        except SandboxError:
+            del self.steps[number]
+            raise
+        return await self._wait(number, step)
+
+    def _published(self, number: int, state: dict[str, Any]) -> None:
+        step = self.steps.get(number)
+        if step is None:
+            return
+        state["step"] = number
+        step.last = state
+        waiting, step.waiting = step.waiting, None
+        if waiting is not None and not waiting.done():
+            waiting.set_result(state)
+
+    async def _wait(self, number: int, step: _Step) -> dict[str, Any]:
+        assert step.waiting is not None
+        try:
+            return await asyncio.wait_for(asyncio.shield(step.waiting), STEP_TIMEOUT)
+        except TimeoutError:
+            raise ControlError(
+                errors.USER_ERROR, f"the route has not stopped for {STEP_TIMEOUT:.0f} s: it still runs; step.close() gives up on it"
+            ) from None  # fmt: skip
+
+    def _step(self, number: int) -> _Step:
+        step = self.steps.get(number)
+        if step is None or step.stepper is None:
+            raise ControlError(errors.USER_ERROR, f"no step {number}: step(m) starts one")
+        return step
+
+    async def step_do(self, step: int, op: str, line: int = 0) -> dict[str, Any]:
+        found = self._step(step)
+        assert found.stepper is not None
+        if found.waiting is not None:
+            raise ControlError(errors.USER_ERROR, "the route still runs: wait for its next stop")
+        if found.stepper.done:
+            raise ControlError(errors.USER_ERROR, "the callback has ended: step(m) starts it again")
+        found.waiting = asyncio.get_running_loop().create_future()
+        try:
+            found.stepper.order(op, line)
+        except SandboxError:
+            found.waiting = None
+            raise
+        return await self._wait(step, found)
+
+    def step_eval(self, step: int, expr: str) -> dict[str, Any]:
+        stepper = self._step(step).stepper
+        assert stepper is not None
+        try:
+            return {"repr": stepper.evaluate(expr)}
+        except SandboxError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise ControlError(
+                errors.USER_ERROR, f"{type(error).__name__}: {error}", {"traceback": user_traceback(error)}
+            ) from None
+
+    def step_pv(self, step: int, name: str) -> dict[str, Any]:
+        from ..pv.accessor import compile_spec
+
+        stepper = self._step(step).stepper
+        assert stepper is not None
+        run: Run = stepper.box.proxy.env.run
+        return {"value": compile_spec(name).get(run)}
+
+    def step_close(self, step: int) -> dict[str, Any]:
+        self._forget(step)
+        return {}
+
+    def _forget(self, number: int) -> None:
+        step = self.steps.pop(number, None)
+        if step is not None and step.stepper is not None and not step.stepper.done:
+            step.stepper.close()
+
+    def close(self) -> None:
+        """The proxy ends: no thread stays behind."""
+        for number in list(self.steps):
+            self._forget(number)
+
+    # -- events ---------------------------------------------------------------------------------------------------
+
+    def subscribe(self, connection: Connection, params: Any) -> dict[str, Any]:
+        wanted = params.get("events") if isinstance(params, dict) else None
+        if not isinstance(wanted, list) or not set(wanted) <= set(EVENTS):
+            raise ControlError(errors.INVALID_PARAMS, f"events is a list of {', '.join(EVENTS)}; got {wanted!r}")
+        connection.events = set(wanted)
+        return {}
+
+
+def _handler(name: str, method: Callable[..., Any]) -> Handler:
+    """Check parameters against the method's annotations and turn user errors into answers."""
+    import inspect
+
+    parameters = inspect.signature(method).parameters
+    kinds = {p: str(v.annotation) for p, v in parameters.items()}
+    needed = [p for p, v in parameters.items() if v.default is inspect.Parameter.empty]
+    usage = ", ".join(f"{p}: {kind}" for p, kind in kinds.items()) or "none"
+    types: dict[str, tuple[type, ...]] = {
+        "int": (int,), "str": (str,), "bool": (bool,), "int | None": (int, type(None)), "list[Any]": (list,), "list[str]": (list,),
+    }  # fmt: skip
+
+    def wrong(why: str) -> ControlError:
+        return ControlError(errors.INVALID_PARAMS, f"{name}: {why}; parameters: {usage}")
+
+    def handler(connection: Connection, params: Any) -> Any:
+        given = {} if params is None else params
+        if not isinstance(given, dict):
+            raise wrong(f"expected an object, got {type(given).__name__}")
+        for missing in needed:
+            if missing not in given:
+                raise wrong(f"{missing} is missing")
+        for key, value in given.items():
+            if key not in kinds:
+                raise wrong(f"unknown parameter {key!r}")
+            if not isinstance(value, types[kinds[key]]) or (isinstance(value, bool) and kinds[key] != "bool"):
+                raise wrong(f"{key} is {value!r}")
+        return _guard(method, given)
+
+    return handler
+
+
+def _guard(method: Callable[..., Any], given: dict[str, Any]) -> Any:
+    try:
+        result = method(**given)
+    except (ScriptError, WhereError, SandboxError, ValueError) as error:
+        raise _user_error(error) from error
+    if asyncio.iscoroutine(result):
+        return _guard_later(result)
+    return result
+
+
+async def _guard_later(result: Any) -> Any:
+    try:
+        return await result
+    except (ScriptError, WhereError, SandboxError, ValueError) as error:
+        raise _user_error(error) from error
+
+
+def _user_error(error: Exception) -> ControlError:
+    data: dict[str, Any] = {"type": type(error).__name__}
+    if isinstance(error, ScriptError):
+        data |= {"path": error.path, "line": error.line}
+    return ControlError(errors.USER_ERROR, str(error), data)

@@ -1,0 +1,239 @@
+"""Sandboxes: KSR on a captured message. Reads see the live proxy's state, writes stay in a copy, sends are collected.
+
+A sandbox is a second :class:`~ksrcore.proxy.Proxy` over forks of the live one's modules, with an environment of its
+own. The script's functions are the live ones, and they call the live ``KSR`` object; :class:`Sandboxes` is the hook
+in that object's way: it knows which thread works in which sandbox and sends the call to the right proxy.
+
+Several threads may work in the core only one at a time: each KSR call of a debugged route holds ``proxy.lock``, and
+while such a route exists the loop thread takes it too. A route that waits at a breakpoint is in the script's code, not
+in the core, and holds nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import get_ident
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from ..capture.recorder import Record, Recorder
+from ..kemi.declare import Decl
+from ..kemi.facade import Failed, KsrUnknown, coerce, from_wire
+from ..net.address import Dest
+from ..proxy import Proxy
+from ..pv.state import Avps
+from ..run import CORE_ONREPLY_ROUTE, REQUEST_ROUTE, Run
+from ..sip.errors import SipError
+
+if TYPE_CHECKING:
+    from ..sip.message import SipMessage
+
+
+class SandboxError(Exception):
+    """A sandbox cannot be opened or used as asked: one line."""
+
+
+class Sandbox:
+    """One captured message and a fork of the proxy around it.
+
+    ``sent`` is what would have left: (dest, text). ``on_call(decl, args)`` and ``after_call(decl, args, result,
+    seconds)`` are the stepper's; ``live`` is the proxy this was forked from.
+    """
+
+    def __init__(self, live: Proxy, record: Record) -> None:
+        self.live = live
+        self.source = record
+        self.sent: list[tuple[Dest, str]] = []
+        self.on_call: Callable[[Decl, tuple[Any, ...]], None] | None = None
+        self.after_call: Callable[[Decl, tuple[Any, ...], Any, float], None] | None = None
+        try:
+            self.msg: SipMessage = record.fresh(live.listens)
+        except SipError as error:
+            raise SandboxError(f"message {record.id} cannot be parsed: {error}") from None
+        if self.msg.error is not None:
+            raise SandboxError(f"message {record.id} cannot be routed: {self.msg.error}")
+        self.proxy = proxy = Proxy(
+            transmit=self._collect,
+            listens=live.listens,
+            now=live.now,
+            wall=live.wall(),
+            recorder=Recorder(1000, 16 * 1024 * 1024),
+            name=live.name,
+        )
+        proxy.sandbox = True
+        proxy.aliases = live.aliases
+        proxy.started = live.started
+        proxy.script = live.script
+        proxy.counters = dict(live.counters)
+        proxy.server_header = live.server_header
+        proxy.db = live.db.fork() if live.db is not None else None
+        for name, module in live.modules.items():
+            proxy.modules[name] = module.fork(proxy)
+        route = REQUEST_ROUTE if self.msg.is_request else CORE_ONREPLY_ROUTE
+        self.record = proxy.recorder.add(
+            record.time, False, record.proto, record.src_ip, record.src_port, record.dst_ip, record.dst_port,
+            record.data, record.conid,
+        )  # fmt: skip
+        self.record.msg = self.msg
+        self.run = Run(proxy, self.msg, route, self.record, Avps())
+        proxy.env.run = self.run
+
+    def _collect(self, data: bytes, dest: Dest) -> bool:
+        self.sent.append((dest, data.decode("latin-1")))
+        return True
+
+    def dispatch(self, decl: Decl, args: tuple[Any, ...]) -> Any:
+        """Do a KSR call here: what the facade does for a live one, on this sandbox's modules."""
+        if self.on_call is not None:
+            self.on_call(decl, args)
+        run = self.proxy.env.run
+        module = self.proxy.modules.get(decl.module)
+        started = perf_counter()
+        try:
+            converted = coerce(decl, args)
+        except Exception as error:
+            run.calls.extend((Failed(decl), args, error))
+            raise
+        try:
+            with self.live.lock:
+                result = getattr(module, decl.attr)(run, *converted)
+        except BaseException as error:
+            run.calls.extend((decl, *converted, error))
+            self._after(decl, converted, error, started)
+            raise
+        if isinstance(result, str) and not result.isascii():
+            result = from_wire(result)
+        run.calls.extend((decl, *converted, result))
+        self._after(decl, converted, result, started)
+        return result
+
+    def _after(self, decl: Decl, args: tuple[Any, ...], result: Any, started: float) -> None:
+        if self.after_call is not None:
+            self.after_call(decl, args, result, perf_counter() - started)
+
+    # -- what it has come to --------------------------------------------------------------------------------------
+
+    def outgoing(self) -> str:
+        """The message as it would leave now, without what sending adds (Via, Content-Length of a new body)."""
+        msg = self.msg
+        listen = self.proxy.listens[0] if self.proxy.listens else None
+        dest = Dest(listen.proto if listen else "udp", "127.0.0.1", 5060, listen)
+        first = f"{msg.method} {msg.uri} {msg.version}\r\n" if msg.is_request else msg.buf[: msg.head_at]
+        return first + msg.lumps.apply(msg.buf, msg.head_at, len(msg.buf), dest)
+
+    def effects(self) -> dict[str, Any]:
+        """What was done so far: what would have been sent, the message's diff, its routing state, database writes."""
+        msg = self.msg
+        before = msg.buf.replace("\r\n", "\n").splitlines()
+        after = self.outgoing().replace("\r\n", "\n").splitlines()
+        diff = list(difflib.unified_diff(before, after, "as it came", "as it would leave", lineterm="", n=1))
+        state: dict[str, Any] = {}
+        if msg.is_request and msg.new_uri:
+            state["$ru"] = msg.new_uri
+        for name, value in (
+            ("$du", msg.dst_uri), ("flags", msg.flags), ("branch flags", msg.bflags), ("path", msg.path),
+            ("reply headers", "".join(msg.reply_lumps)),
+            ("send socket", msg.force_socket.text if msg.force_socket is not None else ""),
+        ):  # fmt: skip
+            if value:
+                state[name] = value
+        if msg.branches:
+            state["branches"] = [branch.uri for branch in msg.branches]
+        return {
+            "sent": [{"proto": d.proto, "dst": f"{d.ip}:{d.port}", "data": text} for d, text in self.sent],
+            "diff": "\n".join(diff),
+            "state": state,
+            "writes": [f"{sql} {params}" for sql, params in getattr(self.proxy.db, "writes", ())],
+        }
+
+
+class Sandboxes:
+    """The sandboxes of a proxy, and the hook that brings a thread's KSR calls to the one it works in."""
+
+    def __init__(self, live: Proxy, limit: int = 32) -> None:
+        self.live = live
+        self.limit = limit
+        self.open: dict[int, Sandbox] = {}
+        self._next = 0
+        self._threads: dict[int, Sandbox] = {}
+
+    def add(self, record: Record) -> int:
+        """Open a sandbox on that message; its number. The oldest is closed when there are too many."""
+        while len(self.open) >= self.limit:
+            self.open.pop(next(iter(self.open)))
+        box = Sandbox(self.live, record)
+        self._next += 1
+        self.open[self._next] = box
+        return self._next
+
+    def get(self, number: int) -> Sandbox:
+        try:
+            return self.open[number]
+        except KeyError:
+            raise SandboxError(f"no sandbox {number}: use(m) opens one") from None
+
+    def close(self, number: int) -> None:
+        self.open.pop(number, None)
+
+    @contextmanager
+    def working_in(self, box: Sandbox) -> Iterator[None]:
+        """This thread's KSR calls go to ``box`` inside the block."""
+        me = get_ident()
+        outer = self._threads.get(me)
+        with self.live.lock:
+            self._threads[me] = box
+            self.live.env.hook = self._hook
+        try:
+            yield
+        finally:
+            with self.live.lock:
+                if outer is None:
+                    del self._threads[me]
+                else:
+                    self._threads[me] = outer
+                if not self._threads:
+                    self.live.env.hook = None
+
+    def _hook(self, decl: Decl, args: tuple[Any, ...]) -> Any:
+        box = self._threads.get(get_ident())
+        if box is not None:
+            return box.dispatch(decl, args)
+        # A live message that is routed while some other thread debugs: what the facade does, once more.
+        live = self.live
+        run = live.env.run
+        try:
+            converted = coerce(decl, args)
+        except Exception as error:
+            run.calls.extend((Failed(decl), args, error))
+            raise
+        try:
+            result = getattr(live.modules[decl.module], decl.attr)(run, *converted)
+        except BaseException as error:
+            run.calls.extend((decl, *converted, error))
+            raise
+        if isinstance(result, str) and not result.isascii():
+            result = from_wire(result)
+        run.calls.extend((decl, *converted, result))
+        return result
+
+    def call(self, number: int, name: str, args: tuple[Any, ...]) -> Any:
+        """``KSR.<name>(*args)`` in that sandbox. Raises what the function raises."""
+        box = self.get(number)
+        module, _, function = name.rpartition(".")
+        found = self.live.modules.get(module)
+        decl = found.exports.get(function) if found is not None else None
+        if decl is None:
+            # The facade knows better what to say: known but not there yet, or the nearest name.
+            self._unknown(name)
+            raise KsrUnknown(f"KSR.{name} is not a function")
+        with self.working_in(box):
+            return box.dispatch(decl, args)
+
+    def _unknown(self, name: str) -> None:
+        value: Any = getattr(self.live.script, "ksr", None)
+        for part in name.split("."):
+            value = getattr(value, part)
+        if callable(value):
+            value()

@@ -1,0 +1,215 @@
+"""The proxy on real sockets: event loop, network, clock, control channel, signals."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .assemble import load_script, make_proxy
+from .capture.recorder import Record
+from .control import views
+from .control.methods import Methods
+from .control.rpc import rpc_methods
+from .control.server import ControlServer
+from .control.socket import ControlSocketError
+from .kemi.declare import ParamError
+from .net.address import AddressError, Dest, Listen, parse_listen
+from .net.dns import Resolver
+from .net.loop import run
+from .net.network import Network
+from .net.transport import ListenError
+from .proxy import Proxy
+from .script.engine import ScriptError
+from .state import StateError, default_db_url, runtime_dir
+from .store.database import Database
+from .store.errors import DatabaseError
+
+log = logging.getLogger("ksrcore")
+
+#: Seconds between two looks at the timers: finer than Kamailio's tick of 62.5 ms.
+TICK = 0.05
+#: How long transactions may take to end after SIGTERM.
+DRAIN = 2.0
+
+
+class ServeError(Exception):
+    """The proxy cannot start: one line for the user."""
+
+
+_USER_ERRORS = (
+    ParamError, AddressError, ListenError, ScriptError, DatabaseError, ControlSocketError, StateError,
+)  # fmt: skip
+
+
+@dataclass
+class Options:
+    """What ``ksrshell serve`` was told."""
+
+    script: str
+    listens: list[str] = field(default_factory=lambda: ["udp:127.0.0.1:5060", "tcp:127.0.0.1:5060"])
+    aliases: list[str] = field(default_factory=list)
+    modparams: list[str] = field(default_factory=list)
+    db: str = ""
+    name: str = ""
+    control: str = ""
+    ready: Callable[[str, str], None] | None = None
+
+
+def serve(options: Options) -> None:
+    """Run until SIGTERM or SIGINT. Raises :class:`ServeError`; nothing is left behind then."""
+    try:
+        run(_serve(options))
+    except _USER_ERRORS as error:
+        raise ServeError(str(error)) from None
+
+
+async def _serve(options: Options) -> None:
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    name = options.name or Path(options.script).stem
+    if not name or "/" in name or name.startswith("."):
+        raise ParamError(f"--name is a word without '/', got {name!r}")
+    path = Path(options.control) if options.control else runtime_dir() / f"{name}.sock"
+    async with AsyncExitStack() as stack:
+        network = Network()
+        stack.push_async_callback(network.close)
+        listens = [parse_listen(text) for text in options.listens]
+        await network.open(listens)
+        db = Database.open(options.db or default_db_url())
+        stack.callback(db.close)
+        now = time.monotonic()
+        proxy, ksr = make_proxy(
+            transmit=network.send, listens=listens, aliases=options.aliases, modparams=options.modparams,
+            db=db, now=now, wall=time.time(), name=name,
+        )  # fmt: skip
+        stack.callback(_stop_modules, proxy)
+        connect(proxy, network, loop)
+        load_script(options.script, proxy, ksr)
+        methods = Methods(proxy, stopping.set, Rates(proxy))
+        control = ControlServer(path, name, _guarded(proxy, rpc_methods(proxy) | methods.table()))
+        stack.push_async_callback(control.close)
+        stack.callback(methods.close)
+        methods.server = control
+        await control.start()
+        proxy.recorder.on_record = _announce(control, loop)
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signum, stopping.set)
+            stack.callback(loop.remove_signal_handler, signum)
+        # What exists now lives as long as the process: keep the collector out of it, and call it less often.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+        network.on_message = lambda data, rcv: proxy.receive(data, rcv, time.monotonic())
+        if options.ready is not None:
+            options.ready(name, str(path))
+        await _tick(proxy, stopping)
+        await _drain(proxy)
+
+
+def connect(proxy: Proxy, network: Network, loop: asyncio.AbstractEventLoop) -> None:
+    """Give the core its ways out: socket choice, DNS, connections."""
+    proxy.network = network
+    proxy.pick_listen = network.pick_listen
+    proxy.resolver = Resolver()
+
+
+async def _tick(proxy: Proxy, stopping: asyncio.Event) -> None:
+    wall_checked = 0.0
+    while not stopping.is_set():
+        await asyncio.sleep(TICK)
+        now = time.monotonic()
+        if now - wall_checked > 1.0:
+            wall_checked = now
+            proxy.wall_offset = time.time() - now
+        proxy.advance(now)
+
+
+async def _drain(proxy: Proxy) -> None:
+    """Let open transactions end, for a bounded time."""
+    log.info("stopping")
+    tm: Any = proxy.modules.get("tm")
+    end = time.monotonic() + DRAIN
+    while tm is not None and tm.busy() and time.monotonic() < end:
+        await asyncio.sleep(TICK)
+        proxy.advance(time.monotonic())
+
+
+def _stop_modules(proxy: Proxy) -> None:
+    for module in reversed(list(proxy.modules.values())):
+        try:
+            module.stop()
+        except Exception:
+            log.exception("module %s did not stop well", module.name)
+
+
+def _guarded(proxy: Proxy, methods: dict[str, Any]) -> dict[str, Any]:
+    """Control requests work in the core like messages do: under its lock while a route is debugged."""
+
+    def guard(handler: Any) -> Any:
+        def guarded(connection: Any, params: Any) -> Any:
+            proxy.now = time.monotonic()
+            with proxy.lock:
+                return handler(connection, params)
+
+        return guarded
+
+    return {name: guard(handler) for name, handler in methods.items()}
+
+
+def _announce(control: ControlServer, loop: asyncio.AbstractEventLoop) -> Callable[[Record], None]:
+    """Events about messages, sent when their callbacks have run: only if somebody asked for them."""
+
+    def announce(record: Record) -> None:
+        if control.connections and (control.wanted("message") or control.wanted("exception")):
+            loop.call_soon(publish, record)
+
+    def publish(record: Record) -> None:
+        if control.wanted("message"):
+            control.publish("message", {"message": views.summary(record)})
+        if any(run.exception is not None for run in record.runs):
+            control.publish("exception", {"message": views.summary(record)})
+
+    return announce
+
+
+class Rates:
+    """Messages a second and other figures for the toolbar, measured between two askings at least a second apart."""
+
+    def __init__(self, proxy: Proxy) -> None:
+        self.proxy = proxy
+        self._at = proxy.now
+        self._last = proxy.recorder.last_id
+        self._rate = 0.0
+
+    def __call__(self) -> dict[str, Any]:
+        proxy = self.proxy
+        elapsed = proxy.now - self._at
+        if elapsed >= 1.0:
+            self._rate = (proxy.recorder.last_id - self._last) / elapsed
+            self._at, self._last = proxy.now, proxy.recorder.last_id
+        counters = proxy.counters
+        tm: Any = proxy.modules.get("tm")
+        return {
+            "messages_per_s": round(self._rate, 1),
+            "transactions": tm.count() if tm is not None else 0,
+            "received": counters.get("core:rcv_requests", 0) + counters.get("core:rcv_replies", 0),
+            "uptime": proxy.wall() - proxy.started,
+        }
+
+
+def log_to_stderr(level: int = logging.INFO) -> None:
+    """Kamailio-like lines on standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s", "%Y-%m-%d %H:%M:%S"))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
