@@ -138,6 +138,8 @@ class Database:
     def _check_place(path: str) -> None:
         if os.path.isdir(path):
             raise DatabaseError(f"database {path}: is a directory; give the path of a file in it")
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise DatabaseError(f"database {path}: is not a regular file; give another path")
         parent = os.path.dirname(path) or "."
         if not os.path.isdir(parent):
             raise DatabaseError(f"database {path}: its directory {parent} does not exist; create it first")
