@@ -21,7 +21,9 @@ def port_owner(family: int, stream: bool, port: int) -> str:
         if not proc.name.isdigit():
             continue
         try:
-            if any(os.readlink(fd.path) in wanted for fd in os.scandir(proc / "fd")):
+            with os.scandir(proc / "fd") as fds:
+                found = any(os.readlink(fd.path) in wanted for fd in fds)
+            if found:
                 return f"{(proc / 'comm').read_text().strip()} (pid {proc.name})"
         except OSError:
             continue  # gone meanwhile, or another user's

@@ -20,7 +20,10 @@ _MAX_CACHED = 4096
 
 
 class ListenError(OSError):
-    """A listen address that cannot be opened; the text is one line for the user."""
+    """A listen address that cannot be opened; str() is one line for the user, ``errno`` the system's number."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)
 
 
 @dataclass(slots=True)
