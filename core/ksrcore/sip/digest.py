@@ -135,7 +135,7 @@ def parse_credentials(body: str) -> Credentials:
             value = value[1:-1]
         elif '"' in value or len(value.split()) > 1:
             raise ParseError(f"one value for {name or 'each field'}", body)
-        if not name or not equals or len(name.split()) > 1:
+        if not name or not equals or '"' in name or len(name.split()) > 1:
             raise ParseError("name=value credentials", body)
         fields.setdefault(name.lower(), value)
     return Credentials(text, scheme, fields)
