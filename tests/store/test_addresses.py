@@ -152,7 +152,9 @@ def test_a_bad_row_refuses_the_table_and_keeps_the_old_one(db: Database, row: tu
     assert addresses.match(1, "10.0.0.1", 1) is not None
 
 
-@pytest.mark.parametrize("text", ["", ".", "1.2.3", "1.2.3.4.5", "1.2.3.256", "1.2.3.x", "1.2.3.\xb2", "::%eth0", "[", "a:b"])
+@pytest.mark.parametrize(
+    "text", ["", ".", "1.2.3", "1.2.3.4.5", "1.2.3.256", "1.2.3.x", "1.2.3.\xb2", "::%eth0", "[", "a:b"]
+)
 def test_no_ip(text: str) -> None:
     assert parse_ip(text) is None
 

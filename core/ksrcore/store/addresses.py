@@ -20,7 +20,7 @@ _SLOTS = 128
 
 
 class Address(NamedTuple):
-    """A row: `ip` in its normal form or the domain name, `mask` in bits (-1: a domain), `tag` None for NULL or empty."""
+    """A row: `ip` in its normal form or the domain name, `mask` in bits (-1: a domain), `tag` None without one."""
 
     group: int
     ip: str

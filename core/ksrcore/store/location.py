@@ -18,7 +18,7 @@ from ksrcore.store.contact import COLUMNS, Contact, from_row, to_row
 from ksrcore.store.database import Database
 from ksrcore.store.errors import DatabaseError, StoreError
 
-__all__ = ["CALLID_ONLY", "CONTACT_CALLID", "CONTACT_ONLY", "CONTACT_PATH", "Location"]
+__all__ = ["CALLID_ONLY", "CONTACT_CALLID", "CONTACT_ONLY", "CONTACT_PATH", "ForkedLocation", "Location"]
 
 MEMORY, WRITE_THROUGH, WRITE_BACK = 0, 1, 2
 CONTACT_ONLY, CONTACT_CALLID, CONTACT_PATH, CALLID_ONLY = 0, 1, 2, 3
@@ -387,6 +387,12 @@ class ForkedLocation(Location):
         self._ruid_prefix = parent._ruid_prefix
         self._counter = parent._counter
         self._parent = parent
+
+    def new_ruid(self) -> str:
+        # The parent goes on registering, so the numbers after the fork may be taken there.
+        while self._owner_of(ruid := super().new_ruid()) is not None:
+            pass
+        return ruid
 
     def record(self, aor: str) -> list[Contact]:
         own = self._aors.get(aor)
