@@ -102,7 +102,7 @@ def ask(place: Path) -> Iterator[Ask]:
             f"CSeq: {count} {method}\r\n{headers}Content-Length: 0\r\n\r\n"
         )
         for attempt in range(60):
-            # Only the first request is repeated, until Kamailio has started; a repeated MESSAGE would be accounted twice.
+            # Only the first is repeated, until Kamailio has started; a repeated MESSAGE would be accounted twice.
             if attempt == 0 or count == 1:
                 client.sendto(text.encode(), ("127.0.0.1", port))
             try:
