@@ -54,7 +54,10 @@ STOCK_MODPARAMS: tuple[Modparam, ...] = (
 
 
 class EmbeddedServer(Server):
-    """``python -m ksrshell serve`` of the running interpreter; the same interface as KamailioServer."""
+    """``python -m ksrshell serve`` of the running interpreter; the same interface as KamailioServer.
+
+    It runs ``script`` itself; ``wrapper``: a script to run instead, which finds ``script`` in ``KSR_LAB_SCRIPT``.
+    """
 
     kind = "embedded"
 
@@ -68,6 +71,7 @@ class EmbeddedServer(Server):
         environment: dict[str, str] | None = None,
         domain: str = DOMAIN,
         port: int | None = None,
+        wrapper: Path | None = None,
     ) -> None:
         super().__init__(
             directory,
@@ -78,11 +82,12 @@ class EmbeddedServer(Server):
             domain=domain,
             port=port,
         )
+        self.wrapper = wrapper
         self.name = f"lab-{self.port}"
         self.control = directory / "control"
 
     def command(self) -> list[str]:
-        command = [sys.executable, "-m", "ksrshell", "serve", str(self.script)]
+        command = [sys.executable, "-m", "ksrshell", "serve", str(self.wrapper or self.script)]
         command += ["--listen", f"udp:{self.address}", "--listen", f"tcp:{self.address}", "--alias", self.domain]
         given = {(module, name): value for module, name, value in (*STOCK_MODPARAMS, *self.modparams)}
         for (module, name), value in given.items():

@@ -20,7 +20,7 @@ class KamailioServer(Server):
     app_python3 5.6 insists on callbacks that the stock script lacks: the script runs inside scripts/stock.py, which
     adds them. ``wrapper``: another script to load instead, which finds the script's path in ``KSR_LAB_SCRIPT``.
     ``allocator``: for private and shared memory. ``shared`` and ``private``: their sizes in MiB. ``workers``: UDP
-    workers.
+    workers. ``log_level``: at the stock 2 it writes a line about the duration of every request.
     """
 
     kind = "kamailio"
@@ -41,6 +41,7 @@ class KamailioServer(Server):
         workers: int = 1,
         shared: int = 64,
         private: int = 8,
+        log_level: int = 2,
     ) -> None:
         super().__init__(
             directory,
@@ -57,6 +58,7 @@ class KamailioServer(Server):
         self.workers = workers
         self.shared = shared
         self.private = private
+        self.log_level = log_level
 
     def command(self) -> list[str]:
         kamailio = need("kamailio", package="kamailio kamailio-python3-modules kamailio-sqlite-modules")
@@ -81,6 +83,7 @@ class KamailioServer(Server):
             ("#!define WITH_ACCDB\n", ""),
             ('"db_mysql.so"', '"db_sqlite.so"'),
             ("\nport=5060\n", f"\n{listen}\n"),
+            ("\ndebug=2\n", f"\ndebug={self.log_level}\n"),
             ("\nchildren=2\n", f"\nchildren={self.workers}\ntcp_children=1\n"),
             ("/usr/local/etc/kamailio/kamailio-basic-kemi-python.py", str(self.wrapper)),
             ("/usr/local/etc/kamailio/kamailio-basic-kemi-native.cfg", str(STOCK_NATIVE)),

@@ -132,15 +132,16 @@ class Server(ABC):
         if check and killed:
             raise self.failure(f"was not gone {timeout:.0f} s after SIGTERM and had to be killed")
 
-    def answers(self, timeout: float = 0.1) -> bool:
-        """True when an OPTIONS without user, over UDP, is answered 200 within ``timeout`` seconds."""
+    def answers(self, timeout: float = 0.1, user: str = "") -> bool:
+        """True when an OPTIONS to ``user`` (or to the server itself) gets a 200 over UDP in ``timeout`` seconds."""
+        target = f"sip:{user}{'@' if user else ''}{self.address}"
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind((self.host, 0))
             probe.settimeout(timeout)
             here = "{}:{}".format(*probe.getsockname())
             request = (
-                f"OPTIONS sip:{self.address} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK{uuid4().hex}\r\n"
-                f"From: <sip:probe@{self.domain}>;tag=probe\r\nTo: <sip:{self.address}>\r\nCall-ID: {uuid4().hex}\r\n"
+                f"OPTIONS {target} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK{uuid4().hex}\r\n"
+                f"From: <sip:probe@{self.domain}>;tag=probe\r\nTo: <{target}>\r\nCall-ID: {uuid4().hex}\r\n"
                 f"CSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContact: <sip:probe@{here}>\r\nContent-Length: 0\r\n\r\n"
             )
             probe.sendto(request.encode("ascii"), (self.host, self.port))
