@@ -84,6 +84,11 @@ def test_list() -> None:
     assert len(parse_nameaddrs(body)) == 4
 
 
+def test_list_takes_any_display_name() -> None:
+    values = parse_nameaddrs('"A" B <sip:a@b>, C"D,<" <sip:c d@e>')
+    assert [(value.display, value.uri) for value in values] == [('"A" B', "sip:a@b"), ('C"D,<"', "sip:c d@e")]
+
+
 def test_list_lets_empty_parameters_through() -> None:
     assert [value.params for value in parse_nameaddrs("<sip:a@b>;;lr;,<sip:c@d>;")] == [[("lr", None)], []]
 

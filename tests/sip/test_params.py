@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ksrcore.sip.errors import ParseError
 from ksrcore.sip.params import (
+    check_params,
     find_outside,
     iter_params,
     quote,
@@ -61,6 +63,17 @@ def test_unquote_and_unescape() -> None:
     assert unquote("a") == "a"
     assert unescape(r"a\"\\b") == 'a"\\b'
     assert unescape("a\\") == "a"
+
+
+@pytest.mark.parametrize("text", ["a", "a=1", 'a = "x y" ; b', "a=;b"])
+def test_check_params_accepts(text: str) -> None:
+    check_params(text)
+
+
+@pytest.mark.parametrize("text", ["", "a;", ";a", "a;;b", "=x", "a b", "a=b c", 'a="b', 'a="b"c', 'a=b"c"', 'a="b" c'])
+def test_check_params_refuses(text: str) -> None:
+    with pytest.raises(ParseError):
+        check_params(text)
 
 
 @given(HARD | LATIN1)

@@ -97,7 +97,7 @@ def test_parameters() -> None:
     assert uri.lr and uri.ob
     assert (uri.maddr, uri.method, uri.ttl, uri.user_param, uri.r2) == ("1.2.3.4", "INVITE", "5", "phone", "on")
     assert uri.gr == ""
-    assert uri.param("x") == uri.param("X") == "1"
+    assert uri.param("x") == uri.param("X") == "2"
     assert uri.param("y") == "a=b"
     assert uri.param("none") is None
     assert uri.params_list()[0] == ("Transport", "TCP")

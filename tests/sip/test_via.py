@@ -55,6 +55,8 @@ def test_without_parameters() -> None:
     ("body", "expected"),
     [
         ("SIP/2.0/udp h", [("UDP", "h", "", "")]),
+        ("SIP/2.0/UDP h_x;rport=;BRANCH=a;branch=b", [("UDP", "h_x", "", "b")]),
+        ('SIP/2.0/UDP h;x="a;;b";y=[c]', [("UDP", "h", "", "")]),
         ("sip/2.0/FOO h;branch=x", [("FOO", "h", "", "x")]),
         ("SIP/2.0/TLS-SCTP h;branch=x", [("TLS-SCTP", "h", "", "x")]),
         ("SIP/2.0/UDP  [::1]:5;branch=z", [("UDP", "[::1]", "5", "z")]),
@@ -68,7 +70,7 @@ def test_without_parameters() -> None:
             " SIP  /    2.0   / UDP  192.168.255.111   ; branch=\r\n z9hG4bK30239",
             [("TCP", "spindle.example.com", "", "z9hG4bK9ikj8"), ("UDP", "192.168.255.111", "", "z9hG4bK30239")],
         ),
-        ("SIP/2.0/UDP a,,SIP/2.0/TCP b:1;branch=2,", [("UDP", "a", "", ""), ("TCP", "b", "1", "2")]),
+        ("SIP/2.0/UDP a,SIP/2.0/TCP b:1;branch=2", [("UDP", "a", "", ""), ("TCP", "b", "1", "2")]),
     ],
 )
 def test_forms(body: str, expected: list[tuple[str, str, str, str]]) -> None:
@@ -111,6 +113,8 @@ def test_last_of_equal_parameters_counts() -> None:
         *["SIP/2.0/UDP [::1]x", "SIP/2.0/UDP ;branch=x", "SIP/2.0/UDP h (comment);branch=x", "SIP/2.0/UDP h x"],
         *["SIP/2.0/UDP h;branch=", "SIP/2.0/UDP h;branch", "SIP/2.0/UDP h;;branch=x", "SIP/2.0/UDP h;"],
         *["SIP/2.0/U;DP h", "SIP/2.0/UDP h, x"],
+        *["SIP/2.0/UDP h;branch=x;", "SIP/2.0/UDP h;received=", "SIP/2.0/UDP h;=x", "SIP/2.0/UDP h;branch=a b"],
+        *["SIP/2.0/UDP h;branch=x,", "SIP/2.0/UDP a,,SIP/2.0/UDP b", 'SIP/2.0/UDP h;x="'],
     ],
 )
 def test_errors(body: str) -> None:

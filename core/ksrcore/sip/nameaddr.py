@@ -6,7 +6,7 @@ Offsets are relative to the header body, so that text can be edited in place. No
 from typing import Final
 
 from ksrcore.sip.errors import ParseError
-from ksrcore.sip.params import WS, find_outside, quoted_end, split_outside, split_params
+from ksrcore.sip.params import WS, check_params, find_outside, quoted_end, spaced, split_params
 from ksrcore.sip.uri import Uri, parse_uri
 
 __all__ = ["NameAddr", "parse_nameaddr", "parse_nameaddrs"]
@@ -120,7 +120,8 @@ def parse_nameaddr(body: str) -> NameAddr:
     """Parse a body that holds one value (From, To, Refer-To, P-Asserted-Identity...).
 
     Strict where Kamailio's From and To are: raises ParseError when the body is empty, a quote or ``<`` never closes, a
-    quoted display name has more text beside it, or a parameter is empty, has no name or has white space in its value.
+    quoted display name has more text beside it, the URI has white space, or a parameter is empty, has no name or has
+    white space in its value.
     """
     value = _one.get(body)
     if value is None:
@@ -134,7 +135,9 @@ def parse_nameaddr(body: str) -> NameAddr:
 def parse_nameaddrs(body: str) -> list[NameAddr]:
     """Parse a comma-separated list (Contact, Route, Record-Route, Path...). Empty elements are skipped.
 
-    Empty parameters are let through. Raises ParseError for unclosed quotes and ``<``, and when no value is left.
+    Lenient where Kamailio's Contact and Route are: any mix of words and quoted strings is a display name, what is in
+    ``<>`` a URI, and empty parameters are let through. Raises ParseError for unclosed quotes and ``<``, text after the
+    URI that is no parameter, and when no value is left. A Route needs ``brackets``; checking it is up to the caller.
     """
     values = _many.get(body)
     if values is None:
@@ -168,24 +171,6 @@ def _trim(body: str, start: int, end: int) -> int:
     return end
 
 
-def _check_params(text: str) -> None:
-    for start, end in split_outside(text, ";"):
-        name, _, value = text[start:end].partition("=")
-        name, value = name.strip(WS), value.strip(WS)
-        quoted = value[:1] == '"'
-        if (
-            not name
-            or _spaced(name)
-            or (quoted and quoted_end(value, 0) != len(value))
-            or (not quoted and (_spaced(value) or '"' in value))
-        ):
-            raise ParseError("';name=value' parameters", text)
-
-
-def _spaced(text: str) -> bool:
-    return " " in text or "\t" in text or "\n" in text or "\r" in text
-
-
 def _bracket(body: str, start: int, listed: bool) -> int:
     """Index of the ``<`` that opens the URI of the value at ``start``, or -1 when the value is an addr-spec."""
     if body[start] == "<":
@@ -197,15 +182,16 @@ def _bracket(body: str, start: int, listed: bool) -> int:
         if char == "<":
             return pos
         if char == '"':
-            if pos > start:
+            if pos > start and not listed:
                 raise ParseError("quotes around the whole display name", body[start:])
             pos = quoted_end(body, pos)
             if pos < 0:
                 raise ParseError("closing quote of the display name", body[start:])
-            pos = _skip(body, pos)
-            if body[pos : pos + 1] != "<":
-                raise ParseError("'<' after the display name", body[start:])
-            return pos
+            if not listed:
+                pos = _skip(body, pos)
+                if body[pos : pos + 1] != "<":
+                    raise ParseError("'<' after the display name", body[start:])
+            continue
         if char == ";" or (listed and char == ","):
             return -1
         pos += 1
@@ -236,7 +222,7 @@ def _parse_at(body: str, start: int, listed: bool) -> tuple[NameAddr, int]:
             pos += 1
         value_end = uri_end = pos
         pos = _skip(body, pos)
-    if uri_end <= uri_start or (left >= 0 and _spaced(body[uri_start:uri_end])):
+    if uri_end <= uri_start or (not listed and spaced(body[uri_start:uri_end])):
         raise ParseError("URI", body[start:])
     params_start = -1
     if pos < size and body[pos] == ";":
@@ -248,7 +234,7 @@ def _parse_at(body: str, start: int, listed: bool) -> tuple[NameAddr, int]:
             raise ParseError("closing quote of a parameter", body[start:])
         params_start = min(params_start, value_end)
         if not listed:
-            _check_params(body[params_start:value_end])
+            check_params(body[params_start:value_end])
     if pos < size:
         if not listed or body[pos] != ",":
             raise ParseError("';' or the end after the URI", body[start:])

@@ -1,17 +1,22 @@
 """``;name=value`` lists and quoted strings (RFC 3261 25.1: generic-param, quoted-string, LWS).
 
 Shared by the header-value parsers and the ``{param.*}`` transformations. All of it is lenient: white space (folding
-included) around names, ``=`` and separators is dropped, empty parameters are skipped, nothing raises.
+included) around names, ``=`` and separators is dropped, empty parameters are skipped, nothing raises but
+:func:`check_params`, which From, To and Via call before.
 """
 
 from collections.abc import Iterator
 
+from ksrcore.sip.errors import ParseError
+
 __all__ = [
     "WS",
+    "check_params",
     "find_outside",
     "iter_params",
     "quote",
     "quoted_end",
+    "spaced",
     "split_outside",
     "split_params",
     "unescape",
@@ -109,7 +114,14 @@ def split_params(text: str, sep: str = ";") -> list[tuple[str, str | None]]:
     Leading and doubled separators are skipped.
     """
     if '"' not in text:
-        return [_name_value(part) for part in text.split(sep) if part.strip(WS)]
+        if spaced(text):
+            return [_name_value(part) for part in text.split(sep) if part.strip(WS)]
+        found: list[tuple[str, str | None]] = []
+        for part in text.split(sep):
+            if part:
+                name, equals, value = part.partition("=")
+                found.append((name, value if equals else None))
+        return found
     parts = (text[start:end] for start, end in split_outside(text, sep))
     return [_name_value(part) for part in parts if part.strip(WS)]
 
@@ -123,3 +135,27 @@ def iter_params(text: str, base: int = 0, sep: str = ";") -> Iterator[tuple[str,
             name, value = _name_value(inner)
             at = base + start + part.index(inner)
             yield name, value, at, at + len(inner)
+
+
+def spaced(text: str) -> bool:
+    """True when ``text`` has a space, tab or line end in it."""
+    return " " in text or "\t" in text or "\n" in text or "\r" in text
+
+
+def check_params(text: str) -> None:
+    """Raise ParseError for an empty parameter, one without name, or a value with white space outside quotes."""
+    if '"' not in text and not spaced(text):
+        if not text or text[0] in ";=" or text[-1] == ";" or ";;" in text or ";=" in text:
+            raise ParseError("';name=value' parameters", text)
+        return
+    for start, end in split_outside(text, ";"):
+        name, _, value = text[start:end].partition("=")
+        name, value = name.strip(WS), value.strip(WS)
+        quoted = value[:1] == '"'
+        if (
+            not name
+            or spaced(name)
+            or (quoted and quoted_end(value, 0) != len(value))
+            or (not quoted and (spaced(value) or '"' in value))
+        ):
+            raise ParseError("';name=value' parameters", text)

@@ -82,14 +82,14 @@ class Uri:
         return self.scheme == "sip" or self.scheme == "sips"
 
     def param(self, name: str) -> str | None:
-        """Value of the first parameter called ``name`` (in any case) as written, '' for a flag, None when absent."""
+        """Value of the last parameter called ``name`` (in any case) as written, '' for a flag, None when absent."""
         if not self.params:
             return None
         known = self._map
         if known is None:
             known = {}
             for key, value in self.params_list():
-                known.setdefault(key.lower(), value)
+                known[key.lower()] = value
             self._map = known
         return known.get(name) if name in known else known.get(name.lower())
 

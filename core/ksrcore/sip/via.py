@@ -7,7 +7,7 @@ Offsets are relative to the header body. White space is allowed around ``/``, ``
 from typing import Final
 
 from ksrcore.sip.errors import ParseError
-from ksrcore.sip.params import WS, iter_params, split_outside, split_params
+from ksrcore.sip.params import WS, check_params, iter_params, spaced, split_outside, split_params
 
 __all__ = ["Via", "parse_vias"]
 
@@ -66,7 +66,10 @@ class Via:
         self.params_text = text[params_start - start :]
         known: dict[str, str] = {}
         for name, value in split_params(self.params_text):
-            known[name.lower()] = value or ""
+            name = name.lower()
+            if value == "" and name != "rport" or value is None and name == "branch":
+                raise ParseError(f"value of the Via parameter {name}", text)
+            known[name] = value or ""
         self._map = known
         self.branch = known.get("branch", "")
 
@@ -116,10 +119,11 @@ class Via:
 
 
 def parse_vias(body: str) -> list[Via]:
-    """Parse a Via body with one or more comma-separated values. Empty elements are skipped.
+    """Parse a Via body with one or more comma-separated values.
 
-    Raises ParseError for a value that is not ``SIP/2.0/transport host[:port][;params]``, has an empty parameter or a
-    ``branch`` without value (Kamailio drops such messages), and without values.
+    As strict as Kamailio, which drops such messages: raises ParseError for a value that is not
+    ``SIP/2.0/transport host[:port][;params]`` or is empty, an empty parameter or one with white space in its value, a
+    ``branch`` without value, and any ``name=`` without value but ``rport=``.
     """
     vias = _cache.get(body)
     if vias is None:
@@ -128,10 +132,9 @@ def parse_vias(body: str) -> list[Via]:
         for start, end in spans:
             part = body[start:end]
             text = part.strip(WS)
-            if text:
-                found.append(_parse(text, start + len(part) - len(part.lstrip(WS))))
-        if not found:
-            raise ParseError("Via", body)
+            if not text:
+                raise ParseError("Via (SIP/2.0/transport host)", body)
+            found.append(_parse(text, start + len(part) - len(part.lstrip(WS))))
         vias = tuple(found)
         if len(_cache) >= _CACHE_MAX:
             _cache.clear()
@@ -158,9 +161,8 @@ def _parse(text: str, start: int) -> Via:
     if semi >= 0:
         params = text[semi + 1 :]
         params_start = semi + 1 + len(params) - len(params.lstrip(WS))
-        if ";;" in text or not text[params_start:]:
-            raise ParseError("Via parameter after ';'", text)
-    via = Via(
+        check_params(text[params_start:])
+    return Via(
         text,
         start,
         protocol,
@@ -171,9 +173,6 @@ def _parse(text: str, start: int) -> Via:
         start + sent_start + len(stripped),
         start + params_start,
     )
-    if not via.branch and via.param("branch") is not None:
-        raise ParseError("value of the Via branch", text)
-    return via
 
 
 def _protocol(text: str) -> tuple[str, str, int]:
@@ -208,12 +207,8 @@ def _sent_by(sent_by: str, text: str) -> tuple[str, str]:
         host, mark, port = sent_by.partition(":")
         colon = bool(mark)
         host, port = host.rstrip(WS), port.lstrip(WS)
-    if not host or _spaced(host):
+    if not host or spaced(host):
         raise ParseError("Via host", text)
     if colon and not port or port and (len(port) > 5 or not (port.isascii() and port.isdigit()) or int(port) > 65535):
         raise ParseError("Via port from 0 to 65535", text)
     return host, port
-
-
-def _spaced(text: str) -> bool:
-    return " " in text or "\t" in text or "\n" in text or "\r" in text
