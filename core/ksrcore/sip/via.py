@@ -12,6 +12,7 @@ from ksrcore.sip.params import WS, check_params, iter_params, spaced, split_outs
 __all__ = ["Via", "parse_vias"]
 
 _CACHE_MAX: Final = 1024
+_SPACES: Final = frozenset(WS)
 _cache: dict[str, tuple["Via", ...]] = {}
 
 
@@ -64,13 +65,7 @@ class Via:
         self.sent_by_end = sent_by_end
         self.params_start = params_start
         self.params_text = text[params_start - start :]
-        known: dict[str, str] = {}
-        for name, value in split_params(self.params_text):
-            name = name.lower()
-            if value == "" and name != "rport" or value is None and name == "branch":
-                raise ParseError(f"value of the Via parameter {name}", text)
-            known[name] = value or ""
-        self._map = known
+        self._map = known = _params_map(self.params_text) if self.params_text else {}
         self.branch = known.get("branch", "")
 
     def __str__(self) -> str:
@@ -127,6 +122,13 @@ def parse_vias(body: str) -> list[Via]:
     """
     vias = _cache.get(body)
     if vias is None:
+        if "," not in body and body[:8] == "SIP/2.0/":
+            text = body.rstrip(WS)
+            vias = (_parse(text, 0),)
+            if len(_cache) >= _CACHE_MAX:
+                _cache.clear()
+            _cache[body] = vias
+            return [vias[0]]
         spans = split_outside(body, ",") if "," in body else [(0, len(body))]
         found = []
         for start, end in spans:
@@ -153,15 +155,20 @@ def _parse(text: str, start: int) -> Via:
         protocol, transport, pos = _protocol(text)
         semi = text.find(";", pos)
         sent_end = semi if semi >= 0 else len(text)
-    sent_by = text[pos:sent_end]
-    stripped = sent_by.strip(WS)
-    sent_start = pos + len(sent_by) - len(sent_by.lstrip(WS))
+    sent_start = pos + 1
+    stripped = text[sent_start:sent_end]
+    if spaced(stripped) or text[pos] != " ":
+        sent_by = text[pos:sent_end]
+        stripped = sent_by.strip(WS)
+        sent_start = pos + len(sent_by) - len(sent_by.lstrip(WS))
     host, port = _sent_by(stripped, text)
     params_start = len(text)
     if semi >= 0:
-        params = text[semi + 1 :]
-        params_start = semi + 1 + len(params) - len(params.lstrip(WS))
-        check_params(text[params_start:])
+        params_start = semi + 1
+        while text[params_start : params_start + 1] in _SPACES:
+            params_start += 1
+        if params_start >= len(text):
+            raise ParseError("Via parameter after ';'", text)
     return Via(
         text,
         start,
@@ -173,6 +180,25 @@ def _parse(text: str, start: int) -> Via:
         start + sent_start + len(stripped),
         start + params_start,
     )
+
+
+def _params_map(text: str) -> dict[str, str]:
+    known: dict[str, str] = {}
+    if '"' in text or spaced(text):
+        check_params(text)
+        for name, value in split_params(text):
+            name = name.lower()
+            if value == "" and name != "rport" or value is None and name == "branch":
+                raise ParseError(f"value of the Via parameter {name}", text)
+            known[name] = value or ""
+        return known
+    for part in text.split(";"):
+        name, equals, value = part.partition("=")
+        name = name.lower()
+        if not name or not value and (equals and name != "rport" or name == "branch"):
+            raise ParseError("Via parameters (;name=value)", text)
+        known[name] = value
+    return known
 
 
 def _protocol(text: str) -> tuple[str, str, int]:
