@@ -12,13 +12,15 @@ import traceback
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
+from math import inf
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from . import __version__
 from .capture.recorder import Record, Recorder
 from .kemi.declare import Module, ParamError
 from .kemi.facade import Env
+from .myself import Myself
 from .net.address import Dest, Listen, Rcv, ip_family
 from .pv.state import Avps
 from .run import CORE_ONREPLY_ROUTE, REQUEST_ROUTE, Run
@@ -32,6 +34,19 @@ if TYPE_CHECKING:
     from .store.database import Database
 
 log = logging.getLogger("ksrcore")
+
+
+#: What a resolver calls when it knows: (proto, ip, port) of each target in order.
+Resolved = Callable[[list[tuple[str, str, int]]], None]
+
+
+class TimerSource(Protocol):
+    """A timer queue of a module's own. ``next``: when it has work (monotonic seconds), inf when it has none."""
+
+    next: float
+
+    def advance(self, now: float) -> None:
+        """Run what is due; never raises."""
 
 
 class Timer:
@@ -70,6 +85,10 @@ class Proxy:
         self.transmit = transmit
         self.listens: list[Listen] = listens if listens is not None else []
         self.aliases: set[str] = {alias.lower() for alias in aliases or ()}
+        #: Which hosts, ports and transports are this proxy's own.
+        self.myself = Myself(self)
+        #: Set by the network: let a connection (its id) serve another port of its peer too; False when refused.
+        self.tcp_alias: Callable[[int, int], bool] | None = None
         self.now = now
         self.wall_offset = wall - now
         self.started = wall
@@ -93,6 +112,13 @@ class Proxy:
         self.pick_listen: Callable[[str, str], Listen | None] = self._pick_listen
         #: Held by whoever works in the core while other threads may: see debug/sandbox.py.
         self.lock = RLock()
+        #: The socket to send from, by proto and destination address; the network puts its own choice here.
+        self.pick_listen: Callable[[str, str], Listen | None] = self._first_listen
+        #: Finds out where a host name leads, without blocking: ``resolve(host, port, proto, done)``; port 0 and proto
+        #: '' when the URI has none. ``done`` gets a list of (proto, ip, port), best first, empty when there is none.
+        self.resolve: Callable[[str, int, str, Resolved], None] | None = None
+        #: Timer queues of modules that have too many timers for :meth:`after`.
+        self.timer_sources: list[TimerSource] = []
         self._timers: list[tuple[float, int, Timer]] = []
         self._timer_ids = count()
         self._message_ids = count(1)
@@ -105,6 +131,10 @@ class Proxy:
         """Add to a statistic, named as Kamailio groups them: ``core:rcv_requests``, ``sl:sent_replies`` ..."""
         self.counters[name] = self.counters.get(name, 0) + by
 
+    def is_myself(self, host: str, port: int = 0, proto: str = "") -> bool:
+        """Whether a host, port (0 any) and transport ('' any) are one of our listen sockets or aliases."""
+        return self.myself.check(host, port, proto)
+
     def module(self, name: str) -> Any:
         """The module of that Kamailio name. Raises :class:`ParamError` when there is none."""
         try:
@@ -112,6 +142,13 @@ class Proxy:
         except KeyError:
             known = ", ".join(sorted(filter(None, self.modules)))
             raise ParamError(f"no module {name!r}; known: {known}") from None
+
+    def _first_listen(self, proto: str, ip: str) -> Listen | None:
+        family = ip_family(ip)
+        for listen in self.listens:
+            if listen.proto == proto and listen.family == family:
+                return listen
+        return None
 
     # -- timers ---------------------------------------------------------------------------------------------------
 
@@ -123,7 +160,11 @@ class Proxy:
 
     def next_timer(self) -> float | None:
         """When :meth:`advance` has work (monotonic seconds), None when no timer is set."""
-        return self._timers[0][0] if self._timers else None
+        at = self._timers[0][0] if self._timers else inf
+        for source in self.timer_sources:
+            if source.next < at:
+                at = source.next
+        return at if at < inf else None
 
     def advance(self, now: float) -> None:
         """Time has come to ``now``: run the timers that are due."""
@@ -135,6 +176,9 @@ class Proxy:
 
     def _advance(self, now: float) -> None:
         self.now = now
+        for source in self.timer_sources:
+            if source.next <= now:
+                source.advance(now)
         timers = self._timers
         while timers and timers[0][0] <= now:
             _, _, timer = heappop(timers)
@@ -165,9 +209,16 @@ class Proxy:
         if len(data) < 16 and not data.strip(b"\r\n\0 "):
             return  # a keepalive: RFC 5626 CRLF, or the few zero bytes of some clients
         record = self.recorder.add(
-            now + self.wall_offset, False, rcv.proto, rcv.src_ip, rcv.src_port, rcv.dst_ip, rcv.dst_port,
-            data.decode("latin-1"), rcv.conid,
-        )  # fmt: skip
+            now + self.wall_offset,
+            False,
+            rcv.proto,
+            rcv.src_ip,
+            rcv.src_port,
+            rcv.dst_ip,
+            rcv.dst_port,
+            data.decode("latin-1"),
+            rcv.conid,
+        )
         try:
             try:
                 msg = SipMessage(record.data, rcv)
@@ -255,10 +306,17 @@ class Proxy:
         """Send ``data`` (latin-1 text) to ``dest``; ``record`` is the message that caused it."""
         listen = dest.listen
         out = self.recorder.add(
-            self.now + self.wall_offset, True, dest.proto,
-            listen.host if listen is not None else "", listen.port if listen is not None else 0,
-            dest.ip, dest.port, data, dest.conid, record.id if record is not None else 0,
-        )  # fmt: skip
+            self.now + self.wall_offset,
+            True,
+            dest.proto,
+            listen.host if listen is not None else "",
+            listen.port if listen is not None else 0,
+            dest.ip,
+            dest.port,
+            data,
+            dest.conid,
+            record.id if record is not None else 0,
+        )
         if record is not None:
             record.sent.append(out.id)
         if self.transmit(data.encode("latin-1"), dest):

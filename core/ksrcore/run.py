@@ -51,9 +51,29 @@ class Run:
     """
 
     __slots__ = (
-        "proxy", "msg", "route", "callback", "t", "branch", "reply", "avps", "calls", "record", "dropped", "exited",
-        "result", "exception", "traceback", "started", "duration", "version", "handled", "dest", "local", "t_lookup",
-    )  # fmt: skip
+        "proxy",
+        "msg",
+        "route",
+        "callback",
+        "t",
+        "branch",
+        "reply",
+        "avps",
+        "calls",
+        "record",
+        "dropped",
+        "exited",
+        "result",
+        "exception",
+        "traceback",
+        "started",
+        "duration",
+        "version",
+        "handled",
+        "dest",
+        "local",
+        "t_lookup",
+    )
 
     def __init__(
         self,

@@ -22,7 +22,7 @@ from .control.rpc import rpc_methods
 from .control.server import ControlServer
 from .control.socket import ControlSocketError
 from .kemi.declare import ParamError
-from .net.address import AddressError, Dest, Listen, parse_listen
+from .net.address import AddressError, parse_listen
 from .net.dns import Resolver
 from .net.loop import run
 from .net.network import Network
@@ -46,8 +46,14 @@ class ServeError(Exception):
 
 
 _USER_ERRORS = (
-    ParamError, AddressError, ListenError, ScriptError, DatabaseError, ControlSocketError, StateError,
-)  # fmt: skip
+    ParamError,
+    AddressError,
+    ListenError,
+    ScriptError,
+    DatabaseError,
+    ControlSocketError,
+    StateError,
+)
 
 
 @dataclass
@@ -88,9 +94,15 @@ async def _serve(options: Options) -> None:
         stack.callback(db.close)
         now = time.monotonic()
         proxy, ksr = make_proxy(
-            transmit=network.send, listens=listens, aliases=options.aliases, modparams=options.modparams,
-            db=db, now=now, wall=time.time(), name=name,
-        )  # fmt: skip
+            transmit=network.send,
+            listens=listens,
+            aliases=options.aliases,
+            modparams=options.modparams,
+            db=db,
+            now=now,
+            wall=time.time(),
+            name=name,
+        )
         stack.callback(_stop_modules, proxy)
         connect(proxy, network, loop)
         load_script(options.script, proxy, ksr)

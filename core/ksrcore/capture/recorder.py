@@ -27,14 +27,37 @@ class Record:
     """
 
     __slots__ = (
-        "id", "time", "out", "proto", "src_ip", "src_port", "dst_ip", "dst_port", "data", "_msg", "runs", "cause",
-        "sent", "error", "conid",
-    )  # fmt: skip
+        "id",
+        "time",
+        "out",
+        "proto",
+        "src_ip",
+        "src_port",
+        "dst_ip",
+        "dst_port",
+        "data",
+        "_msg",
+        "runs",
+        "cause",
+        "sent",
+        "error",
+        "conid",
+    )
 
     def __init__(
-        self, id: int, time: float, out: bool, proto: str, src_ip: str, src_port: int, dst_ip: str, dst_port: int,
-        data: str, conid: int = 0, cause: int = 0,
-    ) -> None:  # fmt: skip
+        self,
+        id: int,
+        time: float,
+        out: bool,
+        proto: str,
+        src_ip: str,
+        src_port: int,
+        dst_ip: str,
+        dst_port: int,
+        data: str,
+        conid: int = 0,
+        cause: int = 0,
+    ) -> None:
         self.id = id
         self.time = time
         self.out = out
@@ -101,9 +124,18 @@ class Recorder:
         self.on_record: Callable[[Record], None] | None = None
 
     def add(
-        self, time: float, out: bool, proto: str, src_ip: str, src_port: int, dst_ip: str, dst_port: int, data: str,
-        conid: int = 0, cause: int = 0,
-    ) -> Record:  # fmt: skip
+        self,
+        time: float,
+        out: bool,
+        proto: str,
+        src_ip: str,
+        src_port: int,
+        dst_ip: str,
+        dst_port: int,
+        data: str,
+        conid: int = 0,
+        cause: int = 0,
+    ) -> Record:
         self.last_id = id = self.last_id + 1
         record = Record(id, time, out, proto, src_ip, src_port, dst_ip, dst_port, data, conid, cause)
         records = self.records

@@ -33,10 +33,35 @@ class WhereError(ValueError):
 
 
 _ALLOWED = (
-    ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.USub, ast.Compare, ast.Eq, ast.NotEq,
-    ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn, ast.Is, ast.IsNot, ast.Constant, ast.Name, ast.Load,
-    ast.Tuple, ast.List, ast.Call, ast.BinOp, ast.Add, ast.Sub, ast.Mod,
-)  # fmt: skip
+    ast.Expression,
+    ast.BoolOp,
+    ast.And,
+    ast.Or,
+    ast.UnaryOp,
+    ast.Not,
+    ast.USub,
+    ast.Compare,
+    ast.Eq,
+    ast.NotEq,
+    ast.Lt,
+    ast.LtE,
+    ast.Gt,
+    ast.GtE,
+    ast.In,
+    ast.NotIn,
+    ast.Is,
+    ast.IsNot,
+    ast.Constant,
+    ast.Name,
+    ast.Load,
+    ast.Tuple,
+    ast.List,
+    ast.Call,
+    ast.BinOp,
+    ast.Add,
+    ast.Sub,
+    ast.Mod,
+)
 
 _FUNCTIONS = ("hdr", "pv", "called", "re", "len", "lower")
 
@@ -143,7 +168,9 @@ def compile_where(text: str) -> Callable[[Record, Proxy], bool]:
         tree = ast.parse(text.strip(), "<where>", "eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
-        raise WhereError(f"cannot read the filter {text!r}: {reason}; example: method == \"INVITE\" and fU == \"alice\"") from None
+        raise WhereError(
+            f'cannot read the filter {text!r}: {reason}; example: method == "INVITE" and fU == "alice"'
+        ) from None
     for node in ast.walk(tree):
         if not isinstance(node, _ALLOWED):
             raise WhereError(f"{type(node).__name__} is not allowed in a filter: {ast.unparse(node)}")
@@ -179,4 +206,6 @@ def _check_pv(name: str) -> None:
     try:
         compile_spec("$" + name)
     except ValueError as error:
-        raise WhereError(f"{name!r} is neither a field ({', '.join(sorted(FIELDS))}) nor a pseudo-variable: {error}") from None
+        raise WhereError(
+            f"{name!r} is neither a field ({', '.join(sorted(FIELDS))}) nor a pseudo-variable: {error}"
+        ) from None

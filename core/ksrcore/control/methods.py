@@ -140,11 +140,13 @@ class Methods:
     def message(self, id: int) -> dict[str, Any]:
         record = self.record(id)
         script = self.proxy.script
-        history = getattr(script, "versions_at", lambda generation: {})
         msg = record.msg
         return views.summary(record) | {
             "data": record.data,
-            "runs": [views.run_view(run, history(run.version)) for run in record.runs],
+            "runs": [
+                views.run_view(run, script.versions_at(run.version) if script is not None else {})
+                for run in record.runs
+            ],
             "headers": [[h.name, h.body] for h in msg.headers] if msg is not None else [],
         }
 
@@ -210,7 +212,9 @@ class Methods:
 
     def sandbox_call(self, sandbox: int, name: str, args: list[Any], live: bool = False) -> dict[str, Any]:
         if live:
-            raise ControlError(errors.USER_ERROR, "KSR calls on the live proxy need a held message, which this version has not")
+            raise ControlError(
+                errors.USER_ERROR, "KSR calls on the live proxy need a held message, which this version has not"
+            )
         try:
             return {"result": views.plain(self.sandboxes.call(sandbox, name, tuple(args)))}
         except SystemExit:
@@ -218,7 +222,9 @@ class Methods:
         except SandboxError:
             raise
         except Exception as error:
-            raise ControlError(errors.USER_ERROR, f"{type(error).__name__}: {error}", {"type": type(error).__name__}) from None
+            raise ControlError(
+                errors.USER_ERROR, f"{type(error).__name__}: {error}", {"type": type(error).__name__}
+            ) from None
 
     def sandbox_effects(self, sandbox: int) -> dict[str, Any]:
         return self.sandboxes.get(sandbox).effects()
@@ -269,8 +275,9 @@ class Methods:
             return await asyncio.wait_for(asyncio.shield(step.waiting), STEP_TIMEOUT)
         except TimeoutError:
             raise ControlError(
-                errors.USER_ERROR, f"the route has not stopped for {STEP_TIMEOUT:.0f} s: it still runs; step.close() gives up on it"
-            ) from None  # fmt: skip
+                errors.USER_ERROR,
+                f"the route has not stopped for {STEP_TIMEOUT:.0f} s: it still runs; step.close() gives up on it",
+            ) from None
 
     def _step(self, number: int) -> _Step:
         step = self.steps.get(number)
@@ -346,8 +353,13 @@ def _handler(name: str, method: Callable[..., Any]) -> Handler:
     needed = [p for p, v in parameters.items() if v.default is inspect.Parameter.empty]
     usage = ", ".join(f"{p}: {kind}" for p, kind in kinds.items()) or "none"
     types: dict[str, tuple[type, ...]] = {
-        "int": (int,), "str": (str,), "bool": (bool,), "int | None": (int, type(None)), "list[Any]": (list,), "list[str]": (list,),
-    }  # fmt: skip
+        "int": (int,),
+        "str": (str,),
+        "bool": (bool,),
+        "int | None": (int, type(None)),
+        "list[Any]": (list,),
+        "list[str]": (list,),
+    }
 
     def wrong(why: str) -> ControlError:
         return ControlError(errors.INVALID_PARAMS, f"{name}: {why}; parameters: {usage}")

@@ -45,7 +45,7 @@ class Connection:
 
 
 class ControlServer:
-    """Answers on a Unix socket. ``methods`` maps a name to ``handler(connection, params)``, which may be a coroutine."""
+    """Answers on a Unix socket. ``methods``: name to ``handler(connection, params)``, which may be a coroutine."""
 
     def __init__(self, path: Path, name: str, methods: dict[str, Handler]) -> None:
         self.path = path
@@ -92,7 +92,9 @@ class ControlServer:
                 except (asyncio.IncompleteReadError, ConnectionError):
                     break
                 except asyncio.LimitOverrunError:
-                    connection.send(_error(None, errors.INVALID_REQUEST, f"a request line has at most {MAX_LINE} bytes"))
+                    connection.send(
+                        _error(None, errors.INVALID_REQUEST, f"a request line has at most {MAX_LINE} bytes")
+                    )
                     await writer.drain()
                     break
                 await self._line(connection, line)
@@ -113,13 +115,21 @@ class ControlServer:
             connection.send(_error(None, errors.PARSE_ERROR, f"not JSON: {error}"))
             return
         if not isinstance(request, dict) or not isinstance(request.get("method"), str):
-            connection.send(_error(None, errors.INVALID_REQUEST, 'expected {"jsonrpc": "2.0", "method": NAME, "params": ..., "id": ...}'))  # fmt: skip
+            connection.send(
+                _error(
+                    None,
+                    errors.INVALID_REQUEST,
+                    'expected {"jsonrpc": "2.0", "method": NAME, "params": ..., "id": ...}',
+                )
+            )
             return
         id = request.get("id")
         try:
             handler = self.methods.get(request["method"])
             if handler is None:
-                raise ControlError(errors.METHOD_NOT_FOUND, f"unknown method {request['method']!r}; system.listMethods lists them")
+                raise ControlError(
+                    errors.METHOD_NOT_FOUND, f"unknown method {request['method']!r}; system.listMethods lists them"
+                )
             result = handler(connection, request.get("params"))
         except Exception as error:
             self._answer(connection, id, _failure(id, error))

@@ -35,7 +35,9 @@ def open_control_socket(path: Path, name: str) -> socket.socket:
         if not stat.S_ISSOCK(found.st_mode):
             raise ControlSocketError(f"{path} exists and is not a socket: name another with --control")
         if found.st_uid != os.geteuid():
-            raise ControlSocketError(f"control socket {path} belongs to user {found.st_uid}: name another with --control")
+            raise ControlSocketError(
+                f"control socket {path} belongs to user {found.st_uid}: name another with --control"
+            )
         if _answers(path):
             raise ControlSocketError(f"a proxy named {name!r} is already running at {path}: choose another --name")
         path.unlink(missing_ok=True)

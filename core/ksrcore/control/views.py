@@ -116,9 +116,13 @@ def versions_view(route: Route) -> list[dict[str, Any]]:
     before = ""
     for version in route.versions:
         diff = unified_diff(
-            before.splitlines(), version.source.splitlines(), f"version {version.number - 1}",
-            f"version {version.number}", lineterm="", n=2,
-        )  # fmt: skip
+            before.splitlines(),
+            version.source.splitlines(),
+            f"version {version.number - 1}",
+            f"version {version.number}",
+            lineterm="",
+            n=2,
+        )
         found.append(
             {
                 "number": version.number,

@@ -73,9 +73,16 @@ class Sandbox:
             proxy.modules[name] = module.fork(proxy)
         route = REQUEST_ROUTE if self.msg.is_request else CORE_ONREPLY_ROUTE
         self.record = proxy.recorder.add(
-            record.time, False, record.proto, record.src_ip, record.src_port, record.dst_ip, record.dst_port,
-            record.data, record.conid,
-        )  # fmt: skip
+            record.time,
+            False,
+            record.proto,
+            record.src_ip,
+            record.src_port,
+            record.dst_ip,
+            record.dst_port,
+            record.data,
+            record.conid,
+        )
         self.record.msg = self.msg
         self.run = Run(proxy, self.msg, route, self.record, Avps())
         proxy.env.run = self.run
@@ -133,10 +140,13 @@ class Sandbox:
         if msg.is_request and msg.new_uri:
             state["$ru"] = msg.new_uri
         for name, value in (
-            ("$du", msg.dst_uri), ("flags", msg.flags), ("branch flags", msg.bflags), ("path", msg.path),
+            ("$du", msg.dst_uri),
+            ("flags", msg.flags),
+            ("branch flags", msg.bflags),
+            ("path", msg.path),
             ("reply headers", "".join(msg.reply_lumps)),
             ("send socket", msg.force_socket.text if msg.force_socket is not None else ""),
-        ):  # fmt: skip
+        ):
             if value:
                 state[name] = value
         if msg.branches:

@@ -42,9 +42,11 @@ def short_repr(value: object) -> str:
 
 
 class Stepper:
-    """One callback under the debugger. ``publish(state)`` is called in the stepper's thread at each stop and at the end."""
+    """One callback under the debugger; ``publish(state)`` is called in its thread at each stop and at the end."""
 
-    def __init__(self, sandboxes: Sandboxes, record: Record, callback: str, publish: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(
+        self, sandboxes: Sandboxes, record: Record, callback: str, publish: Callable[[dict[str, Any]], None]
+    ) -> None:
         self.sandboxes = sandboxes
         self.box = Sandbox(sandboxes.live, record)
         self.callback = callback
@@ -165,7 +167,12 @@ class Stepper:
 
     def _after_call(self, decl: Decl, args: tuple[Any, ...], result: Any, seconds: float) -> None:
         self.calls.append(
-            {"name": decl.path, "args": [short_repr(a) for a in args], "result": short_repr(result), "duration": seconds}
+            {
+                "name": decl.path,
+                "args": [short_repr(a) for a in args],
+                "result": short_repr(result),
+                "duration": seconds,
+            }
         )
 
     def _stop(self, event: str, frame: FrameType, call: str = "") -> None:

@@ -38,14 +38,23 @@ class Decl:
     """The declaration of one KEMI function: Kamailio's name, parameter types ('int', 'str'), return type.
 
     ``ret``: 'int', 'bool', 'none', 'str' or 'xval' (str, int or None).
+    ``variadic``: ``params`` describes the leading ones, int or str may follow (``KSR.x.modf`` only).
     """
 
-    __slots__ = ("module", "name", "params", "names", "ret", "doc", "attr", "arity")
+    __slots__ = ("module", "name", "params", "names", "ret", "doc", "attr", "arity", "variadic")
 
     def __init__(
-        self, module: str, name: str, params: tuple[str, ...], ret: str, *, names: tuple[str, ...] = (), doc: str = "",
+        self,
+        module: str,
+        name: str,
+        params: tuple[str, ...],
+        ret: str,
+        *,
+        names: tuple[str, ...] = (),
+        doc: str = "",
         attr: str = "",
-    ) -> None:  # fmt: skip
+        variadic: bool = False,
+    ) -> None:
         self.module = module
         self.name = name
         self.params = params
@@ -53,7 +62,13 @@ class Decl:
         self.ret = ret
         self.doc = doc
         self.attr = attr or name
-        self.arity = len(params)
+        self.variadic = variadic
+        # A negative arity marks a call kept as (declaration, tuple of arguments, result) in Run.calls.
+        self.arity = -1 if variadic else len(params)
+
+    @property
+    def decl(self) -> Decl:
+        return self
 
     @property
     def path(self) -> str:
@@ -64,6 +79,7 @@ class Decl:
     def signature(self) -> str:
         """``KSR.sl.send_reply(code: int, reason: str) -> int``."""
         params = ", ".join(f"{n}: {t}" for n, t in zip(self.names, self.params, strict=True))
+        params += ", *args: int | str" if self.variadic else ""
         ret = {"none": "None", "xval": "str | int | None"}.get(self.ret, self.ret)
         return f"{self.path}({params}) -> {ret}"
 
@@ -218,5 +234,9 @@ def _declare(module: str, name: str, attr: str, method: Callable[..., Any]) -> D
         params = tuple(_PARAM_TYPES[hints[n]] for n in names)
         ret = _RETURN_TYPES[hints["return"]]
     except KeyError as missing:
-        raise TypeError(f"{module}.{name}: a KEMI function needs annotations int or str, returns int, bool, str, Value or None: {missing}") from None  # fmt: skip
-    return Decl(module, name, params, ret, names=names, doc=inspect.getdoc(method) or "", attr=attr)
+        raise TypeError(
+            f"{module}.{name}: a KEMI function needs annotations int or str, returns int, bool, str, Value or None: "
+            f"{missing}"
+        ) from None
+    variadic = bool(code.co_flags & inspect.CO_VARARGS)
+    return Decl(module, name, params, ret, names=names, doc=inspect.getdoc(method) or "", attr=attr, variadic=variadic)

@@ -60,16 +60,19 @@ def from_wire(text: str) -> str:
 
 def coerce(decl: Decl, args: tuple[Any, ...]) -> tuple[Any, ...]:
     """Arguments as the implementation wants them, or :class:`KsrArgumentError`. bool counts as int, as in Kamailio."""
-    if len(args) != decl.arity:
-        raise KsrArgumentError(decl, args, f"it takes {decl.arity} argument{'' if decl.arity == 1 else 's'}")
+    count = len(decl.params)
+    kinds = decl.params
+    if decl.variadic and len(args) > count:
+        kinds += tuple("int" if isinstance(arg, int) else "str" for arg in args[count:])
+    elif len(args) != count:
+        least = "at least " if decl.variadic else ""
+        raise KsrArgumentError(decl, args, f"it takes {least}{count} argument{'' if count == 1 else 's'}")
     out: list[Any] = []
-    for kind, arg in zip(decl.params, args, strict=True):
+    for kind, arg in zip(kinds, args, strict=True):
         if kind == "int":
             if not isinstance(arg, int):
                 hint = f"did you mean {arg}?" if isinstance(arg, str) and arg.lstrip("+-").isdigit() else ""
                 raise KsrArgumentError(decl, args, hint)
-            if not -(2**63) <= arg < 2**63:
-                raise KsrArgumentError(decl, args, "the number does not fit in 64 bits")
             out.append(int(arg))
         else:
             if not isinstance(arg, str):
@@ -151,13 +154,13 @@ def _document(fn: Any, decl: Decl) -> Any:
     fn.__doc__ = decl.doc
     kinds = {"int": int, "str": str}
     returns = {"int": int, "bool": bool, "none": None, "str": str, "xval": str | int | None}
-    fn.__signature__ = inspect.Signature(
-        [
-            inspect.Parameter(n, inspect.Parameter.POSITIONAL_ONLY, annotation=kinds[k])
-            for n, k in zip(decl.names, decl.params, strict=True)
-        ],
-        return_annotation=returns[decl.ret],
-    )
+    parameters = [
+        inspect.Parameter(n, inspect.Parameter.POSITIONAL_ONLY, annotation=kinds[k])
+        for n, k in zip(decl.names, decl.params, strict=True)
+    ]
+    if decl.variadic:
+        parameters.append(inspect.Parameter("args", inspect.Parameter.VAR_POSITIONAL, annotation=int | str))
+    fn.__signature__ = inspect.Signature(parameters, return_annotation=returns[decl.ret])
     fn.__ksr_decl__ = decl
     return fn
 
@@ -169,6 +172,25 @@ def facade_function(env: Env, impl: Callable[..., Any], decl: Decl) -> Any:
     if maker is None:
         maker = _makers[key] = _generate(*key)
     return _document(maker(env, impl, decl, Failed(decl), coerce, _given, _MISSING, to_wire, from_wire), decl)
+
+
+def variadic_function(env: Env, impl: Callable[..., Any], decl: Decl) -> Any:
+    """The function scripts call for a declaration with any number of arguments."""
+
+    def ksr(*args: Any) -> Any:
+        if env.hook is not None:
+            return env.hook(decl, args)
+        run = env.run
+        try:
+            args = coerce(decl, args)
+            result = impl(run, *args)
+        except BaseException as error:
+            run.calls.extend((decl, args, error))
+            raise
+        run.calls.extend((decl, args, result))
+        return result
+
+    return _document(ksr, decl)
 
 
 def missing_function(env: Env, decl: Decl) -> Any:
@@ -213,7 +235,8 @@ def build(env: Env, modules: Iterable[Module], known: Iterable[Decl]) -> KsrModu
 
     for module in modules:
         for decl in module.exports.values():
-            vars(part(decl.module))[decl.name] = facade_function(env, getattr(module, decl.attr), decl)
+            make = variadic_function if decl.variadic else facade_function
+            vars(part(decl.module))[decl.name] = make(env, getattr(module, decl.attr), decl)
     for decl in known:
         vars(part(decl.module)).setdefault(decl.name, missing_function(env, decl))
     return ksr

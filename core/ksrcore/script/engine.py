@@ -57,10 +57,16 @@ class Script(ABC):
     """A loaded script: callbacks by name."""
 
     path: str
+    #: Counts swaps, rollbacks and reloads.
+    generation: int
 
     @abstractmethod
     def load(self) -> None:
         """Read, compile and initialise. Raises :class:`ScriptError`; nothing is half loaded then."""
+
+    @abstractmethod
+    def reload(self) -> None:
+        """Load the file anew, whole or not at all. Raises :class:`ScriptError`."""
 
     @abstractmethod
     def has(self, name: str) -> bool:
@@ -73,6 +79,18 @@ class Script(ABC):
         Sets ``run.callback``, ``result``, ``exited``, ``dropped``, ``exception``, ``traceback``, ``duration``; hands
         the run to the recorder. Returns the callback's number (1 when it gave none, -1 on an exception).
         """
+
+    @abstractmethod
+    def function(self, name: str) -> Any:
+        """The callable of that name. Raises :class:`ScriptError` naming the nearest."""
+
+    @abstractmethod
+    def route(self, name: str) -> Route:
+        """The function of that name. Raises :class:`ScriptError` naming the nearest."""
+
+    @abstractmethod
+    def versions_at(self, generation: int) -> dict[str, int]:
+        """Which version of each function was current in that generation of the script (``Run.version``)."""
 
     @abstractmethod
     def routes(self) -> list[Route]:

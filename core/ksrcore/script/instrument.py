@@ -24,7 +24,11 @@ class _Counter(ast.NodeTransformer):
         self.generic_visit(node)
         first = 0
         body = node.body
-        if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
+        if (
+            isinstance(body[0], ast.Expr)
+            and isinstance(body[0].value, ast.Constant)
+            and isinstance(body[0].value.value, str)
+        ):
             if len(body) == 1:
                 return node
             first = 1

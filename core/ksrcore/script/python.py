@@ -71,6 +71,21 @@ class PythonScript(Script):
     # -- loading --------------------------------------------------------------------------------------------------
 
     def load(self) -> None:
+        source, tree, filename = self._load()
+        self._armed = set(CORE_CALLBACKS) | {name for name, _ in armed_callbacks(tree)}
+        self._register(source, filename, "load")
+        self._history.append(dict(self._current))
+        self._warn_armed(tree)
+
+    def reload(self) -> None:
+        """The whole file, as Kamailio's ``app_python.reload``: module globals start anew, ``mod_init`` runs again."""
+        source, tree, filename = self._load()
+        self._armed |= {name for name, _ in armed_callbacks(tree)}
+        self._register(source, filename, "reload")
+        self._switched()
+        self._warn_armed(tree)
+
+    def _load(self) -> tuple[str, ast.Module, str]:
         path = Path(self.path)
         try:
             source = path.read_bytes().decode("utf-8-sig")
@@ -95,24 +110,25 @@ class PythonScript(Script):
             handler = init() if callable(init) else None
             if handler is None or isinstance(handler, int):
                 handler = module
-            self.module, self.handler = module, handler
-            self._check_entry(handler)
+            self._check_entry(module, handler)
             child_init = getattr(handler, "child_init", None)
             if callable(child_init):
                 child_init(1)
+            self.module, self.handler = module, handler
         except ScriptError:
             self._restore(before)
             raise
         except (Exception, SystemExit) as error:
             self._restore(before)
-            line = next((f.lineno for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename == filename), 0)
+            line = next(
+                (f.lineno for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename == filename), 0
+            )
             raise ScriptError(f"{type(error).__name__}: {error}", self.path, line or 0) from error
         finally:
             self.env.run = outer
             sys.path.remove(str(path.resolve().parent))
-        self._armed = set(CORE_CALLBACKS) | {name for name, _ in armed_callbacks(tree)}
-        self._register(source.splitlines(keepends=True), filename)
-        self._warn_armed(tree)
+        linecache.checkcache(filename)
+        return source, tree, filename
 
     @staticmethod
     def _restore(before: dict[str, ModuleType | None]) -> None:
@@ -130,9 +146,11 @@ class PythonScript(Script):
         except ValueError as error:  # null bytes
             raise ScriptError(f"does not compile: {error}", self.path) from None
 
-    def _check_entry(self, handler: Any) -> None:
+    def _check_entry(self, module: ModuleType, handler: Any) -> None:
         if not callable(getattr(handler, "ksr_request_route", None)):
-            kind = f"the object that mod_init() returned ({type(handler).__name__})" if handler is not self.module else "the script"
+            kind = (
+                "the script" if handler is module else f"the object that mod_init() returned ({type(handler).__name__})"
+            )
             raise ScriptError(f"{kind} has no ksr_request_route(): nothing would route a request", self.path)
 
     def _number(self, filename: str) -> Callable[[str, int], int]:
@@ -143,14 +161,14 @@ class PythonScript(Script):
 
         return number
 
-    def _register(self, lines: list[str], filename: str) -> None:
+    def _register(self, text: str, filename: str, who: str) -> None:
         now = self.proxy.wall()
+        lines = text.splitlines(keepends=True)
         for name, fn in self._functions().items():
             first = fn.__code__.co_firstlineno
-            source = "".join(_block(lines, first))
-            self._versions[name] = [Version(1, source, now, "load", filename, first, fn)]
-            self._current[name] = 1
-        self._history.append(dict(self._current))
+            versions = self._versions.setdefault(name, [])
+            versions.append(Version(len(versions) + 1, "".join(_block(lines, first)), now, who, filename, first, fn))
+            self._current[name] = len(versions)
 
     def _functions(self) -> dict[str, FunctionType]:
         """The script's functions by name: the handler's methods, then the module's own functions."""
@@ -168,7 +186,13 @@ class PythonScript(Script):
             if not self.has(name):
                 near = difflib.get_close_matches(name, self._versions, 1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
-                log.warning("%s:%d: callback %r is armed but the script does not define it%s", self.path, call.lineno, name, hint)
+                log.warning(
+                    "%s:%d: callback %r is armed but the script does not define it%s",
+                    self.path,
+                    call.lineno,
+                    name,
+                    hint,
+                )
 
     # -- calling --------------------------------------------------------------------------------------------------
 
@@ -180,7 +204,9 @@ class PythonScript(Script):
         fn = getattr(self.handler, name, None)
         if not callable(fn):
             near = difflib.get_close_matches(name, self._versions, 1)
-            raise ScriptError(f"the script has no callback {name!r}{f'; did you mean {near[0]!r}?' if near else ''}", self.path)
+            raise ScriptError(
+                f"the script has no callback {name!r}{f'; did you mean {near[0]!r}?' if near else ''}", self.path
+            )
         return fn  # type: ignore[no-any-return]
 
     def call(self, run: Run, name: str, *args: Any) -> int:
@@ -235,7 +261,9 @@ class PythonScript(Script):
         found = []
         for name, versions in self._versions.items():
             stats = self._stats.get(name)
-            route = Route(name, name in self._armed or stats is not None, versions, self._current[name], hits.get(name, 0))
+            route = Route(
+                name, name in self._armed or stats is not None, versions, self._current[name], hits.get(name, 0)
+            )
             if stats is not None:
                 route.hits = max(route.hits, stats.calls)
                 route.total, route.longest, route.exceptions = stats.total, stats.longest, stats.exceptions
@@ -248,7 +276,9 @@ class PythonScript(Script):
             if route.name == name:
                 return route
         near = difflib.get_close_matches(name, self._versions, 1)
-        raise ScriptError(f"the script has no function {name!r}{f'; did you mean {near[0]!r}?' if near else ''}", self.path)
+        raise ScriptError(
+            f"the script has no function {name!r}{f'; did you mean {near[0]!r}?' if near else ''}", self.path
+        )
 
     def versions_at(self, generation: int) -> dict[str, int]:
         """Which version of each function was current in that generation."""
@@ -266,7 +296,9 @@ class PythonScript(Script):
             exec(compile_counted(tree, filename, self._number(filename)), self.module.__dict__, scope)
         except Exception as error:
             del self.hits[number:], self._hit_names[number:]
-            raise ScriptError(f"the new code failed while it was defined: {type(error).__name__}: {error}", filename) from error
+            raise ScriptError(
+                f"the new code failed while it was defined: {type(error).__name__}: {error}", filename
+            ) from error
         lines = text.splitlines(keepends=True)
         # From here on nothing can fail: all functions of the swap change between two messages.
         linecache.cache[filename] = (len(text), None, lines, filename)
@@ -292,14 +324,20 @@ class PythonScript(Script):
         for node in tree.body:
             if not isinstance(node, ast.FunctionDef):
                 kind = type(node).__name__
-                raise ScriptError(f"a swap takes function definitions only, line {node.lineno} has {kind}", "", node.lineno)
+                raise ScriptError(
+                    f"a swap takes function definitions only, line {node.lineno} has {kind}", "", node.lineno
+                )
             if node.decorator_list:
-                raise ScriptError(f"{node.name} is decorated: swap the undecorated function, or reload", "", node.lineno)
+                raise ScriptError(
+                    f"{node.name} is decorated: swap the undecorated function, or reload", "", node.lineno
+                )
         if not defs:
             raise ScriptError("a swap takes function definitions (def name(self, msg): ...), there is none")
         for node in defs:
             if any(isinstance(n, ast.Name) and n.id in ("super", "__class__") for n in ast.walk(node)):
-                raise ScriptError(f"{node.name} uses super(), which needs its class: reload the script", "", node.lineno)
+                raise ScriptError(
+                    f"{node.name} uses super(), which needs its class: reload the script", "", node.lineno
+                )
             old = self._versions.get(node.name)
             if old:
                 self._check_signature(node, old[self._current[node.name] - 1].function)
@@ -310,18 +348,26 @@ class PythonScript(Script):
             if name not in new and not self.has(name):
                 near = difflib.get_close_matches(name, self._versions, 1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
-                raise ScriptError(f"arms the callback {name!r}, which the script does not define{hint}", "", call.lineno)
+                raise ScriptError(
+                    f"arms the callback {name!r}, which the script does not define{hint}", "", call.lineno
+                )
 
     @staticmethod
     def _check_signature(node: ast.FunctionDef, old: FunctionType) -> None:
         args = node.args
-        want = [p for p in signature(old).parameters.values() if p.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)]
+        want = [
+            p
+            for p in signature(old).parameters.values()
+            if p.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+        ]
         need = sum(p.default is Parameter.empty for p in want)
         have = len(args.posonlyargs) + len(args.args)
         required = have - len(args.defaults)
         if args.vararg is None and have < len(want) or required > need:
             params = ", ".join(p.name for p in want)
-            raise ScriptError(f"{node.name} is called with ({params}), the new one takes ({ast.unparse(args)})", "", node.lineno)
+            raise ScriptError(
+                f"{node.name} is called with ({params}), the new one takes ({ast.unparse(args)})", "", node.lineno
+            )
 
     def _check_ksr(self, path: str, line: int) -> None:
         value: Any = self.ksr

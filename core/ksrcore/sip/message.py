@@ -107,7 +107,19 @@ class Branch:
     ``q`` in thousandths, -1 when unset.
     """
 
-    __slots__ = ("uri", "dst_uri", "path", "q", "socket", "flags", "instance", "ruid", "reg_id", "location_ua", "otcpid")
+    __slots__ = (
+        "uri",
+        "dst_uri",
+        "path",
+        "q",
+        "socket",
+        "flags",
+        "instance",
+        "ruid",
+        "reg_id",
+        "location_ua",
+        "otcpid",
+    )
 
     def __init__(
         self,
@@ -156,12 +168,47 @@ class SipMessage:
     """
 
     __slots__ = (
-        "buf", "is_request", "method", "ruri", "version", "status", "reason", "headers", "index", "body_at", "rcv",
-        "error", "id", "_offsets", "head_at",
-        "new_uri", "dst_uri", "path", "branches", "q", "flags", "bflags", "xflags", "lumps", "reply_lumps",
-        "reply_body", "force_socket", "force_rport", "add_local_rport", "advertise", "instance", "ruid", "reg_id",
-        "location_ua", "otcpid", "no_connect", "close_after", "reply_no_connect", "reply_close", "extra",
-    )  # fmt: skip
+        "buf",
+        "is_request",
+        "method",
+        "ruri",
+        "version",
+        "status",
+        "reason",
+        "headers",
+        "index",
+        "body_at",
+        "rcv",
+        "error",
+        "id",
+        "_offsets",
+        "head_at",
+        "new_uri",
+        "dst_uri",
+        "path",
+        "branches",
+        "q",
+        "flags",
+        "bflags",
+        "xflags",
+        "lumps",
+        "reply_lumps",
+        "reply_body",
+        "force_socket",
+        "force_rport",
+        "add_local_rport",
+        "advertise",
+        "instance",
+        "ruid",
+        "reg_id",
+        "location_ua",
+        "otcpid",
+        "no_connect",
+        "close_after",
+        "reply_no_connect",
+        "reply_close",
+        "extra",
+    )
 
     def __init__(self, buf: str, rcv: Rcv | None = None) -> None:
         self.buf = buf
@@ -335,7 +382,11 @@ class SipMessage:
         return new
 
     def __repr__(self) -> str:
-        return f"<SipMessage {self.method} {self.ruri}>" if self.is_request else f"<SipMessage {self.status} {self.reason}>"
+        return (
+            f"<SipMessage {self.method} {self.ruri}>"
+            if self.is_request
+            else f"<SipMessage {self.status} {self.reason}>"
+        )
 
 
 class VersionError(ParseError):
@@ -362,7 +413,12 @@ def _split(buf: str) -> tuple[str, int, int, list[str], list[str] | None]:
     end = buf.find("\r\n\r\n")
     if end >= 0:
         head = buf[:end]
-        if "\n " not in head and "\n\t" not in head and head.count("\n") == head.count("\r\n") and head[:1] not in "\r\n":
+        if (
+            "\n " not in head
+            and "\n\t" not in head
+            and head.count("\n") == head.count("\r\n")
+            and head[:1] not in "\r\n"
+        ):
             lines = head.split("\r\n")
             first = lines.pop(0)
             return first, len(first) + 2, end + 4, lines, None

@@ -1,0 +1,90 @@
+"""Which hosts are the proxy itself: its listen sockets, what they advertise, and its aliases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .net.address import PROTOS, AddressError, canonical_ip, parse_host_port
+from .sip.errors import SipError
+from .sip.uri import parse_uri
+
+if TYPE_CHECKING:
+    from .proxy import Proxy
+
+_CACHE_MAX = 4096
+
+
+class Myself:
+    """Answers "is this host, port and transport mine?" from a table and two bounded caches.
+
+    The table follows the proxy's ``listens`` and ``aliases`` as they grow or shrink; :meth:`reset` is for a change
+    that leaves their number the same. A host without port or transport matches any, as in Kamailio.
+    """
+
+    __slots__ = ("_proxy", "_state", "_hosts", "_checks", "_uris")
+
+    def __init__(self, proxy: Proxy) -> None:
+        self._proxy = proxy
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what is known about listen sockets and aliases."""
+        self._state = (-1, -1)
+        # Lower-case host -> (port, transport) pairs, 0 and '' for any.
+        self._hosts: dict[str, list[tuple[int, str]]] = {}
+        self._checks: dict[tuple[str, int, str], bool] = {}
+        self._uris: dict[str, bool] = {}
+
+    def check(self, host: str, port: int = 0, proto: str = "") -> bool:
+        """Whether a host name or address (IPv6 with or without brackets) is ours; port 0 and proto '' match any."""
+        if (len(self._proxy.listens), len(self._proxy.aliases)) != self._state:
+            self._load()
+        key = (host, port, proto)
+        known = self._checks.get(key)
+        if known is None:
+            if len(self._checks) >= _CACHE_MAX:
+                self._checks.clear()
+            known = self._checks[key] = self._look(host, port, proto)
+        return known
+
+    def uri(self, text: str) -> bool:
+        """Whether host, port and ``transport`` of a SIP URI are ours; False for what is no URI with a host."""
+        if (len(self._proxy.listens), len(self._proxy.aliases)) != self._state:
+            self._load()
+        known = self._uris.get(text)
+        if known is None:
+            if len(self._uris) >= _CACHE_MAX:
+                self._uris.clear()
+            try:
+                uri = parse_uri(text)
+                known = uri.is_sip and self._look(uri.host, uri.port_no, uri.transport)
+            except SipError:
+                known = False
+            self._uris[text] = known
+        return known
+
+    def _look(self, host: str, port: int, proto: str) -> bool:
+        name = canonical_ip(host) if ":" in host else host.lower()
+        return any(
+            (not port or not own_port or port == own_port) and (not proto or not own_proto or proto == own_proto)
+            for own_port, own_proto in self._hosts.get(name, ())
+        )
+
+    def _load(self) -> None:
+        proxy = self._proxy
+        self.reset()
+        self._state = (len(proxy.listens), len(proxy.aliases))
+        for listen in proxy.listens:
+            # Kamailio takes own and advertised host and port in any combination.
+            for host in {listen.host, listen.advertise_host} - {""}:
+                for port in {listen.port, listen.advertise_port} - {0}:
+                    self._hosts.setdefault(canonical_ip(host) or host.lower(), []).append((port, listen.proto))
+        for alias in proxy.aliases:
+            proto, colon, rest = alias.partition(":")
+            if not colon or proto not in PROTOS:
+                proto, rest = "", alias
+            try:
+                host, port = parse_host_port(rest)
+            except AddressError:
+                host, port = rest, 0
+            self._hosts.setdefault(canonical_ip(host) or host.lower(), []).append((port, proto))

@@ -1,0 +1,302 @@
+"""The texts that leave: forwarded requests and replies, local replies, hop-by-hop ACK and CANCEL.
+
+All of it as Kamailio writes it: order of fields, place of ``received`` and ``rport``, which fields a local reply
+copies. Everything is latin-1 text in and out, built from slices of the message as it came.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .lumps import Lump
+from .via import parse_vias
+
+if TYPE_CHECKING:
+    from ..net.address import Dest, Listen
+    from .message import Header, SipMessage
+    from .via import Via
+
+__all__ = [
+    "build_ack",
+    "build_cancel",
+    "build_forwarded_reply",
+    "build_reply",
+    "build_request",
+    "reply_via",
+    "via_line",
+]
+
+_COPIED = frozenset(("from", "call-id", "cseq"))
+_PROTO = {"udp": "UDP", "tcp": "TCP", "tls": "TLS", "ws": "WS", "wss": "WSS", "sctp": "SCTP"}
+
+
+def via_line(listen: Listen, branch: str, conid: int = 0, advertise: tuple[str, str] | None = None) -> str:
+    """Our Via field. ``conid``: the connection the request came by, written as ``i`` so that replies find it again.
+
+    ``advertise``: host and port set by the script for this message, '' where it set none.
+    """
+    where = listen.via_host_port
+    if advertise is not None:
+        host, _, port = where.rpartition(":")
+        where = f"{advertise[0] or host}:{advertise[1] or port}"
+    if conid:
+        return f"Via: SIP/2.0/{_PROTO[listen.proto]} {where};branch={branch};i={conid:x}\r\n"
+    return f"Via: SIP/2.0/{_PROTO[listen.proto]} {where};branch={branch}\r\n"
+
+
+# -- what RFC 3261 18.2.1 and RFC 3581 add to the Via of whoever sent us the request ---------------------------------
+
+
+def _seen(msg: SipMessage, via: Via) -> tuple[str, str]:
+    """The ``rport`` and ``received`` values to put into the topmost Via of a request, '' for none."""
+    rcv = msg.rcv
+    if rcv is None:
+        return "", ""
+    rport = via.rport
+    host = via.host
+    if rport is None and not msg.force_rport and host == rcv.src_ip and not via.received:
+        return "", ""
+    port = str(rcv.src_port) if rport == "" or msg.force_rport else ""
+    if host[:1] == "[":
+        host = host[1:-1].lower()
+    received = rcv.src_ip if rport is not None or via.received or host != rcv.src_ip else ""
+    return port, received
+
+
+def _bracketed(ip: str) -> str:
+    return f"[{ip}]" if ":" in ip else ip
+
+
+def _forwarded_via(msg: SipMessage, header: Header) -> str:
+    """The field with the topmost Via as it is passed on: ``received`` behind the sent-by, ``rport`` in its place."""
+    via = header.parsed(parse_vias)[0]
+    port, received = _seen(msg, via)
+    raw = header.raw
+    if not port and not received:
+        return raw
+    at = header.body_start
+    insert = f";received={_bracketed(received)}" if received else ""
+    sent_by_end = via.sent_by_end
+    end = at + sent_by_end
+    out = raw[:end]
+    if via.received:
+        # Ours replaces what the sender claims; both would contradict each other.
+        span = via.param_span("received")
+        if span is not None:
+            raw = raw[: at + span[0]] + f"received={_bracketed(received)}" + raw[at + span[1] :]
+            insert = ""
+            via = parse_vias(raw[at:])[0]
+            out = raw[:end]
+    if port:
+        span = via.param_span("rport")
+        if span is None:
+            return f"{out};rport={port}{insert}{raw[end:]}"
+        return f"{out}{insert}{raw[end : at + span[0]]}rport={port}{raw[at + span[1] :]}"
+    return f"{out}{insert}{raw[end:]}"
+
+
+def reply_via(msg: SipMessage, header: Header) -> str:
+    """The field with the topmost Via as a reply to ``msg`` has it."""
+    via = header.parsed(parse_vias)[0]
+    port, received = _seen(msg, via)
+    raw = header.raw
+    if not port and not received:
+        return raw if raw[-2:] == "\r\n" else raw.rstrip("\r\n") + "\r\n"
+    at = header.body_start
+    end = at + via.end
+    text, rest = raw[:end], raw[end:].rstrip("\r\n")
+    if received and via.received:
+        span = via.param_span("received")
+        if span is not None:
+            cut = at + span[0]
+            text = text[:cut].rstrip().removesuffix(";") + text[at + span[1] :]
+            return reply_via_text(text, at, port, received) + rest + "\r\n"
+    return reply_via_text(text, at, port, received) + rest + "\r\n"
+
+
+def reply_via_text(text: str, at: int, port: str, received: str) -> str:
+    """``text`` (a field whose body begins at ``at`` and ends with the first value) with rport and received."""
+    if port:
+        via = parse_vias(text[at:])[0]
+        span = via.param_span("rport")
+        if span is None:
+            text += f";rport={port}"
+        else:
+            text = f"{text[: at + span[0]]}rport={port}{text[at + span[1] :]}"
+    return f"{text};received={_bracketed(received)}" if received else text
+
+
+# -- forwarding -------------------------------------------------------------------------------------------------------
+
+
+def build_request(msg: SipMessage, uri: str, via: str, dest: Dest, path: str = "") -> str:
+    """``msg`` as it leaves for ``dest``: Request-URI, our Via (a whole field) on top, the script's edits.
+
+    ``path``: the value of a Route field to add before the others. Content-Length follows the body when an edit changed
+    it, and is added on streams where it is missing.
+    """
+    buf = msg.buf
+    header = msg.index["via"]
+    head_at = msg.head_at
+    at = head_at if msg.headers[0] is header else msg.offset_of(header)
+    raw = header.raw
+    fixed = _forwarded_via(msg, header)
+    items = msg.lumps.items
+    stream = dest.proto != "udp" and "content-length" not in msg.index
+    if not items and not path and not stream:
+        return f"{msg.method} {uri} {msg.version}\r\n{buf[head_at:at]}{via}{fixed}{buf[at + len(raw) :]}"
+    extra = [Lump(at, 0, via, "via")]
+    if fixed is not raw:
+        extra.append(Lump(at, len(raw), fixed, "via"))
+    if path:
+        route = msg.index.get("route")
+        extra.append(
+            Lump(msg.offset_of(route) if route is not None else msg.headers_end, 0, f"Route: {path}\r\n", "route")
+        )
+    first = f"{msg.method} {uri} {msg.version}\r\n"
+    return first + _apply(msg, head_at, dest, extra, stream)
+
+
+def _apply(msg: SipMessage, start: int, dest: Dest, extra: list[Lump], stream: bool) -> str:
+    """The message from ``start`` with its edits and ``extra`` done, Content-Length right."""
+    buf = msg.buf
+    body_at = msg.body_at
+    lumps = msg.lumps
+    edited = False
+    for lump in lumps.items:
+        if lump.offset >= body_at:
+            edited = True
+            break
+    if not edited and not stream:
+        return lumps.apply(buf, start, len(buf), dest, extra)
+    stop = msg.headers_end
+    body = lumps.apply(buf, body_at, len(buf), dest)
+    length = msg.index.get("content-length")
+    if length is None:
+        extra.append(Lump(stop, 0, f"Content-Length: {len(body)}\r\n", "content-length"))
+    elif length.body != str(len(body)):
+        offset = msg.offset_of(length)
+        if not any(lump.offset <= offset < lump.offset + lump.length for lump in lumps.items):
+            extra.append(Lump(offset + length.body_start, len(length.body), str(len(body)), "content-length"))
+    head = lumps.apply(buf, start, stop, dest, extra) if stop < body_at else lumps.apply(buf, start, stop - 1, dest, extra)
+    return head + (buf[stop:body_at] or "\r\n") + body
+
+
+def build_forwarded_reply(msg: SipMessage, dest: Dest, status_line: str = "", extra: list[Lump] | None = None) -> str:
+    """A reply as it is passed on to ``dest``: without the topmost Via, with the script's edits.
+
+    ``status_line`` (with its line end) replaces the reply's own; ``extra`` are further edits.
+    """
+    buf = msg.buf
+    header = msg.index["via"]
+    head_at = msg.head_at
+    at = head_at if msg.headers[0] is header else msg.offset_of(header)
+    raw = header.raw
+    first = status_line or buf[:head_at].lstrip("\r\n")
+    stream = dest.proto != "udp" and "content-length" not in msg.index
+    if "," in raw and len(vias := header.parsed(parse_vias)) > 1:
+        cut_at, cut = at + header.body_start, vias[1].start
+    else:
+        cut_at, cut = at, len(raw)
+    if not msg.lumps.items and not extra and not stream:
+        return f"{first}{buf[head_at:cut_at]}{buf[cut_at + cut :]}"
+    return first + _apply(msg, head_at, dest, [Lump(cut_at, cut, "", "via"), *(extra or ())], stream)
+
+
+# -- local replies ----------------------------------------------------------------------------------------------------
+
+
+def build_reply(
+    msg: SipMessage, code: int, reason: str, to_tag: str, server: str, extra: str = "", body: tuple[str, str] | None = None
+) -> str:
+    """A local reply to a request, field by field in the request's order, as Kamailio builds it.
+
+    ``to_tag`` goes into To when it has none; ``server``: the Server field without line end, '' for none; ``extra``:
+    header text (with line ends) besides ``msg.reply_lumps``; ``body``: (content type, text).
+    """
+    parts = [f"SIP/2.0 {code} {reason}\r\n"]
+    first = True
+    for header in msg.headers:
+        key = header.key
+        if key == "via":
+            if first:
+                first = False
+                parts.append(reply_via(msg, header))
+            else:
+                parts.append(header.raw)
+        elif key in _COPIED:
+            parts.append(header.raw)
+        elif key == "to":
+            if to_tag and not msg.to_tag:
+                parts.append(f"{header.raw[: header.body_start + len(header.body)]};tag={to_tag}\r\n")
+            else:
+                parts.append(header.raw)
+        elif key == "record-route" and 180 <= code < 300:
+            # Kamailio copies the route set into what can form a dialog.
+            parts.append(header.raw)
+    if msg.reply_lumps:
+        parts.extend(msg.reply_lumps)
+    if extra:
+        parts.append(extra)
+    if body is None:
+        body = msg.reply_body
+    if server:
+        server += "\r\n"
+    if body is None:
+        parts.append(f"{server}Content-Length: 0\r\n\r\n")
+    else:
+        kind = f"Content-Type: {body[0]}\r\n" if body[0] else ""
+        parts.append(f"{kind}{server}Content-Length: {len(body[1])}\r\n\r\n{body[1]}")
+    return "".join(parts)
+
+
+# -- hop-by-hop requests from the INVITE that was sent (RFC 3261 9.1, 17.1.1.3) ---------------------------------------
+
+_LOCAL = frozenset(("from", "f", "call-id", "i", "max-forwards", "route"))
+
+
+def _local_request(sent: str, method: str, to: str, keep: str, extra: str) -> str:
+    head = sent.partition("\r\n\r\n")[0]
+    lines = head.split("\r\n")
+    uri = lines[0].split(" ", 2)[1]
+    parts = [f"{method} {uri} SIP/2.0\r\n"]
+    via = copying = False
+    for line in lines[1:]:
+        if line[:1] in " \t":
+            if copying:
+                parts.append(line + "\r\n")
+            continue
+        name, _, value = line.partition(":")
+        name = name.rstrip().lower()
+        copying = False
+        if name == "via" or name == "v":
+            if not via:
+                via = copying = True
+                parts.append(line + "\r\n")
+        elif name == "to" or name == "t":
+            if to:
+                parts.append(f"To: {to}\r\n")
+            else:
+                copying = True
+                parts.append(line + "\r\n")
+        elif name == "cseq":
+            parts.append(f"CSeq: {value.split()[0]} {method}\r\n")
+        elif name == "content-length" or name == "l":
+            parts.append("Content-Length: 0\r\n")
+        elif name in _LOCAL or (keep and name.startswith(keep)):
+            copying = True
+            parts.append(line + "\r\n")
+    return f"{''.join(parts)}{extra}\r\n"
+
+
+def build_ack(sent: str, to: str, keep: str = "") -> str:
+    """The ACK for a negative reply to the INVITE ``sent``; ``to``: the reply's To value.
+
+    ``keep``: prefix (lower case) of names of further fields that are copied (tm's ``ac_extra_hdrs``).
+    """
+    return _local_request(sent, "ACK", to, keep, "")
+
+
+def build_cancel(sent: str, reasons: str = "", keep: str = "") -> str:
+    """The CANCEL for the INVITE ``sent``; ``reasons``: Reason fields with their line ends."""
+    return _local_request(sent, "CANCEL", "", keep, reasons)

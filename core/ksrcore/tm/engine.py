@@ -1,0 +1,400 @@
+"""The transaction table and the server side: what happens towards whoever sent us the request."""
+
+from __future__ import annotations
+
+import logging
+from hashlib import md5
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+from ..forward import branch_hash, reply_dest
+from ..sip.build import build_reply
+from ..sip.errors import SipError
+from . import cancel, client, replies
+from .hooks import COMPLETED, DESTROYED, REPLY_OUT, REQUEST_IN, Hooks
+from .states import (
+    ACK,
+    FR,
+    FREE,
+    R1XX,
+    R2XX,
+    R2XX_LOCAL,
+    REQUEST,
+    RESEND,
+    RETR,
+    RFINAL,
+    SEND,
+    SERVER_INVITE,
+    SERVER_OTHER,
+    SET_FR,
+    SET_RETR,
+    SET_RETR_ALWAYS,
+    SET_WAIT,
+    STOP,
+    TERMINATED,
+    WAIT,
+)
+from .timers import NEVER, Timers
+from .transaction import RELEASED, REPLIED, Options, Saved, Transaction
+
+if TYPE_CHECKING:
+    from ..capture.recorder import Record
+    from ..kemi.tm import Tm
+    from ..proxy import Proxy
+    from ..run import Run
+    from ..sip.message import SipMessage
+    from .transaction import Client
+
+log = logging.getLogger("ksrcore.tm")
+
+
+class Engine:
+    """All transactions of one proxy.
+
+    ``servers`` finds them by what requests carry (see :meth:`request_key`), ``clients`` by the branch parameter that
+    replies bring back, without its index. ``acks``: those whose ACK to a 2xx somebody waits for.
+    """
+
+    def __init__(self, proxy: Proxy, cfg: Tm) -> None:
+        self.proxy = proxy
+        self.cfg = cfg
+        self.servers: dict[str, Transaction] = {}
+        self.clients: dict[str, Transaction] = {}
+        self.acks: dict[tuple[str, str, int], Transaction] = {}
+        self.labels: dict[tuple[int, int], Transaction] = {}
+        self.timers = Timers()
+        self.hooks = Hooks()
+        self.serial = 0
+        self.created = 0
+        self.created_local = 0
+        self.freed = 0
+        self.waiting = 0
+        self.retransmitted = 0
+        self.failed: dict[int, Any] = {}
+        self.secret = f"{proxy.name}{proxy.started}"
+        self.tag = md5(f"ksr {self.secret}".encode(), usedforsecurity=False).hexdigest()
+        self.configure()
+
+    def configure(self) -> None:
+        """Take over the module's parameters (milliseconds) as seconds."""
+        cfg = self.cfg
+        self.fr = cfg.fr_timer / 1000
+        self.fr_inv = cfg.fr_inv_timer / 1000
+        self.t1 = cfg.retr_timer1 / 1000
+        self.t2 = cfg.retr_timer2 / 1000
+        self.wait = cfg.wt_timer / 1000
+        self.inv_lifetime = cfg.max_inv_lifetime / 1000
+        self.noninv_lifetime = cfg.max_noninv_lifetime / 1000
+        self.auto_100 = bool(cfg.auto_inv_100)
+        self.server_header = self.proxy.server_header
+        self.timers.common(self.t1, 2 * self.t1, 4 * self.t1, self.t2, self.wait, self.fr)
+
+    # -- finding ------------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def request_key(msg: SipMessage, method: str) -> str:
+        """What a request of ``method`` in the transaction of ``msg`` is found by (RFC 3261 17.2.3).
+
+        Branch, sent-by and method; an ACK belongs to its INVITE. Without the magic cookie, Kamailio's set for RFC 2543
+        clients: Request-URI, From tag, Call-ID, CSeq number and the whole Via.
+        """
+        via = msg.via
+        if via is None:
+            return ""
+        if method == "ACK":
+            method = "INVITE"
+        branch = via.branch
+        if branch[:7] == "z9hG4bK" and len(branch) > 7:
+            return f"{branch}|{via.host}|{via.port}|{method}"
+        try:
+            cseq, from_ = msg.cseq, msg.from_
+        except SipError:
+            return ""
+        number = cseq.number if cseq is not None else 0
+        tag = from_.tag if from_ is not None else ""
+        return f"{msg.callid}|{number}|{tag}|{msg.ruri}|{via.text}|{method}"
+
+    def lookup(self, run: Run) -> Transaction | None:
+        """The transaction of the run's request, looked up once a run."""
+        if run.t_lookup:
+            return run.t  # type: ignore[no-any-return]
+        run.t_lookup = True
+        msg = run.msg
+        t = self.servers.get(self.request_key(msg, msg.method))
+        if t is not None and self.cfg.callid_matching and t.msg.callid != msg.callid:
+            t = None
+        run.t = t
+        return t
+
+    def lookup_invite(self, msg: SipMessage) -> Transaction | None:
+        """The INVITE that a CANCEL is for."""
+        return self.servers.get(self.request_key(msg, "INVITE"))
+
+    def lookup_ack(self, msg: SipMessage) -> Transaction | None:
+        """The INVITE whose 2xx an ACK with a transaction of its own acknowledges, when somebody waits for it."""
+        if not self.acks:
+            return None
+        try:
+            cseq, from_ = msg.cseq, msg.from_
+        except SipError:
+            return None
+        if cseq is None or from_ is None:
+            return None
+        return self.acks.get((msg.callid, from_.tag, cseq.number))
+
+    # -- life ---------------------------------------------------------------------------------------------------------
+
+    def create(self, run: Run) -> Transaction:
+        """A transaction for the run's request."""
+        msg = run.msg
+        t = Transaction(self, msg, run.record, run.avps)
+        t.key = self.request_key(msg, msg.method)
+        self.servers[t.key] = t
+        self._label(t, msg)
+        options = msg.extra.get("tm")
+        if options is not None:
+            self._apply(t, options)  # type: ignore[arg-type]
+        lifetime = self.inv_lifetime if t.is_invite else self.noninv_lifetime
+        if isinstance(options, Options):
+            lifetime = (options.inv_lifetime if t.is_invite else options.noninv_lifetime) or lifetime
+        t.expires = self.proxy.now + lifetime if lifetime else NEVER
+        t.saved = Saved(msg)
+        self.created += 1
+        run.t = t
+        run.t_lookup = True
+        if self.hooks.events & REQUEST_IN:
+            self.hooks.call(REQUEST_IN, t, run, None, 0)
+        return t
+
+    def _label(self, t: Transaction, msg: SipMessage) -> None:
+        cseq = msg.cseq
+        t.id_index = index = branch_hash(msg.callid, cseq.number_text if cseq is not None else "")
+        self.serial = t.id_label = serial = (self.serial + 1) & 0x7FFFFFFF
+        digest = md5(f"{self.secret}{serial}".encode(), usedforsecurity=False).hexdigest()
+        t.prefix = prefix = f"z9hG4bK{index:x}.{digest}"
+        self.clients[prefix] = t
+
+    @staticmethod
+    def _apply(t: Transaction, options: Options) -> None:
+        t.on_failure = options.on_failure
+        t.on_reply = options.on_reply
+        t.on_branch = options.on_branch
+        t.on_branch_failure = options.on_branch_failure
+        t.fr = options.fr or t.fr
+        t.fr_inv = options.fr_inv or t.fr_inv
+        t.t1 = options.t1 or t.t1
+        t.t2 = options.t2 or t.t2
+        t.flags |= options.flags
+
+    def find(self, id_index: int, id_label: int) -> Transaction | None:
+        """The transaction of that ``$T(id_index)`` and ``$T(id_label)``."""
+        for t in self.clients.values():
+            if t.id_label == id_label and t.id_index == id_index:
+                return t
+        return None
+
+    def find_callid(self, callid: str, cseq: str) -> Transaction | None:
+        """The first INVITE transaction of that Call-ID and CSeq number."""
+        for t in self.clients.values():
+            msg = t.msg
+            if t.is_invite and msg.callid == callid and msg.cseq is not None and msg.cseq.number_text == cseq:
+                return t
+        return None
+
+    def release(self, t: Transaction) -> None:
+        """Let it wait for late messages (wt_timer) and then go: ``t_release()``."""
+        t.kept |= RELEASED
+        if t.fr_at == NEVER and t.retr_at == NEVER and t.due == NEVER:
+            self.waiting += 1
+            self.timers.set(t, self.proxy.now, self.wait)
+
+    def free(self, t: Transaction) -> None:
+        """It is over: nothing finds it any more."""
+        if t.engine is None:
+            return
+        if (self.hooks.events | t.armed) & DESTROYED:
+            self.hooks.call(DESTROYED, t, None, None, t.status)
+        if self.servers.get(t.key) is t:
+            del self.servers[t.key]
+        self.clients.pop(t.prefix, None)
+        if t.ack_key is not None and self.acks.get(t.ack_key) is t:
+            del self.acks[t.ack_key]
+        t.state = TERMINATED
+        self.freed += 1
+        t.release()
+
+    # -- the server machine -------------------------------------------------------------------------------------------
+
+    def event(self, t: Transaction, event: int, text: str = "", code: int = 0, record: Record | None = None) -> bool:
+        """Step the server machine. False: a reply could not be sent. ``text``: the reply of a reply event."""
+        step = (SERVER_INVITE if t.is_invite else SERVER_OTHER)[t.state].get(event)
+        if step is None:
+            return True
+        t.state, actions = step
+        done = True
+        timers = self.timers
+        proxy = self.proxy
+        if actions & SEND:
+            t.response = text
+            t.status = code
+            dest = t.reply_dest
+            if dest is None:
+                dest = t.reply_dest = reply_dest(t.msg)
+            if not t.local:
+                done = proxy.send(text, dest, record)
+                proxy.count("tmx:rpl_sent")
+        elif actions & RESEND:
+            if t.response and t.reply_dest is not None and not t.local:
+                done = proxy.send(t.response, t.reply_dest, record)
+                if event == RETR:
+                    self.retransmitted += 1
+        if actions & STOP:
+            t.fr_at = t.retr_at = NEVER
+        if actions & (SET_RETR | SET_RETR_ALWAYS | SET_FR):
+            now = proxy.now
+            t.fr_at = now + t.fr
+            if actions & SET_RETR_ALWAYS or (actions & SET_RETR and t.reply_dest is not None and t.reply_dest.proto == "udp"):
+                t.interval = t.t1
+                t.retr_at = now + t.t1
+                timers.set(t, now, t.t1)
+            else:
+                timers.set(t, now, t.fr)
+        elif actions & SET_WAIT:
+            self.waiting += 1
+            timers.set(t, proxy.now, self.wait)
+        elif actions & FREE:
+            self.waiting -= 1
+            self.free(t)
+        return done
+
+    def server_timer(self, t: Transaction, now: float) -> None:
+        """A server transaction's timer has fired."""
+        if t.fr_at <= now:
+            self.event(t, FR)
+        elif t.retr_at <= now:
+            t.interval = interval = min(t.interval * 2, t.t2)
+            t.retr_at = now + interval
+            self.event(t, RETR, record=t.record)
+            self.timers.set(t, now, min(t.retr_at, t.fr_at) - now)
+        elif t.fr_at < NEVER:
+            self.timers.set(t, now, min(t.retr_at, t.fr_at) - now)
+        else:
+            self.event(t, WAIT)
+
+    # -- replies of our own -------------------------------------------------------------------------------------------
+
+    def to_tag(self, t: Transaction) -> str:
+        """The To tag of our replies: the same for all of a transaction."""
+        tag = t.to_tag
+        if not tag:
+            msg = t.msg
+            via = msg.via
+            seed = f"{msg.callid}{via.text if via is not None else ''}".encode("latin-1")
+            tag = t.to_tag = f"{self.tag}-{crc32(seed):08x}"
+        return tag
+
+    def reply(
+        self,
+        t: Transaction,
+        code: int,
+        reason: str,
+        record: Record | None = None,
+        msg: SipMessage | None = None,
+        extra: str = "",
+        body: tuple[str, str] | None = None,
+        to_tag: str = "",
+    ) -> bool:
+        """Send a reply of our own; a final one ends the branches. False: a final one has gone before.
+
+        ``msg``: the message whose reply headers and settings apply (a failure route's), else the request itself.
+        """
+        if t.status >= 200:
+            return False
+        msg = msg or t.msg
+        proxy = self.proxy
+        t.kept |= REPLIED
+        tag = ""
+        if code >= 180:
+            tag = to_tag or self.to_tag(t)
+            t.to_tag = tag
+        if code >= 200:
+            t.relayed = -2
+        if msg is t.msg or t.reply_dest is None:
+            t.reply_dest = reply_dest(msg)
+        text = build_reply(msg, code, reason, tag, self.server_header, extra, body)
+        proxy.count("tmx:rpl_generated")
+        self.send_reply(t, text, code, reason, None, record or t.record)
+        if code >= 200 and t.engine is not None:
+            cancel.cancel_all(self, t, cancel.local_reason(self, code))
+        return True
+
+    def send_reply(
+        self, t: Transaction, text: str, code: int, reason: str, reply: SipMessage | None, record: Record | None
+    ) -> None:
+        """Send a reply upstream and step the server machine; ``reply`` is what is forwarded, None for our own."""
+        first_final = code >= 200 > t.status
+        t.reason = reason
+        if code < 200:
+            event = R1XX
+        elif code < 300:
+            event = R2XX_LOCAL if reply is None else R2XX
+            if t.is_invite and first_final and (reply is None or (self.hooks.events | t.armed) & 64):
+                self._expect_ack(t)
+        else:
+            event = RFINAL
+        self.event(t, event, text, code, record)
+        wanted = self.hooks.events | t.armed
+        if first_final:
+            self.proxy.count(f"tmx:{code // 100}xx_transactions")
+        if wanted & REPLY_OUT:
+            self.hooks.call(REPLY_OUT, t, None, reply, code)
+        if first_final and wanted & COMPLETED:
+            self.hooks.call(COMPLETED, t, None, reply, code)
+
+    def _expect_ack(self, t: Transaction) -> None:
+        msg = t.msg
+        cseq, from_ = msg.cseq, msg.from_
+        if cseq is not None and from_ is not None:
+            t.ack_key = (msg.callid, from_.tag, cseq.number)
+            self.acks[t.ack_key] = t
+
+    def retransmission(self, t: Transaction, run: Run) -> None:
+        """The request came again."""
+        self.event(t, REQUEST, record=run.record)
+
+    def ack(self, t: Transaction, run: Run) -> None:
+        """The ACK of our negative (or own positive) reply came."""
+        self.event(t, ACK, record=run.record)
+
+    # -- the client side and its timers live in modules of their own ----------------------------------------------------
+
+    def client_timer(self, branch: Client, now: float) -> None:
+        client.timer(self, branch, now)
+
+    def reply_in(self, run: Run) -> bool:
+        return replies.reply_in(self, run)
+
+    # -- the end of a request's script --------------------------------------------------------------------------------
+
+    def request_done(self, run: Run) -> None:
+        """A request's callback has ended: settle a transaction that it made and left alone."""
+        t = run.t
+        if t is None or t.engine is None or t.kept or t.record is not run.record or t.branches:
+            return
+        failed = self.failed.pop(t.id_label, None)
+        if failed is not None:
+            self.reply(t, *failed)
+            return
+        log.warning("%s: the script created a transaction and neither replied nor relayed; it is released", t)
+        self.release(t)
+
+    def stats(self) -> dict[str, int]:
+        """Numbers of ``tm.stats``, those not kept as counters."""
+        return {
+            "current": len(self.clients),
+            "waiting": self.waiting,
+            "total": self.created,
+            "total_local": self.created_local,
+            "created": self.created,
+            "freed": self.freed,
+        }

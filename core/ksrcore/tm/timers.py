@@ -1,0 +1,114 @@
+"""Timers of transactions: one per transaction or branch, in FIFO queues by length.
+
+Thousands of transactions share a handful of lengths (T1, T2, fr_timer, wt_timer), so a queue per length is sorted by
+itself and costs an append and a popleft; other lengths wait in a heap. A timer is lazy: moving its time later changes
+one number, and the queue entry asks again when its time comes. No entry stays longer than ``HOP`` seconds, so that a
+finished transaction is not kept alive by a queue.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from heapq import heappop, heappush
+from itertools import count
+from math import inf
+from typing import Final
+
+__all__ = ["HOP", "NEVER", "Timed", "Timers"]
+
+NEVER: Final = inf
+HOP: Final = 4.0
+
+log = logging.getLogger("ksrcore.tm")
+
+
+class Timed:
+    """Something with one timer. ``due``: when it fires (monotonic seconds), NEVER when it does not."""
+
+    __slots__ = ("due", "queued")
+
+    def __init__(self) -> None:
+        self.due = NEVER
+        self.queued = NEVER
+
+    def fire(self, now: float) -> None:
+        """The time has come."""
+        raise NotImplementedError
+
+
+class Timers:
+    """The queues. ``next``: when :meth:`advance` has work."""
+
+    def __init__(self) -> None:
+        self.next = NEVER
+        self._queues: dict[float, deque[tuple[float, Timed]]] = {HOP: deque()}
+        self._heap: list[tuple[float, int, Timed]] = []
+        self._ids = count()
+
+    def common(self, *lengths: float) -> None:
+        """Have queues for these lengths in seconds."""
+        for length in lengths:
+            if 0 < length < HOP:
+                self._queues.setdefault(length, deque())
+
+    def set(self, item: Timed, now: float, delay: float) -> None:
+        """Fire ``item`` in ``delay`` seconds, not when it was to fire before."""
+        item.due = due = now + delay
+        if due < item.queued:
+            self._queue(item, now, delay)
+
+    def _queue(self, item: Timed, now: float, delay: float) -> None:
+        if delay > HOP:
+            delay = HOP
+        at = now + delay
+        item.queued = at
+        queue = self._queues.get(delay)
+        # A clock that went back must not break the order of a queue.
+        if queue is None or (queue and queue[-1][0] > at):
+            heappush(self._heap, (at, next(self._ids), item))
+        else:
+            queue.append((at, item))
+        if at < self.next:
+            self.next = at
+
+    def clear(self) -> None:
+        """Forget everything."""
+        for queue in self._queues.values():
+            queue.clear()
+        self._heap.clear()
+        self.next = NEVER
+
+    def __len__(self) -> int:
+        return len(self._heap) + sum(map(len, self._queues.values()))
+
+    def advance(self, now: float) -> None:
+        """Fire what is due, in order of time. Never raises."""
+        heap = self._heap
+        queues = list(self._queues.values())
+        while True:
+            best = heap[0][0] if heap else NEVER
+            chosen = None
+            for queue in queues:
+                if queue and queue[0][0] < best:
+                    best = queue[0][0]
+                    chosen = queue
+            if best > now:
+                self.next = best
+                return
+            if chosen is not None:
+                at, item = chosen.popleft()
+            else:
+                at, _, item = heappop(heap)
+            if at != item.queued:
+                continue  # was set to an earlier time after this entry was made
+            item.queued = NEVER
+            if item.due > now:
+                if item.due < NEVER:
+                    self._queue(item, now, item.due - now)
+                continue
+            item.due = NEVER
+            try:
+                item.fire(now)
+            except Exception:
+                log.exception("timer of %r failed", item)

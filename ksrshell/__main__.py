@@ -1,0 +1,5 @@
+"""``python -m ksrshell``."""
+
+from .main import main
+
+main(prog_name="ksrshell")

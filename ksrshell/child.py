@@ -1,0 +1,82 @@
+"""A proxy as a child process: what ``run`` and ``demo`` put their shell on."""
+
+from __future__ import annotations
+
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from .errors import KsrShellError
+
+
+class ChildProxy:
+    """``ksrshell serve`` with these arguments; its log goes to the file ``log``. Ends with the context.
+
+    ``control`` is its control socket. Raises :class:`KsrShellError` with the proxy's own line when it cannot start.
+    """
+
+    def __init__(self, arguments: list[str], log: Path, *, timeout: float = 20.0) -> None:
+        self.log = log
+        with log.open("ab") as errors:
+            start = errors.tell()
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "ksrshell", "serve", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                # Ctrl-C at the prompt is for the prompt.
+                start_new_session=True,
+            )
+        try:
+            self.name, self.control = self._ready(timeout)
+        except BaseException as error:
+            self.close()
+            if isinstance(error, KsrShellError):
+                raise KsrShellError(_last_line(log, start) or str(error)) from None
+            raise
+
+    def _ready(self, timeout: float) -> tuple[str, str]:
+        assert self.process.stdout is not None
+        deadline = time.monotonic() + timeout
+        line = b""
+        while not line.endswith(b"\n"):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise KsrShellError(f"the proxy was not ready after {timeout:.0f} s; its log is {self.log}")
+            if select.select([self.process.stdout], [], [], left)[0]:
+                more = self.process.stdout.read1(4096)  # type: ignore[attr-defined]
+                if not more:
+                    raise KsrShellError(f"the proxy ended with status {self.process.wait()}; its log is {self.log}")
+                line += more
+        word, name, path = line.decode().rstrip("\n").split(" ", 2)
+        if word != "ready":
+            raise KsrShellError(f"the proxy said {line!r} where 'ready NAME PATH' was expected")
+        return name, path
+
+    def close(self, timeout: float = 5.0) -> None:
+        process = self.process
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+    def __enter__(self) -> ChildProxy:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def _last_line(log: Path, start: int) -> str:
+    """The line by which the proxy said why it could not start."""
+    text = log.read_bytes()[start:].decode("utf-8", "replace")
+    lines = [line for line in text.splitlines() if line.startswith("ksrshell serve: ")]
+    return lines[-1].removeprefix("ksrshell serve: ") if lines else ""

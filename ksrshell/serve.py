@@ -1,0 +1,94 @@
+"""``ksrshell serve``: the proxy alone, in the foreground; and what ``run`` and ``demo`` share with it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+_OPTIONS: list[Callable[[Any], Any]] = [
+    click.option(
+        "--listen",
+        "listens",
+        multiple=True,
+        metavar="PROTO:HOST:PORT",
+        help="Where to receive SIP; repeatable. Default: udp:127.0.0.1:5060 and tcp:127.0.0.1:5060.",
+    ),
+    click.option("--alias", "aliases", multiple=True, metavar="DOMAIN", help="A domain of this proxy's; repeatable."),
+    click.option(
+        "--modparam",
+        "modparams",
+        multiple=True,
+        metavar="MODULE:NAME=VALUE",
+        help="A module parameter by Kamailio's names; repeatable.",
+    ),
+    click.option(
+        "--db", metavar="URL", default="", help="Database, such as sqlite:///file.db. Default: in the state folder."
+    ),
+    click.option("--name", default="", help="The name for attach and ps. Default: the script's."),
+    click.option("--control", metavar="PATH", default="", help="The control socket. Default: in the runtime folder."),
+    click.option(
+        "--debug",
+        "level",
+        type=click.IntRange(-3, 4),
+        default=2,
+        show_default=True,
+        help="Kamailio's log level: -1 errors, 0 warnings, 1 notices, 2 info, 3 debug.",
+    ),
+]
+
+
+def serve_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that serve and run take."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("script", type=click.Path())
+@serve_options
+def serve(
+    script: str,
+    listens: tuple[str, ...],
+    aliases: tuple[str, ...],
+    modparams: tuple[str, ...],
+    db: str,
+    name: str,
+    control: str,
+    level: int,
+) -> None:
+    """Run SCRIPT (a KEMI script in Python) as a SIP proxy in the foreground.
+
+    Prints "ready NAME CONTROL-PATH" once it answers, logs to standard error, ends on SIGTERM or Ctrl-C.
+    """
+    from ksrcore.server import Options, ServeError, log_to_stderr
+    from ksrcore.server import serve as run_proxy
+
+    log_to_stderr(python_level(level))
+    options = Options(
+        script=script, aliases=list(aliases), modparams=list(modparams), db=db, name=name, control=control
+    )
+    if listens:
+        options.listens = list(listens)
+    options.ready = _ready
+    try:
+        run_proxy(options)
+    except ServeError as error:
+        click.echo(f"ksrshell serve: {error}", err=True)
+        sys.exit(1)
+
+
+def python_level(level: int) -> int:
+    """Kamailio's log level as Python's logging has it."""
+    if level <= -1:
+        return logging.ERROR
+    return {0: logging.WARNING, 1: logging.WARNING, 2: logging.INFO}.get(level, logging.DEBUG)
+
+
+def _ready(name: str, path: str) -> None:
+    click.echo(f"ready {name} {path}")
+    sys.stdout.flush()

@@ -1,0 +1,151 @@
+"""The KSR object: argument checks, records of calls, names that are not there."""
+
+from __future__ import annotations
+
+import inspect
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ksrcore.kemi.declare import Decl, KsrArgumentError, KsrError, Module, Param, ParamError, Value, export
+from ksrcore.kemi.facade import Env, KsrModule, KsrNotImplemented, KsrUnknown, build
+
+
+class Sample(Module):
+    name = "sample"
+    limit = Param(3, "a number")
+    label = Param("x", "a text")
+    table = Param("", "one of many", multi=True)
+
+    @export
+    def reply(self, run: Any, code: int, reason: str) -> int:
+        """Reply."""
+        return code
+
+    @export(name="print")
+    def print_(self, run: Any) -> None:
+        """A name that Python reserves elsewhere."""
+
+    @export
+    def echo(self, run: Any, text: str) -> Value:
+        run.seen = text
+        return text if text else None
+
+    @export
+    def fail(self, run: Any) -> bool:
+        raise RuntimeError("no")
+
+
+@pytest.fixture
+def env() -> Env:
+    env = Env()
+    env.run = SimpleNamespace(calls=[])  # type: ignore[assignment]
+    return env
+
+
+@pytest.fixture
+def ksr(env: Env) -> KsrModule:
+    return build(
+        env, [Sample(SimpleNamespace())], [Decl("sample", "later", ("str",), "int"), Decl("", "info", ("str",), "none")]
+    )  # type: ignore[arg-type]
+
+
+def test_a_call_reaches_the_module_and_is_recorded(env: Env, ksr: KsrModule) -> None:
+    assert ksr.sample.reply(404, "Not Found") == 404
+    decl, *rest = env.run.calls
+    assert (decl.path, rest) == ("KSR.sample.reply", [404, "Not Found", 404])
+
+
+@pytest.mark.parametrize(
+    ("args", "text"),
+    [
+        (("404", "x"), "KSR.sample.reply(code: int, reason: str) -> int: got ('404', 'x'); did you mean 404?"),
+        ((404,), "KSR.sample.reply(code: int, reason: str) -> int: got (404,); it takes 2 arguments"),
+        ((1, "x", 3), "KSR.sample.reply(code: int, reason: str) -> int: got (1, 'x', 3); it takes 2 arguments"),
+        ((1, 2), "KSR.sample.reply(code: int, reason: str) -> int: got (1, 2); did you mean '2'?"),
+        ((1, None), "KSR.sample.reply(code: int, reason: str) -> int: got (1, None); it is null: use KSR.pv.gete() to get '' for a null"),  # noqa: E501
+    ],
+)  # fmt: skip
+def test_wrong_arguments_name_the_function_what_it_expects_and_what_came(
+    env: Env, ksr: KsrModule, args: tuple[Any, ...], text: str
+) -> None:
+    with pytest.raises(KsrArgumentError) as caught:
+        ksr.sample.reply(*args)
+    assert str(caught.value) == text
+    failed, given, error = env.run.calls
+    assert (failed.decl.name, given, error) == ("reply", args, caught.value)
+
+
+def test_a_bool_is_an_int_as_in_kamailio(ksr: KsrModule) -> None:
+    assert ksr.sample.reply(True, "x") == 1
+
+
+def test_text_crosses_as_utf8_bytes(env: Env, ksr: KsrModule) -> None:
+    assert ksr.sample.echo("é") == "é"
+    assert env.run.seen == "\xc3\xa9"  # type: ignore[attr-defined]
+    assert ksr.sample.echo("\udcff") == "\udcff"
+    assert env.run.seen == "\xff"  # type: ignore[attr-defined]
+    assert ksr.sample.echo("") is None
+
+
+def test_what_an_implementation_raises_is_recorded_and_raised(env: Env, ksr: KsrModule) -> None:
+    with pytest.raises(RuntimeError):
+        ksr.sample.fail()
+    assert isinstance(env.run.calls[-1], RuntimeError)
+
+
+def test_a_known_function_says_that_it_is_not_there(ksr: KsrModule) -> None:
+    with pytest.raises(KsrNotImplemented, match=r"KSR\.sample\.later\(text1: str\) -> int: Kamailio has this function"):
+        ksr.sample.later("x")
+
+
+def test_unknown_names_name_the_nearest(ksr: KsrModule) -> None:
+    with pytest.raises(KsrUnknown, match=r"KSR\.sample\.repli: .*nearest: KSR\.sample\.reply"):
+        ksr.sample.repli  # noqa: B018
+    with pytest.raises(KsrUnknown, match=r"KSR\.smple: .*nearest: KSR\.sample"):
+        ksr.smple  # noqa: B018
+    assert not hasattr(ksr, "nothing")
+
+
+def test_ksr_cannot_be_assigned(ksr: KsrModule) -> None:
+    with pytest.raises(KsrError, match="cannot be assigned"):
+        ksr.sample.reply = None
+
+
+def test_signatures_and_docs_are_for_completion(ksr: KsrModule) -> None:
+    assert str(inspect.signature(ksr.sample.reply)) == "(code: int, reason: str, /) -> int"
+    assert ksr.sample.reply.__doc__ == "Reply."
+    assert str(inspect.signature(ksr.sample.echo)) == "(text: str, /) -> str | int | None"
+    assert getattr(ksr.sample, "print").__name__ == "print"
+
+
+def test_the_hook_is_asked_first(env: Env, ksr: KsrModule) -> None:
+    seen: list[tuple[str, tuple[Any, ...]]] = []
+    env.hook = lambda decl, args: seen.append((decl.path, args))
+    ksr.sample.reply("anything")
+    assert seen == [("KSR.sample.reply", ("anything",))]
+    assert env.run.calls == []
+
+
+def test_parameters_have_their_type() -> None:
+    module = Sample(SimpleNamespace())  # type: ignore[arg-type]
+    module.set_param("limit", "7")
+    module.set_param("table", "a=>1")
+    module.set_param("table", "b=>2")
+    assert (module.limit, module.label, module.table) == (7, "x", ["a=>1", "b=>2"])
+    with pytest.raises(ParamError, match="modparam sample:limit expects an integer, got 'many'"):
+        module.set_param("limit", "many")
+    with pytest.raises(ParamError, match="module sample has no parameter 'limits'; it has: label, limit, table"):
+        module.set_param("limits", 1)
+
+
+def test_a_declaration_needs_kemi_types() -> None:
+    with pytest.raises(TypeError, match=r"bad\.f: a KEMI function needs annotations"):
+
+        class Bad(Module):
+            name = "bad"
+
+            @export
+            def f(self, run: Any, x: float) -> int:
+                return 1
