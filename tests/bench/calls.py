@@ -89,7 +89,8 @@ def main(
     reference: str,
     times: bool,
 ) -> None:
-    console = Console()
+    # Rich takes 80 columns where there is no terminal, which cuts the server names.
+    console = Console() if sys.stdout.isatty() else Console(width=120)
     done: list[Round] = []
     try:
         for number in range(1, rounds + 1):

@@ -27,7 +27,8 @@ from lab.server import ServerFailed
 @click.option("--runs", default=2, show_default=True, help="Runs on one server: is its memory level?")
 @click.option("--transport", "transports", multiple=True, type=click.Choice(["udp", "tcp"]), default=("udp", "tcp"))
 def main(label: str, users: int, calls: int, rate: float, runs: int, transports: tuple[str, ...]) -> None:
-    console = Console()
+    # Rich takes 80 columns where there is no terminal, which cuts the server names.
+    console = Console() if sys.stdout.isatty() else Console(width=120)
     table = Table(title=f"{label}: {users} registrations, then {calls} calls at {rate:g}/s")
     for column in ("run", "ok", "failed", "unexpected", "retrans.", "answer ms", "RSS before", "RSS after, MiB"):
         table.add_column(column, justify="left" if column == "run" else "right")

@@ -33,6 +33,7 @@ class Caller:
         self.server = server
         self.directory = directory
         self.name = user(next(_numbers) % 100)
+        directory.mkdir(parents=True, exist_ok=True)
         self.users = users_csv(directory / "users.csv", [self.name])
 
     def sipp(self, scenario: str, transport: str = "udp", **options: Unpack[SippOptions]) -> Sipp:
