@@ -80,7 +80,7 @@ class Sipp:
         keys: Mapping[str, str] | None = None,
         host: str = "127.0.0.1",
         port: int | None = None,
-        timeout: float = 20,
+        timeout: float = 10,
         extra: Sequence[str] = (),
     ) -> None:
         self.scenario = scenario

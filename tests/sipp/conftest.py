@@ -13,7 +13,7 @@ from lab.servers import chosen
 
 # Short, so that the test of "nobody answers" is. fr_timer too: over TCP Kamailio looks at fr_inv_timer only when
 # fr_timer has run out.
-SHORT_TIMERS: tuple[Modparam, ...] = (("tm", "fr_timer", 800), ("tm", "fr_inv_timer", 1200))
+SHORT_TIMERS: tuple[Modparam, ...] = (("tm", "fr_timer", 1000), ("tm", "fr_inv_timer", 1400))
 
 
 @pytest.fixture(scope="module", params=chosen(), ids=lambda kind: str(kind.kind))
