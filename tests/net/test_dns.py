@@ -163,16 +163,17 @@ def test_a_transport_of_negative_preference_is_not_used(tmp_path: Path) -> None:
     assert lab.resolve("naptr.test") == ["tcp:192.0.2.3:5083"]
 
 
-def test_without_naptr_records_the_srv_of_all_our_transports(tmp_path: Path) -> None:
+def test_without_naptr_records_the_first_srv_of_our_transports(tmp_path: Path) -> None:
     lab = Lab(tmp_path, dns_try_naptr=True, dns_tcp_pref=40)
-    assert lab.resolve("srv.test")[0] == "tcp:192.0.2.3:5083"
-    assert lab.backend.asked[:2] == ["srv.test NAPTR", "_sip._tcp.srv.test SRV"]
+    assert lab.resolve("srv.test") == ["tcp:192.0.2.3:5083"]
+    assert lab.backend.asked == ["srv.test NAPTR", "_sip._tcp.srv.test SRV", "b.test A"]
     assert lab.resolve("a.test") == ["udp:192.0.2.1:5060", "udp:192.0.2.2:5060"]
 
 
-def test_srv_of_a_dot_means_not_here(tmp_path: Path) -> None:
-    with pytest.raises(ResolveError, match="cannot resolve none.test: no address in DNS"):
-        Lab(tmp_path).resolve("none.test")
+def test_srv_of_a_dot_leaves_the_address_as_kamailio_does(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    assert lab.resolve("none.test") == ["udp:192.0.2.4:5060"]
+    assert lab.backend.asked == ["_sip._udp.none.test SRV", "none.test A"]
 
 
 def test_srv_weights_share_the_load(tmp_path: Path) -> None:

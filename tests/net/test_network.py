@@ -153,6 +153,25 @@ def test_sending_where_there_is_no_socket_says_why() -> None:
     play(scene)
 
 
+@pytest.mark.skipif(not have_ipv6(), reason="this host has no ::1 (IPv6 loopback)")
+@pytest.mark.parametrize("proto", ["udp", "tcp"])
+def test_a_chosen_socket_of_another_proto_or_family_is_passed_over(proto: str) -> None:
+    async def scene(box: Box) -> None:
+        peer = Box()
+        there = Listen(proto, "::1", 0)
+        await peer.net.open([there])
+        udp4, udp6, tcp4, tcp6 = (Listen(p, h, 0) for p in ("udp", "tcp") for h in ("127.0.0.1", "::1"))
+        await box.net.open([udp4, udp6, tcp4, tcp6])
+        message = b"A b c\r\nl: 0\r\n\r\n"
+        for chosen in box.net.listens:
+            assert box.net.send(message, Dest(proto, "::1", there.port, chosen))
+        await until(lambda: len(peer.got) == 4)
+        assert {rcv.src_ip for _, rcv in peer.got} == {"::1"}
+        await peer.net.close()
+
+    play(scene)
+
+
 def test_it_can_be_opened_again_after_close() -> None:
     async def scene(box: Box) -> None:
         listen = Listen("tcp", "127.0.0.1", 0)

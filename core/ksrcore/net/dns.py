@@ -4,9 +4,12 @@ Which questions are asked (``Resolver._plan``):
 
 1. an address, or a name with a port: no NAPTR and no SRV;
 2. a transport is known (``;transport=``, or sips): SRV of that transport, then A/AAAA;
-3. else, with dns_try_naptr: NAPTR, then the SRV names it gives; without NAPTR records the SRV names of all our
-   transports in the order of their dns_*_pref; then A/AAAA over udp;
+3. else, with dns_try_naptr: NAPTR, then the SRV names it gives; without NAPTR records the SRV names of our
+   transports in the order of their dns_*_pref, up to the first that exists; then A/AAAA over udp;
 4. else, Kamailio's default: SRV of udp (tls for sips), then A/AAAA.
+
+SRV records that lead to no address, also the target ".", leave the A/AAAA of the name, as in Kamailio (RFC 2782 would
+have "." mean: not here).
 
 Names in the hosts file, and localhost, are taken for addresses: no DNS question is asked for them. Addresses are those
 of the first family that has some. The plan is a generator that does no I/O, so what hosts file and cache know is
@@ -218,24 +221,26 @@ class Resolver:
         targets: list[Target] = []
         if not port and not self._hosts.lookup(name, self._clock()):
             services: list[tuple[str, str]] = []
+            guessed = False
             if not transport and self.options.dns_try_naptr:
                 services = self._services((yield name, "NAPTR"))
                 if not services:
+                    guessed = True
                     ours = [known for known in self.protos if self.options.pref(known) >= 0]
                     ours.sort(key=self.options.pref, reverse=True)
                     services = [(known, _SRV_PREFIX[known] + name) for known in ours]
             else:
                 services = [(proto, _SRV_PREFIX[proto] + name)]
-            offered = False
             for service, srv_name in services:
                 records: list[Srv] = list((yield srv_name, "SRV"))
-                offered = offered or bool(records)
                 for record in self._ordered(records)[:_MAX_SRV]:
                     if record.target and len(targets) < _MAX_TARGETS:
                         found = yield from self._addresses(record.target)
                         targets += [Target(service, address, record.port) for address in found]
-            if offered:
-                return targets[:_MAX_TARGETS]  # SRV records decide, even those that say: not here
+                if targets and guessed:
+                    break
+            if targets:
+                return targets[:_MAX_TARGETS]
         found = yield from self._addresses(name)
         return [Target(proto, address, port or DEFAULT_PORTS[proto]) for address in found[:_MAX_TARGETS]]
 

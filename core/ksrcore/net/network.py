@@ -89,7 +89,8 @@ class Network:
             self._hub.last_error = error
             return False
         listen = dest.listen
-        if listen is None or listen.proto != dest.proto:
+        # A chosen socket of another proto or family cannot serve and is passed over, as in Kamailio.
+        if listen is None or listen.proto != dest.proto or (listen.family == socket.AF_INET6) != (":" in dest.ip):
             listen = self.pick_listen(dest.proto, dest.ip)
         return transport.send(data, dest, listen)
 

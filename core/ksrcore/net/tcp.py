@@ -215,9 +215,12 @@ class StreamTransport(Transport):
         return False
 
     def send(self, data: bytes, dest: Dest, listen: Listen | None) -> bool:
-        conn = self.find(dest)
+        # Only a socket the caller chose decides our address: the one the network picked might not reach the peer.
+        chosen = listen is not None and dest.listen == listen and listen.host not in _WILDCARDS
+        source = listen.host if listen is not None and chosen else ""
+        conn = self._find(dest, source)
         if conn is None:
-            return self._connect(data, dest, listen)
+            return self._connect(data, dest, listen, source)
         queued = conn.queued
         if queued and queued + len(data) > self.hub.options.tcp_conn_wq_max:
             return self.failed(OSError(errno.EAGAIN, f"{queued} bytes wait for {dest.text} (tcp_conn_wq_max)"))
@@ -231,17 +234,15 @@ class StreamTransport(Transport):
         conn.write(data, dest.flags)
         return True
 
-    def find(self, dest: Dest) -> StreamConnection | None:
+    def _find(self, dest: Dest, source: str) -> StreamConnection | None:
         """The connection a message takes: the one it names, else the newest to its address that is not closing."""
         if dest.conid:
             conn = self.table.get(dest.conid)
             if conn is not None and conn.state != "closing":
                 return conn
-        forced = dest.listen
-        local_ip = "" if forced is None or forced.host in _WILDCARDS else forced.host
-        return self.table.find(dest.ip, dest.port, local_ip)
+        return self.table.find(dest.ip, dest.port, source)
 
-    def _connect(self, data: bytes, dest: Dest, listen: Listen | None) -> bool:
+    def _connect(self, data: bytes, dest: Dest, listen: Listen | None, source: str) -> bool:
         if self.hub.options.tcp_no_connect or dest.flags & SND_NO_CONNECT:
             return self.failed(OSError(errno.ENOTCONN, f"no connection to {dest.text}, and none may be opened"))
         if listen is None:
@@ -255,8 +256,6 @@ class StreamTransport(Transport):
         conn = StreamConnection(self, listen, dest)
         conn.waiting.append((dest, data))
         conn.waiting_bytes = len(data)
-        # Only a socket the caller chose decides the source address: the one we picked might not reach the peer.
-        source = dest.listen.host if dest.listen is not None and dest.listen.host not in _WILDCARDS else ""
         task = self.loop.create_task(self._dial(conn, source), name=f"{self.proto} connect {conn.peer}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
