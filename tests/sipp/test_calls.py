@@ -48,11 +48,17 @@ def test_no_open_relay(caller: Caller) -> None:
         pytest.param("uac_callee_hangs_up", "uas_hangs_up", id="callee-hangs-up"),
         pytest.param("uac_busy", "uas_busy", id="busy"),
         pytest.param("uac_cancel", "uas_canceled", id="canceled"),
+        pytest.param("uac_cancel_early", "uas_canceled_early", id="canceled-early"),
         pytest.param("uac_no_answer", "uas_canceled", id="no-answer"),
     ],
 )
 def test_call(caller: Caller, uac: str, uas: str, transport: str) -> None:
     caller.call(uac, uas, transport)
+
+
+def test_nobody_at_the_contact(caller: Caller) -> None:
+    caller.register("127.0.0.1:9;transport=udp")
+    caller.run("uac_unreachable")
 
 
 @pytest.mark.parametrize(("transport", "callee_transport"), [("udp", "tcp"), ("tcp", "udp")])
