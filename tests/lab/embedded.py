@@ -92,7 +92,7 @@ class EmbeddedServer(Server):
         given = {(module, name): value for module, name, value in (*STOCK_MODPARAMS, *self.modparams)}
         for (module, name), value in given.items():
             command += ["--modparam", f"{module}:{name}={value}"]
-        command += ["--db", f"sqlite://{self.database}", "--name", self.name, "--control", str(self.control)]
+        command += ["--db", f"sqlite:///{self.database}", "--name", self.name, "--control", str(self.control)]
         return command
 
     def started(self, deadline: float) -> None:

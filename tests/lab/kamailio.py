@@ -79,7 +79,7 @@ class KamailioServer(Server):
         lines = [_modparam(*param) for param in (*own, *QUICK_START, *self.modparams)]
         listen = f'listen=udp:{self.address}\nlisten=tcp:{self.address}\nalias="{self.domain}"\nauto_aliases=no'
         for old, new in (
-            ("#!KAMAILIO\n", f'#!KAMAILIO\n#!define DBURL "sqlite://{self.database}"\n'),
+            ("#!KAMAILIO\n", f'#!KAMAILIO\n#!define DBURL "sqlite:///{self.database}"\n'),
             ("#!define WITH_ACCDB\n", ""),
             ('"db_mysql.so"', '"db_sqlite.so"'),
             ("\nport=5060\n", f"\n{listen}\n"),
