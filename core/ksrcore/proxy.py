@@ -87,8 +87,6 @@ class Proxy:
         self.aliases: set[str] = {alias.lower() for alias in aliases or ()}
         #: Which hosts, ports and transports are this proxy's own.
         self.myself = Myself(self)
-        #: Set by the network: let a connection (its id) serve another port of its peer too; False when refused.
-        self.tcp_alias: Callable[[int, int], bool] | None = None
         self.now = now
         self.wall_offset = wall - now
         self.started = wall

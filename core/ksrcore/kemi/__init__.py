@@ -7,6 +7,7 @@ from .declare import Module
 from .hdr import Hdr
 from .known import known
 from .maxfwd import Maxfwd
+from .sanity import Sanity
 from .x import X
 
 #: Every module there is, in the order they are started.
@@ -15,6 +16,7 @@ MODULES: list[type[Module]] = [
     X,
     Hdr,
     Maxfwd,
+    Sanity,
 ]
 
 __all__ = ["MODULES", "known"]

@@ -13,7 +13,7 @@ from ..sip.uri import parse_uri
 from .core_flags import FlagFunctions
 from .core_log import LogFunctions
 from .core_tests import Conditions
-from .declare import KsrError, Module, export
+from .declare import Module, export
 
 if TYPE_CHECKING:
     from ..sip.message import SipMessage
@@ -153,9 +153,9 @@ class Core(Conditions, FlagFunctions, LogFunctions, Module):
         rcv = msg.rcv
         if rcv is None or rcv.proto not in _STREAMS:
             return True
-        if self.proxy.tcp_alias is None:
-            raise KsrError(f"KSR.add_tcp_alias: the {rcv.proto} transport of this proxy takes no aliases")
-        return self.proxy.tcp_alias(rcv.conid, port)
+        # A sandbox has no network: the connection of its message is the live proxy's, or long gone.
+        network = self.proxy.network
+        return network is None or 0 < port < 65536 and network.add_alias(rcv.conid, port)
 
     # -- the script -------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..sip.message import COMPACT
@@ -172,7 +173,7 @@ class Hdr(Module):
         return any(results) if kind == "o" else all(results)
 
 
-_OPS = {
+_OPS: dict[str, Callable[[str, str], bool]] = {
     "eq": str.__eq__,
     "ne": str.__ne__,
     "sw": str.startswith,
