@@ -1,0 +1,44 @@
+"""``ksrshell attach``: the shell on a running proxy, or code run on it."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from .errors import KsrShellError
+
+
+@click.command()
+@click.argument("proxy", metavar="[NAME|PATH]", required=False)
+@click.option("-c", "code", metavar="CODE", help="Run CODE (statements, the last expression is shown) and exit.")
+@click.option("--json", "as_json", is_flag=True, help="With -c: the last expression's value as JSON.")
+def attach(proxy: str | None, code: str | None, as_json: bool) -> None:
+    """The shell on a running proxy: by NAME, by its control socket's PATH, or the only one that runs."""
+    sys.exit(open_shell(proxy, code, as_json))
+
+
+def open_shell(proxy: str | None, code: str | None = None, as_json: bool = False) -> int:
+    """Attach and run ``code``, or the shell when there is none. Returns the exit code.
+
+    Raises :class:`click.ClickException` when there is no proxy to attach to or no terminal for the shell.
+    """
+    from .session import connect
+
+    if as_json and code is None:
+        raise click.UsageError("--json needs -c CODE")
+    if code is None and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise click.ClickException("the shell needs a terminal; without one, use -c CODE")
+    try:
+        session = connect(proxy, persistent=code is None)
+    except KsrShellError as error:
+        raise click.ClickException(str(error)) from None
+    with session:
+        if code is not None:
+            from .namespace import Namespace
+            from .runner import run
+
+            return run(Namespace(session), code, as_json=as_json)
+        from .shell import start
+
+        return start(session)

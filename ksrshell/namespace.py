@@ -1,0 +1,162 @@
+"""The names a prompt has: the same for the terminal, for ``attach -c`` and for notebooks."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from .errors import UsageError
+from .messages import Message
+from .view import View
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from .session import Session
+
+
+class Command(View):
+    """A function of the prompt. Typed without parentheses it shows how to call it."""
+
+    def __init__(self, function: Callable[..., Any], examples: tuple[str, ...]) -> None:
+        self._function = function
+        self.examples = examples
+        self.__name__ = function.__name__
+        self.__doc__ = inspect.getdoc(function)
+        self.__signature__ = inspect.signature(function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            self.__signature__.bind(*args, **kwargs)
+        except TypeError as error:
+            raise UsageError(f"{self.__name__}{self.usage}: {error}") from None
+        return self._function(*args, **kwargs)
+
+    @property
+    def usage(self) -> str:
+        """The parameters, without their types: ``(m=None)``."""
+        parts = []
+        for each in self.__signature__.parameters.values():
+            star = "*" if each.kind is inspect.Parameter.VAR_POSITIONAL else ""
+            default = "" if each.default is inspect.Parameter.empty else f"={each.default!r}"
+            parts.append(f"{star}{each.name}{default}")
+        return f"({', '.join(parts)})"
+
+    def __rich__(self) -> RenderableType:
+        from .render.help import command_help
+
+        return command_help(self)
+
+    def to_json(self) -> Any:
+        raise UsageError(f"{self.__name__} is a function: call it, {self.__name__}{self.usage}")
+
+
+class Line(View):
+    """One line of text for people; ``value`` is what it stands for."""
+
+    def __init__(self, text: str, value: Any = None) -> None:
+        self.text = text
+        self.value = value
+
+    def __rich__(self) -> RenderableType:
+        from rich.text import Text
+
+        from .render.console import clean
+
+        return Text(clean(self.text))
+
+    def to_json(self) -> Any:
+        return self.value if self.value is not None else self.text
+
+
+#: What ``%ksrhelp`` shows: name, example, what it does.
+TOPICS = (
+    ("msgs", "msgs[-1]  msgs[12]", "captured messages: by id, from the end, slices"),
+    ("where", "msgs.where('method == \"INVITE\"')", "those that match; names: fields and pseudo-variables"),
+    ("message", "m = msgs[-1]; m.raw; m.calls", "its bytes, headers, KSR calls; m.<TAB> lists all"),
+    ("flow", "flow(msgs[-1])", "the call of a message as a ladder"),
+    ("use", "use(msgs[-1])", "KSR.* now works on it, in a sandbox"),
+    ("KSR", 'KSR.pv.get("$ru")', "Kamailio's functions; KSR.sl.send_reply? explains one"),
+    ("effects", "effects()", "what those calls would have sent and changed"),
+    ("step", "s = step(msgs[-1]); s.next()", "walk through the script with a message"),
+    ("routes", 'routes["ksr_route_relay"]', "the script's functions: use, time, source"),
+    ("swap", "%%swap, then the new def below", "replace a function while calls are running"),
+    ("versions", 'versions("ksr_route_relay")', "what it was before; rollback() goes back"),
+    ("rollback", 'rollback("ksr_route_relay")', "back to the version before, or to any"),
+    ("rpc", 'rpc("ul.dump")', "Kamailio's RPC commands"),
+    ("stats", "stats", "the proxy's figures"),
+)
+
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "use": ("use(msgs[-1])", "use(12)", "use(None)"),
+    "effects": ("effects()", "effects().diff"),
+    "step": ("s = step(msgs[-1])", "s.next()", "s.next_call()", "s.finish()"),
+    "swap": ('swap("def ksr_route_relay(self, msg): ...")', "swap(my_function)"),
+    "versions": ('versions("ksr_route_relay")', 'versions("ksr_route_relay")[2].diff'),
+    "rollback": ('rollback("ksr_route_relay")', 'rollback("ksr_route_relay", 1)'),
+    "flow": ("flow(msgs[-1])", "flow(12)"),
+    "rpc": ('rpc("ul.dump")', 'rpc("stats.get_statistics", "all")'),
+}
+
+
+class Current(Enum):
+    """The default of ``use``: without an argument it gives the message in use."""
+
+    CURRENT = "the message in use"
+
+    def __repr__(self) -> str:
+        return "<the message in use>"
+
+
+class Namespace(dict[str, Any]):
+    """The names, over one session. ``stepping`` is the step that ``%step next`` and its kin move."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self.stepping: Any = None
+
+        def use(m: Message | int | Current | None = Current.CURRENT) -> Any:
+            """Make KSR apply to message m, in a new sandbox: a message or its id. use(None) ends that."""
+            if isinstance(m, Current):
+                return session.pick(None)
+            message = session.use(m)
+            if message is None:
+                return Line("no message in use")
+            return Line(
+                f"using {message.id} {message.title}: KSR.* works on it, effects() shows what that would do", message
+            )
+
+        def step(m: Message | int | None = None, callback: str | None = None) -> Any:
+            self.stepping = session.step(m, callback)
+            return self.stepping
+
+        step.__doc__ = session.step.__doc__
+        functions: list[Callable[..., Any]] = [
+            use,
+            session.effects,
+            step,
+            session.swap,
+            session.versions,
+            session.rollback,
+            session.flow,
+            session.rpc,
+        ]
+        for function in functions:
+            name = function.__name__
+            self[name] = Command(function, EXAMPLES[name])
+        self.update(msgs=session.msgs, KSR=session.KSR, routes=session.routes, stats=session.stats)
+
+
+class Help(View):
+    """What ``%ksrhelp`` shows: the vocabulary, one line each."""
+
+    def __rich__(self) -> RenderableType:
+        from .render.help import topics_help
+
+        return topics_help(TOPICS)
+
+    def to_json(self) -> Any:
+        return [list(topic) for topic in TOPICS]

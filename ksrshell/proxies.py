@@ -1,0 +1,116 @@
+"""Finding the running proxies: their control sockets in the runtime folder, which of them answer, which are stale."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .client import Client, owner
+from .errors import AttachError, Disconnected, KsrShellError
+
+#: Seconds a proxy has to say hello before `ps` calls it silent.
+PATIENCE = 2.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """A control socket. ``hello`` and ``stats`` are the proxy's answers; ``problem`` says why there are none."""
+
+    name: str
+    path: Path
+    hello: dict[str, Any] = field(default_factory=dict)
+    stats: dict[str, Any] = field(default_factory=dict)
+    problem: str = ""
+    stale: bool = False
+
+
+def folder() -> Path:
+    """Where the control sockets are. Raises :class:`AttachError` when that folder is not safe to use."""
+    from ksrcore.state import StateError, runtime_dir
+
+    try:
+        return runtime_dir()
+    except StateError as error:
+        raise AttachError(str(error)) from None
+
+
+def running() -> list[Found]:
+    """Every control socket in the runtime folder, by name, asked who it is."""
+    found = []
+    for path in sorted(folder().glob("*.sock")):
+        with suppress(FileNotFoundError):
+            if stat.S_ISSOCK(path.lstat().st_mode):
+                found.append(look(path))
+    return found
+
+
+def look(path: Path) -> Found:
+    """Ask the proxy at ``path`` who it is. Never raises for a proxy that does not answer."""
+    name = path.stem
+    try:
+        with Client(path, timeout=PATIENCE) as client:
+            return Found(name, path, client.hello, client.call("ksr.stats"))
+    except Disconnected as error:
+        return Found(name, path, problem=str(error), stale=is_stale(path))
+    except KsrShellError as error:
+        return Found(name, path, problem=str(error))
+
+
+def is_stale(path: Path) -> bool:
+    """True when no process holds the socket any more.
+
+    A proxy that is just starting has bound its socket and does not listen yet; the kernel's table of bound sockets
+    tells it from one that died. The table has the path as it was bound, so the file's name alone counts.
+    """
+    try:
+        table = Path("/proc/net/unix").read_text(errors="replace")
+    except OSError:
+        return False  # no way to know: leave it alone
+    bound = (line.split(None, 7)[7:] for line in table.splitlines()[1:])
+    return not any(os.path.basename(rest[0]) == path.name for rest in bound if rest)
+
+
+def remove_stale(found: Found) -> bool:
+    """Remove the socket of a proxy that died, when it is ours. Returns whether it was removed."""
+    if not found.stale:
+        return False
+    try:
+        status = found.path.lstat()
+        if status.st_uid != os.geteuid() or not stat.S_ISSOCK(status.st_mode) or not is_stale(found.path):
+            return False
+        found.path.unlink()
+    except OSError:
+        return False
+    return True
+
+
+def resolve(name_or_path: str | Path | None = None) -> Path:
+    """The control socket meant: a path (it has a slash), a proxy's name, or None for the only one that runs.
+
+    Raises :class:`AttachError` when there is none, or more than one to choose from.
+    """
+    if isinstance(name_or_path, Path):
+        return name_or_path
+    if name_or_path is not None and "/" in name_or_path:
+        return Path(name_or_path)
+    if name_or_path is not None:
+        path = folder() / f"{name_or_path}.sock"
+        try:
+            path.lstat()
+        except PermissionError:
+            raise AttachError(f"{path} belongs to {owner(path)}: attach as that user") from None
+        except OSError:
+            names = [found.name for found in running() if found.hello]
+            known = f"running: {', '.join(names)}" if names else "none is running"
+            raise AttachError(f"no proxy named {name_or_path!r}; {known}") from None
+        return path
+    alive = [found for found in running() if found.hello]
+    if not alive:
+        raise AttachError("no proxy is running: start one with `ksrshell demo` or `ksrshell serve SCRIPT`")
+    if len(alive) > 1:
+        raise AttachError(f"several proxies are running, name one: {', '.join(found.name for found in alive)}")
+    return alive[0].path

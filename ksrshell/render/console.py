@@ -1,0 +1,60 @@
+"""Renderables to text: plain for pipes, logs and ``repr``, with colours for the terminal."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from io import StringIO
+from typing import Any
+
+from rich.console import Console
+
+# A hostile message may hold terminal escapes: everything from the wire passes through `clean` before it is shown.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    """``text`` with control characters, bidirectional overrides and lone surrogates as ``\\x1b``, ``\\u202e``."""
+    return _CONTROL.sub(lambda m: m.group().encode("unicode_escape", "surrogatepass").decode("ascii"), text)
+
+
+def wire_text(data: str) -> str:
+    """Text of the wire (a character a byte) for people: UTF-8 read, other bytes as ``\\xff``, line ends as newlines."""
+    return clean(data.encode("latin-1", "replace").decode("utf-8", "backslashreplace").replace("\r\n", "\n"))
+
+
+def width() -> int:
+    """Columns of the terminal; 80 when there is none."""
+    return shutil.get_terminal_size((80, 24)).columns
+
+
+def height() -> int:
+    """Lines of the terminal; 24 when there is none."""
+    return shutil.get_terminal_size((80, 24)).lines
+
+
+def plain(renderable: Any, columns: int | None = None) -> str:
+    """Without colours, trailing blanks or a final newline."""
+    return _text(renderable, columns, colour=False)
+
+
+def coloured(renderable: Any, columns: int | None = None) -> str:
+    """With the colours that the terminal has (none when ``NO_COLOR`` is set or it is a dumb one)."""
+    return _text(renderable, columns, colour=True)
+
+
+def _text(renderable: Any, columns: int | None, *, colour: bool) -> str:
+    console = Console(
+        file=StringIO(),
+        width=columns or width(),
+        force_terminal=colour,
+        color_system="auto" if colour else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+    console.print(renderable, soft_wrap=False)
+    out = console.file
+    assert isinstance(out, StringIO)
+    return "\n".join(line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))

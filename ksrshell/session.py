@@ -1,0 +1,242 @@
+"""A session with a proxy: the vocabulary of the prompt, for programs as well (``ksrshell.connect()``)."""
+
+from __future__ import annotations
+
+import getpass
+import re
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from .client import Client
+from .effects import Effects
+from .errors import KsrShellError, NotFound, RemoteError, UsageError
+from .flow import Flow
+from .ksr import Ksr
+from .messages import Message, MessageList, Messages
+from .proxies import resolve
+from .routes import Routes, Swapped, Versions, source_of
+from .stepper import STEP_TIMEOUT, Step
+from .view import View
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+class Stats(View):
+    """The proxy's figures at the moment of asking: ``stats["messages_per_s"]``; shown as a table."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def _values(self) -> dict[str, Any]:
+        values: dict[str, Any] = self._session.call("ksr.stats")
+        return values
+
+    def __getitem__(self, name: str) -> Any:
+        values = self._values()
+        if name not in values:
+            raise NotFound(f"no figure {name!r}; there are: {', '.join(values)}")
+        return values[name]
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self._values())
+
+    def __rich__(self) -> RenderableType:
+        from .render.tables import stats_table
+
+        return stats_table(self._values(), self._session.hello)
+
+    def to_json(self) -> Any:
+        return self._values()
+
+
+class Session:
+    """Everything the prompt offers, on one connection.
+
+    ``msgs``, ``KSR``, ``routes`` and ``stats`` are live: they ask the proxy when they are used. ``current`` is the
+    message in use, None when there is none.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.current: Message | None = None
+        self._sandbox: int | None = None
+        self._sandbox_process = -1
+        self._using = threading.Lock()
+        self.msgs = Messages(self)
+        self.KSR = Ksr(self)
+        self.routes = Routes(self)
+        self.stats = Stats(self)
+
+    @property
+    def name(self) -> str:
+        """The proxy's name."""
+        return self.client.name
+
+    @property
+    def hello(self) -> dict[str, Any]:
+        """What the proxy said of itself: name, pid, version, script, listens, aliases, started, engine, python."""
+        return self.client.hello
+
+    def call(
+        self, method: str, params: dict[str, Any] | list[Any] | None = None, *, timeout: float | None = None
+    ) -> Any:
+        """A method of the control channel, raw."""
+        return self.client.call(method, params, timeout=timeout)
+
+    def close(self) -> None:
+        self.client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    # -- messages -------------------------------------------------------------------------------------------------
+
+    def message(self, id: int) -> Message:
+        """The message with that id. Raises :class:`NotFound`."""
+        page = self.call("ksr.messages", {"after": id - 1, "before": id + 1, "limit": 1})
+        if page["messages"]:
+            return Message(self, page["messages"][0])
+        if not page["last"]:
+            raise NotFound(f"no message {id}: nothing was captured yet")
+        if id < page["first"]:
+            raise NotFound(f"message {id} is gone: the capture holds {page['first']} to {page['last']}")
+        raise NotFound(f"no message {id} yet: the newest is {page['last']}")
+
+    def pick(self, m: Message | int | None) -> Message:
+        """The message meant by what a user gave: a message, an id, a distance from the end, None for the one in use."""
+        if isinstance(m, Message):
+            return m
+        if isinstance(m, int) and not isinstance(m, bool):
+            return self.msgs[m]
+        if m is None:
+            if self.current is None:
+                raise UsageError("no message is in use: say which, as in msgs[-1], or use(msgs[-1]) first")
+            return self.current
+        if isinstance(m, MessageList | Messages):
+            raise UsageError("expected one message, got several: pick one, such as [-1]")
+        raise UsageError(f"expected a message or its id, got {type(m).__name__}")
+
+    def use(self, m: Message | int | None) -> Message | None:
+        """Make ``KSR`` apply to message ``m``, in a new sandbox. ``use(None)`` ends that."""
+        message = None if m is None else self.pick(m)
+        with self._using:
+            self._close_sandbox()
+            if message is not None:
+                self._open_sandbox(message)
+            self.current = message
+        return message
+
+    def _open_sandbox(self, message: Message) -> None:
+        self._sandbox = int(self.call("ksr.sandbox.open", {"id": message.id})["sandbox"])
+        self._sandbox_process = self.client.process
+
+    def _close_sandbox(self) -> None:
+        sandbox, self._sandbox = self._sandbox, None
+        if sandbox is not None and self._sandbox_process == self.client.process:
+            with suppress(KsrShellError):
+                self.call("ksr.sandbox.close", {"sandbox": sandbox})
+
+    def _current_sandbox(self) -> int:
+        """The sandbox of the message in use; a new one when the proxy was lost meanwhile."""
+        with self._using:
+            if self.current is None:
+                raise UsageError("KSR needs a message to work on: use(msgs[-1]) first")
+            if self._sandbox is None or self._sandbox_process != self.client.process:
+                self._sandbox = None
+                self._open_sandbox(self.current)
+            assert self._sandbox is not None
+            return self._sandbox
+
+    def sandbox_call(self, name: str, args: tuple[Any, ...], live: bool = False) -> Any:
+        """Run the KEMI function ``name`` ("sl.send_reply") on the message in use; ``live``: for real."""
+        params = {"sandbox": self._current_sandbox(), "name": name, "args": list(args)}
+        try:
+            return self.call("ksr.sandbox.call", {**params, "live": True} if live else params, timeout=STEP_TIMEOUT)[
+                "result"
+            ]
+        except TypeError as error:
+            if isinstance(error, KsrShellError):
+                raise
+            raise UsageError(f"KSR.{name}: arguments are numbers and text, got {args!r}") from None
+
+    def forget(self) -> None:
+        """The proxy is a new process: ids and sandboxes of the old one mean nothing any more."""
+        self.current = None
+        self._sandbox = None
+
+    # -- what the prompt calls ------------------------------------------------------------------------------------
+
+    def effects(self) -> Effects:
+        """What the KSR calls since ``use(m)`` would have sent and changed."""
+        return Effects(self.call("ksr.sandbox.effects", {"sandbox": self._current_sandbox()}))
+
+    def step(self, m: Message | int | None = None, callback: str | None = None) -> Step:
+        """Step through the script with message ``m`` (default: the one in use), from ``callback`` on.
+
+        Without ``callback`` it is the one Kamailio would call: ``ksr_request_route`` for a request.
+        """
+        message = self.pick(m)
+        params: dict[str, Any] = {"id": message.id}
+        if callback is not None:
+            params["callback"] = callback
+        return Step(self, message, self.call("ksr.step.start", params, timeout=STEP_TIMEOUT))
+
+    def swap(self, new: str | Callable[..., Any]) -> Swapped:
+        """Replace functions of the script, between two messages: source text, or a function you have defined."""
+        return Swapped(self.call("ksr.swap", {"source": source_of(new), "who": who()}))
+
+    def versions(self, name: str) -> Versions:
+        """Every version of a function of the script since it was loaded."""
+        return Versions(name, self.call("ksr.versions", {"name": name}))
+
+    def rollback(self, name: str, n: int | None = None) -> Swapped:
+        """Back to version ``n`` of a function, or to the one before the current."""
+        answer = self.call("ksr.rollback", {"name": name} if n is None else {"name": name, "number": n})
+        return Swapped({"swapped": [answer]}, "rolled back")
+
+    def flow(self, m: Message | int | str | None = None) -> Flow:
+        """The call of a message, or of a Call-ID, as a ladder; default: of the message in use, or the newest."""
+        if isinstance(m, str):
+            # Back to a character a byte, as the proxy has it.
+            params: dict[str, Any] = {"callid": m.encode("utf-8", "surrogatepass").decode("latin-1")}
+        else:
+            params = {"id": (self.msgs[-1] if m is None and self.current is None else self.pick(m)).id}
+        answer = self.call("ksr.flow", params)
+        if not answer["messages"]:
+            raise NotFound(f"no captured message has the Call-ID {m!r}")
+        messages = [Message(self, each) for each in answer["messages"]]
+        return Flow(messages[0].callid, messages, self.name, self.hello.get("listens") or ())
+
+    def rpc(self, method: str, *params: Any) -> Any:
+        """One of Kamailio's RPC commands: ``rpc("ul.lookup", "location", "alice")``; ``rpc("system.listMethods")``."""
+        if not isinstance(method, str) or not re.fullmatch(r"[A-Za-z_]\w*(\.\w+)+", method):
+            raise UsageError(f"rpc() expects a command such as 'ul.dump', got {method!r}")
+        try:
+            return self.call(method, list(params))
+        except RemoteError as error:
+            if error.code != -32601:
+                raise
+            raise NotFound(f"the proxy has no command {method!r}; rpc('system.listMethods') lists them") from None
+
+
+def who() -> str:
+    """Who swaps: the user of this terminal, for the version's history."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
+
+
+def connect(name_or_path: str | Path | None = None, *, timeout: float = 10.0, persistent: bool = False) -> Session:
+    """A session with a running proxy: by name, by its control socket's path, or the only one that runs.
+
+    ``timeout`` is in seconds, for each call. ``persistent``: reconnect in the background when the proxy went away.
+    """
+    return Session(Client(resolve(name_or_path), timeout=timeout, persistent=persistent))

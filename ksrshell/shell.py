@@ -1,0 +1,312 @@
+"""The interactive shell: IPython's terminal shell with our names, prompt, toolbar, completion and errors."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, cast
+
+from IPython.terminal.interactiveshell import TerminalInteractiveShell
+from IPython.terminal.prompts import Prompts
+from IPython.terminal.ptutils import IPythonPTCompleter
+from prompt_toolkit.completion import CompleteEvent, Completion
+from prompt_toolkit.document import Document
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from pygments.token import Token, _TokenType
+from rich.text import Text
+from traitlets.config import Config
+
+from . import magics
+from .complete import Completer
+from .errors import KsrShellError
+from .ksr import Function, Ksr, Module
+from .namespace import Command, Namespace
+from .render.console import clean, coloured, plain
+from .render.tables import since
+from .runner import user_line
+from .session import Session
+from .view import View
+
+#: Seconds between two looks at the proxy's figures for the toolbar.
+REFRESH = 1.0
+
+_HERE = str(Path(__file__).parent)
+
+
+class Toolbar:
+    """The proxy's figures at the bottom. A thread of its own asks for them, so that typing never waits."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.values: dict[str, Any] = {}
+        self.lost = False
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="ksrshell-toolbar", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(2.0)
+
+    def _run(self) -> None:
+        while True:
+            if self.session.client.connected:  # the client's reader reconnects, not this thread
+                try:
+                    self.values = self.session.call("ksr.stats", timeout=2.0)
+                    self.lost = False
+                except KsrShellError:
+                    self.lost = True
+            else:
+                self.lost = True
+            if self._stop.wait(REFRESH):
+                return
+
+    def __call__(self) -> StyleAndTextTuples:
+        name = clean(self.session.name)
+        if self.lost:
+            return [("bold", f" {name}: lost "), ("", " trying to reconnect ...")]
+        values = self.values
+        if not values:
+            return [("bold", f" {name} ")]
+        parts: StyleAndTextTuples = [("bold", f" {name} ")]
+        parts.append(("", f" {float(values.get('messages_per_s') or 0):.1f} messages/s "))
+        parts.append(("", f" {values.get('transactions', 0)} transactions "))
+        gone = f" ({values['gone']} gone)" if values.get("gone") else ""
+        parts.append(("", f" {values.get('captured', 0)} captured{gone} "))
+        held = values.get("held") or 0
+        parts.append(("bold" if held else "", f" {held} held "))
+        return parts
+
+
+class KsrPrompts(Prompts):
+    """``demo [12 INVITE] In [3]:``"""
+
+    shell: KsrShell
+
+    def in_prompt_tokens(self) -> list[tuple[_TokenType, str]]:
+        session = self.shell.session
+        tokens: list[tuple[_TokenType, str]] = [
+            (Token.Prompt.Mode, cast(Any, self).vi_mode()),
+            (Token.Prompt, clean(session.name)[:16]),
+        ]
+        if session.current is not None:
+            what = session.current.method if session.current.is_request else str(session.current.status or "?")
+            tokens.append((Token.OutPrompt, f" [{session.current.id} {clean(what)[:12]}]"))
+        tokens += [
+            (Token.Prompt, " In ["),
+            (Token.PromptNum, str(self.shell.execution_count)),
+            (Token.Prompt, "]: "),
+        ]
+        return tokens
+
+
+class KsrCompleter(IPythonPTCompleter):
+    """Ours where it has something to say, IPython's everywhere else."""
+
+    def __init__(self, shell: KsrShell) -> None:
+        cast(Any, super()).__init__(shell=shell)
+        self._ours = shell.ours
+
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
+        found = self._ours.candidates(document.text_before_cursor)
+        if found is None:
+            yield from cast(Any, super()).get_completions(document, complete_event)
+            return
+        for each in found:
+            yield Completion(
+                each.text, start_position=-each.length, display=each.display or each.text, display_meta=clean(each.meta)
+            )
+
+
+class KsrShell(TerminalInteractiveShell):
+    """IPython's terminal shell on one proxy. Made by :func:`make_shell`."""
+
+    session: Session
+    namespace: Namespace
+    ours: Completer
+    toolbar: Toolbar
+
+    def _extra_prompt_options(self) -> dict[str, Any]:
+        options: dict[str, Any] = cast(Any, super())._extra_prompt_options()
+        options["bottom_toolbar"] = self.toolbar
+        options["refresh_interval"] = REFRESH
+        return options
+
+    def _inspect(self, meth: str, oname: str, namespaces: Any = None, **kw: Any) -> Any:
+        """``name?``: ours explain themselves without the noise of a Python object's type and file."""
+        info = self._object_find(oname, namespaces)
+        if info.found and isinstance(info.obj, Command | Function | Module | Ksr):
+            self.say(info.obj)
+            return None
+        return super()._inspect(meth, oname, namespaces, **kw)
+
+    def _object_find(self, oname: str, namespaces: Any = None) -> Any:
+        found = super()._object_find(oname, namespaces)
+        if not found.found and oname.startswith("KSR."):
+            # Unknown names raise our error, with the nearest ones, instead of IPython's "not found".
+            value: Any = self.session.KSR
+            for part in oname.split(".")[1:]:
+                value = getattr(value, part)
+        return found
+
+    def say(self, what: Any) -> None:
+        """Print a renderable, in colour where the terminal has them."""
+        sys.stdout.write((coloured if sys.stdout.isatty() else plain)(what) + "\n")
+
+    def notice(self, text: str, style: str = "yellow") -> None:
+        """A line that did not come from the user's input: above the prompt when there is one."""
+        self.say(Text(clean(text), style))
+
+
+def make_shell(session: Session, folder: Path, *, user_config: bool = True) -> KsrShell:
+    """The shell over ``session``; history and IPython's own files go to ``folder``.
+
+    ``user_config``: the user's own IPython configuration (colours, vi keys ...) counts too.
+    """
+    config = Config()
+    if user_config:
+        from IPython.terminal.ipapp import load_default_config
+
+        config = cast(Any, load_default_config)()
+    config.HistoryManager.hist_file = str(folder / "history.sqlite")
+    config.Completer.use_jedi = False  # it knows nothing of KSR, and guesses slowly
+    config.TerminalInteractiveShell.term_title = False
+    config.TerminalInteractiveShell.confirm_exit = False
+    namespace = Namespace(session)
+    shell_class = cast(Any, KsrShell)
+    # The prompt is built inside IPython's constructor and asks for these.
+    shell_class.session, shell_class.namespace = session, namespace
+    shell_class.ours, shell_class.toolbar = Completer(namespace), Toolbar(session)
+    shell = cast(
+        KsrShell,
+        shell_class.instance(
+            config=config, user_ns=namespace, ipython_dir=str(folder / "ipython"), banner1="", banner2=""
+        ),
+    )
+    shell.prompts = cast(Any, KsrPrompts)(shell)
+    if shell.pt_app is not None:
+        shell.pt_app.completer = KsrCompleter(shell)
+    for name, function in magics.LINE.items():
+        cast(Any, shell).register_magic_function(_magic(namespace, function), "line", name)
+    for name, function in magics.CELL.items():
+        cast(Any, shell).register_magic_function(_magic(namespace, function), "cell", name)
+    formatter: Any = cast(Any, shell).display_formatter.formatters["text/plain"]
+    formatter.for_type(View, _pretty)
+    cast(Any, shell).set_custom_exc((KsrShellError, KeyboardInterrupt), _show_error)
+    return shell
+
+
+def _magic(namespace: Namespace, function: magics.Magic) -> Callable[..., Any]:
+    def run(line: str, cell: str | None = None) -> Any:
+        return function(namespace, line, cell)
+
+    run.__name__ = function.__name__
+    run.__doc__ = function.__doc__
+    return run
+
+
+def _pretty(view: View, printer: Any, cycle: bool) -> None:
+    """A value at the prompt: rendered at the terminal's width, in its colours."""
+    text = (coloured if sys.stdout.isatty() else plain)(view)
+    # As one text without width: IPython's printer would break lines by counting escape sequences.
+    printer.text(text)
+
+
+def _show_error(
+    shell: KsrShell, kind: type[BaseException], error: BaseException, tb: TracebackType, tb_offset: int | None = None
+) -> list[str]:
+    """A user's mistake in one line; an interrupt while we waited for the proxy too. The rest is IPython's."""
+    if isinstance(error, KeyboardInterrupt):
+        frames = traceback.extract_tb(tb)
+        if not any(frame.filename.startswith(_HERE) for frame in frames):
+            lines: list[str] = cast(Any, shell).InteractiveTB.structured_traceback(kind, error, tb, tb_offset=tb_offset)
+            sys.stdout.write(cast(Any, shell).InteractiveTB.stb2text(lines) + "\n")
+            return lines
+        shell.notice("interrupted")
+        return ["interrupted"]
+    cells = [frame.filename for frame in traceback.extract_tb(tb) if not frame.filename.startswith(_HERE)]
+    inner = next((name for name in reversed(cells) if "ipython-input" in name or "ipykernel" in name), "")
+    where = user_line(tb, inner) if inner else ""
+    text = f"{error}{where}"
+    shell.say(Text(clean(text), "red"))
+    script = getattr(error, "traceback", "")
+    if script:
+        shell.say(Text("\n".join(clean(line) for line in script.rstrip("\n").split("\n")), "bright_black"))
+    return [text]
+
+
+def banner(session: Session) -> Text:
+    """Name, version, script, addresses, uptime; then three lines that say what to try first."""
+    hello = session.hello
+    out = Text()
+    out.append(f"ksrshell {hello.get('version', '')} on {clean(session.name)}", "bold")
+    out.append(f"  {clean(str(hello.get('script') or 'no script'))}\n")
+    listens = ", ".join(map(str, hello.get("listens") or [])) or "nothing"
+    out.append(f"listening on {listens}, up {since(float(hello.get('started') or time.time()))}\n", "bright_black")
+    for code, text in (
+        ("msgs", "what went through; flow(msgs[-1]) draws its call"),
+        ("use(msgs[-1])", 'then KSR.pv.get("$ru"), KSR.sl.send_reply(404, "No"), effects()'),
+        ("s = step(msgs[-1])", "then s.next(), s.into(), s.next_call(); %ksrhelp for the rest"),
+    ):
+        out.append(f"  {code:<19}", "cyan")
+        out.append(f" {text}\n")
+    out.rstrip()
+    return out
+
+
+def start(session: Session, *, on_exit: Callable[[], None] | None = None) -> int:
+    """Run the shell until the user leaves it. Returns the exit code."""
+    folder = _state_folder()
+    shell = make_shell(session, folder)
+
+    def lost(text: str) -> None:
+        shell.toolbar.lost = True
+        shell.notice(f"{text}; trying to reconnect", "red")
+
+    def back(text: str, same: bool) -> None:
+        shell.toolbar.lost = False
+        if not same:
+            session.forget()
+        shell.notice(text, "green")
+
+    session.client.on_lost = lost
+    session.client.on_back = back
+    shell.say(banner(session))
+    shell.toolbar.start()
+    threading.Thread(target=shell.ours.prefetch, name="ksrshell-prefetch", daemon=True).start()
+    try:
+        cast(Any, shell).mainloop()
+    finally:
+        session.client.on_lost = session.client.on_back = None
+        shell.toolbar.stop()
+        if on_exit is not None:
+            on_exit()
+    return 0
+
+
+def _state_folder() -> Path:
+    """Where the history lasts; a folder for this run alone when the state folder cannot be made."""
+    import atexit
+    import shutil
+    import tempfile
+
+    from ksrcore.state import StateError, state_dir
+
+    try:
+        return state_dir()
+    except StateError as error:
+        sys.stderr.write(f"the history of this session will not be kept: {error}\n")
+        folder = Path(tempfile.mkdtemp(prefix="ksrshell-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return folder
+
+
+__all__ = ["KsrShell", "banner", "make_shell", "start"]
