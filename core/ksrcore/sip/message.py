@@ -167,82 +167,41 @@ class SipMessage:
     ((content type, body) or None), ``force_socket``, ``force_rport``, ``advertise`` (host, port) and so on.
     """
 
-    __slots__ = (
-        "buf",
-        "is_request",
-        "method",
-        "ruri",
-        "version",
-        "status",
-        "reason",
-        "headers",
-        "index",
-        "body_at",
-        "rcv",
-        "error",
-        "id",
-        "_offsets",
-        "head_at",
-        "new_uri",
-        "dst_uri",
-        "path",
-        "branches",
-        "q",
-        "flags",
-        "bflags",
-        "xflags",
-        "lumps",
-        "reply_lumps",
-        "reply_body",
-        "force_socket",
-        "force_rport",
-        "add_local_rport",
-        "advertise",
-        "instance",
-        "ruid",
-        "reg_id",
-        "location_ua",
-        "otcpid",
-        "no_connect",
-        "close_after",
-        "reply_no_connect",
-        "reply_close",
-        "extra",
-    )
+    # Defaults of the class, not set in each message: most messages never need most of them, and this is the path of
+    # every message.
+    id = 0
+    error: SipError | None = None
+    new_uri = ""
+    dst_uri = ""
+    path = ""
+    q = -1
+    flags = 0
+    bflags = 0
+    xflags = 0
+    reply_body: tuple[str, str] | None = None
+    force_socket: Listen | None = None
+    force_rport = False
+    add_local_rport = False
+    advertise: tuple[str, str] | None = None
+    instance = ""
+    ruid = ""
+    reg_id = 0
+    location_ua = ""
+    otcpid = 0
+    no_connect = False
+    close_after = False
+    reply_no_connect = False
+    reply_close = False
+    _offsets: list[int] | None = None
 
     def __init__(self, buf: str, rcv: Rcv | None = None) -> None:
         self.buf = buf
         self.rcv = rcv
-        self.error: SipError | None = None
-        self.id = 0
-        self._offsets: list[int] | None = None
-        self.new_uri = ""
-        self.dst_uri = ""
-        self.path = ""
         self.branches: list[Branch] = []
-        self.q = -1
-        self.flags = 0
-        self.bflags = 0
-        self.xflags = 0
         self.lumps = Lumps()
         self.reply_lumps: list[str] = []
-        self.reply_body: tuple[str, str] | None = None
-        self.force_socket: Listen | None = None
-        self.force_rport = False
-        self.add_local_rport = False
-        self.advertise: tuple[str, str] | None = None
-        self.instance = ""
-        self.ruid = ""
-        self.reg_id = 0
-        self.location_ua = ""
-        self.otcpid = 0
-        self.no_connect = False
-        self.close_after = False
-        self.reply_no_connect = False
-        self.reply_close = False
         # What a module keeps with a message, keyed by the module's own name (rr: matched route, auth: nonce ...).
         self.extra: dict[str, object] = {}
-
         first, self.head_at, self.body_at, lines, eols = _split(buf)
         self._first_line(first)
         get = _cache.get
@@ -251,9 +210,14 @@ class SipMessage:
                 self.headers = [get(line) or _header(line) for line in lines]
             else:
                 self.headers = [Header(line, eol) for line, eol in zip(lines, eols, strict=True)]
-        except SipError as error:
-            self.error = error
-            self.headers = _tolerant(lines, eols)
+        except SipError:
+            # Folded lines, or a broken one.
+            _, self.head_at, self.body_at, lines, eols = _split_slow(buf)
+            try:
+                self.headers = [Header(line, eol) for line, eol in zip(lines, eols, strict=True)]
+            except SipError as error:
+                self.error = error
+                self.headers = _tolerant(lines, eols)
         # Reversed, so that the first field of a name wins.
         self.index = {h.key: h for h in reversed(self.headers)}
         if not self.is_request:
@@ -373,8 +337,7 @@ class SipMessage:
     def clone(self) -> SipMessage:
         """An independent copy with the same text and a copy of the routing state (tm keeps one per transaction)."""
         new = SipMessage.__new__(SipMessage)
-        for slot in SipMessage.__slots__:
-            setattr(new, slot, getattr(self, slot))
+        new.__dict__.update(self.__dict__)
         new.branches = [branch.copy() for branch in self.branches]
         new.lumps = self.lumps.copy()
         new.reply_lumps = list(self.reply_lumps)
@@ -411,21 +374,18 @@ def _split(buf: str) -> tuple[str, int, int, list[str], list[str] | None]:
     The line ends are None when all are CRLF and nothing is folded: the usual case.
     """
     end = buf.find("\r\n\r\n")
-    if end >= 0:
+    if end > 0:
         head = buf[:end]
-        if (
-            "\n " not in head
-            and "\n\t" not in head
-            and head.count("\n") == head.count("\r\n")
-            and head[:1] not in "\r\n"
-        ):
-            lines = head.split("\r\n")
+        lines = head.split("\r\n")
+        # A line end without CR would be inside a line: then there are more LF than lines ended. Folded lines are found
+        # when a field is made of them, which fails: a search for them here would cost more than the split.
+        if head.count("\n") == len(lines) - 1 and lines[0]:
             first = lines.pop(0)
             return first, len(first) + 2, end + 4, lines, None
     return _split_slow(buf)
 
 
-def _split_slow(buf: str) -> tuple[str, int, int, list[str], list[str] | None]:
+def _split_slow(buf: str) -> tuple[str, int, int, list[str], list[str]]:
     start = 0
     while buf.startswith(("\r\n", "\n"), start):
         start += 2 if buf[start] == "\r" else 1
@@ -462,11 +422,10 @@ def _split_slow(buf: str) -> tuple[str, int, int, list[str], list[str] | None]:
     return lines[0], head_at, body_at, lines[1:], eols[1:]
 
 
-def _tolerant(lines: list[str], eols: list[str] | None) -> list[Header]:
+def _tolerant(lines: list[str], eols: list[str]) -> list[Header]:
     """The fields of a message with a broken line: broken ones stay as text under the key ''."""
     headers = []
-    for n, line in enumerate(lines):
-        eol = "\r\n" if eols is None else eols[n]
+    for line, eol in zip(lines, eols, strict=True):
         try:
             headers.append(Header(line, eol))
         except SipError:
