@@ -7,6 +7,7 @@ from .declare import Module
 from .hdr import Hdr
 from .known import known
 from .maxfwd import Maxfwd
+from .rr import Rr
 from .sanity import Sanity
 from .x import X
 
@@ -17,6 +18,7 @@ MODULES: list[type[Module]] = [
     Hdr,
     Maxfwd,
     Sanity,
+    Rr,
 ]
 
 __all__ = ["MODULES", "known"]

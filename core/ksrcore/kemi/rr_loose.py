@@ -1,0 +1,275 @@
+"""Loose and strict routing of requests with Route (RFC 3261 16.4, 16.6, 16.12)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..posixre import PosixError, compile_posix
+from ..sip.errors import SipError
+from ..sip.nameaddr import NameAddr, parse_nameaddrs
+from ..sip.uri import Uri, parse_uri, strip_brackets
+from .core_log import log
+from .declare import export
+
+if TYPE_CHECKING:
+    from ..net.address import Listen
+    from ..proxy import Proxy
+    from ..run import Run
+    from ..sip.message import SipMessage
+
+#: What loose_route() and its kin return beside 1.
+FAILED = -1
+PRELOADED = -3
+
+#: The key of ``msg.extra`` under which the parameters of our own Route are kept, and of the "next hop is a Route" mark.
+ROUTE_PARAMS = "rr.params"
+NEXT_HOP = "rr.next"
+
+
+class _Routes:
+    """The Route values of a message in order, each with its header field's place."""
+
+    __slots__ = ("msg", "values")
+
+    def __init__(self, msg: SipMessage) -> None:
+        self.msg = msg
+        # (value, number of the field among the message's, number of the value in it, values in it)
+        self.values: list[tuple[NameAddr, int, int, int]] = []
+        for n, header in enumerate(msg.headers):
+            if header.key == "route":
+                found = header.parsed(parse_nameaddrs)
+                self.values.extend((value, n, k, len(found)) for k, value in enumerate(found))
+
+    def remove(self, first: int, stop: int) -> None:
+        """Take the values ``first:stop`` out of the message: whole fields where none of their values stays."""
+        msg = self.msg
+        offsets = msg.offsets
+        fields: dict[int, list[int]] = {}
+        for _, field, number, _ in self.values[first:stop]:
+            fields.setdefault(field, []).append(number)
+        for field, numbers in fields.items():
+            header = msg.headers[field]
+            values = header.parsed(parse_nameaddrs)
+            if len(numbers) == len(values):
+                msg.lumps.delete(offsets[field], len(header.raw), "route")
+                continue
+            body_at = offsets[field] + header.body_start
+            if numbers[0] == 0:
+                begin, end = values[0].start, values[numbers[-1] + 1].start
+            else:
+                begin, end = values[numbers[0] - 1].end, values[numbers[-1]].end
+            msg.lumps.delete(body_at + begin, end - begin, "route")
+
+    def end(self) -> int:
+        """The offset after the last Route field."""
+        field = self.values[-1][1]
+        return self.msg.offsets[field] + len(self.msg.headers[field].raw)
+
+
+class LooseRouting:
+    """``loose_route`` and the functions that ask what it found."""
+
+    proxy: Proxy
+    enable_double_rr: Any
+    force_send_socket: Any
+    sockname_mode: Any
+    append_fromtag: Any
+    #: Called with the run and our Route's parameters for every request that carried our Route (Kamailio's rr callback).
+    callbacks: list[Callable[[Run, str], None]]
+
+    @export
+    def loose_route(self, run: Run) -> int:
+        """Route a request by its Route fields: take out our own, set destination URI (or, strict, Request-URI).
+
+        1 routed; -1 no Route or one that cannot be parsed; -3 an initial request whose only Route was ours.
+        """
+        return self._route(run, False)
+
+    @export
+    def loose_route_mode(self, run: Run, mode: int) -> int:
+        """Like ``loose_route``; ``mode`` 1 does not take a Request-URI of our own as a sign of strict routing."""
+        return self._route(run, mode != 0)
+
+    @export
+    def loose_route_preloaded(self, run: Run) -> int:
+        """1 for an initial request whose only Route was ours (it is taken out), else -1 (and routed as usual)."""
+        return 1 if self._route(run, False) == PRELOADED else -1
+
+    def _route(self, run: Run, loose_only: bool) -> int:
+        msg = run.msg
+        if "route" not in msg.index or not msg.is_request:
+            return FAILED
+        try:
+            routes = _Routes(msg)
+            first = parse_uri(routes.values[0][0].uri)
+        except (SipError, IndexError):
+            return FAILED
+        preloaded = not msg.to_tag
+        if not preloaded and not loose_only and self._own_ruri(msg):
+            result = self._after_strict(msg, routes, first)
+        else:
+            result = self._after_loose(msg, routes, first, preloaded)
+        if self.callbacks and (result == 1 or result == PRELOADED):
+            params = msg.extra.get(ROUTE_PARAMS)
+            if isinstance(params, str):
+                for callback in self.callbacks:
+                    callback(run, params)
+        return result
+
+    def _own_ruri(self, msg: SipMessage) -> bool:
+        try:
+            uri = parse_uri(msg.new_uri or msg.ruri)
+        except SipError:
+            return False
+        return uri.is_sip and self._own(uri) and uri.gr is None
+
+    def _own(self, uri: Uri) -> bool:
+        return self.proxy.myself.check(uri.maddr or uri.host, uri.port_no, uri.transport)
+
+    def _double(self, params: Uri) -> bool:
+        return bool(self.enable_double_rr) and params.r2 == "on"
+
+    def _send_from(self, msg: SipMessage, uri: Uri) -> None:
+        """Send from the socket that one of our own Route values names."""
+        name = uri.param("sn") if self.sockname_mode else None
+        if name:
+            for own in self.proxy.listens:
+                if own.name == name:
+                    msg.force_socket = own
+                    return
+        listen = find_listen(self.proxy, uri.host, uri.port_no or 5060, uri.transport or "udp")
+        if listen is not None:
+            msg.force_socket = listen
+
+    def _after_loose(self, msg: SipMessage, routes: _Routes, first: Uri, preloaded: bool) -> int:
+        values = routes.values
+        at = 0
+        uri = first
+        if self._own(first):
+            msg.extra[ROUTE_PARAMS] = first.params
+            at = 1
+            if self._double(first):
+                if len(values) > 1:
+                    try:
+                        self._send_from(msg, parse_uri(values[1][0].uri))
+                    except SipError:
+                        return FAILED
+                    at = 2
+            elif self.force_send_socket:
+                self._send_from(msg, first)
+            routes.remove(0, at)
+            if at == len(values):
+                return PRELOADED if preloaded else 1
+            try:
+                uri = parse_uri(values[at][0].uri)
+            except SipError:
+                return FAILED
+            msg.extra[NEXT_HOP] = True
+        if uri.lr:
+            msg.dst_uri = uri.text
+            return 1
+        # The next hop is a strict router: its URI becomes the Request-URI, which goes to the end of the route set.
+        old = msg.new_uri or msg.ruri
+        msg.new_uri = uri.text
+        routes.remove(at, at + 1)
+        msg.lumps.insert(routes.end(), f"Route: <{old}>\r\n", "route")
+        return 1
+
+    def _after_strict(self, msg: SipMessage, routes: _Routes, first: Uri) -> int:
+        # The previous hop put our Record-Route into the Request-URI; the real one is the last Route.
+        own = parse_uri(msg.new_uri or msg.ruri)
+        values = routes.values
+        msg.extra[ROUTE_PARAMS] = own.params or first.params
+        at = 0
+        if self._double(own):
+            # The other half of our double Record-Route.
+            self._send_from(msg, first)
+            at = 1
+            if at == len(values):
+                routes.remove(0, 1)
+                return 1
+            try:
+                first = parse_uri(values[at][0].uri)
+            except SipError:
+                return FAILED
+        elif self._double(first):
+            self._send_from(msg, first)
+        if not first.lr:
+            routes.remove(0, at + 1)
+            msg.new_uri = first.text
+            return 1
+        last = values[-1][0].uri
+        try:
+            parse_uri(last)
+        except SipError:
+            return FAILED
+        msg.dst_uri = first.text
+        msg.new_uri = last
+        if at == 0 or len(values) - 1 == at:
+            routes.remove(len(values) - 1 if at == 0 else 0, len(values))
+        else:
+            routes.remove(0, at)
+            routes.remove(len(values) - 1, len(values))
+        return 1
+
+    # -- what was found ---------------------------------------------------------------------------------------------
+
+    @export
+    def check_route_param(self, run: Run, regex: str) -> int:
+        """1 when the parameters of our own Route (``;name=value...``) match the POSIX regex, in any case, else -1.
+
+        After ``loose_route()`` only.
+        """
+        params = run.msg.extra.get(ROUTE_PARAMS)
+        if not params:
+            return -1
+        try:
+            found = compile_posix(regex, ignore_case=True).search(f";{params}")
+        except PosixError as error:
+            log.error("check_route_param: %s", error)
+            return -1
+        return 1 if found is not None else -1
+
+    @export
+    def is_direction(self, run: Run, direction: str) -> int:
+        """1 when the request goes that way, else -1: "downstream" from the caller on, "upstream" to the caller.
+
+        By our Route's ``ftag``; without one it is downstream. -6 for another word, and when ``append_fromtag`` is off.
+        """
+        word = direction.lower()
+        if word not in ("upstream", "downstream") or not self.append_fromtag:
+            return -6
+        return 1 if self.upstream(run.msg) == (word == "upstream") else -1
+
+    def upstream(self, msg: SipMessage) -> bool:
+        """Whether the request goes to the caller: our Route's ftag is not its From tag."""
+        params = msg.extra.get(ROUTE_PARAMS)
+        if not isinstance(params, str) or "ftag=" not in params.lower():
+            return False
+        ftag = Uri("", "sip", params=params).param("ftag")
+        if not ftag:
+            return False
+        try:
+            from_ = msg.from_
+        except SipError:
+            return False
+        return from_ is not None and from_.tag != ftag
+
+    @export
+    def next_hop_route(self, run: Run) -> int:
+        """After ``loose_route()``: 1 when the next hop came from a Route after our own, else -1."""
+        return 1 if NEXT_HOP in run.msg.extra else -1
+
+
+def find_listen(proxy: Proxy, host: str, port: int, proto: str) -> Listen | None:
+    """Our socket of that host (own or advertised), port and transport, None when there is none."""
+    host = strip_brackets(host).lower()
+    for listen in proxy.listens:
+        if (
+            listen.proto == proto
+            and (listen.host == host or listen.advertise_host.lower() == host)
+            and port in (listen.port, listen.advertise_port)
+        ):
+            return listen
+    return None
