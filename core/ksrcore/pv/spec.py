@@ -93,7 +93,7 @@ def _long(text: str, pos: int) -> tuple[Spec, int]:
         if not index:
             raise PvError("expected an index between '[' and ']'", text, pos)
         pos = end + 1
-    found = []
+    found: list[Transformation] = []
     while True:
         while pos < size and text[pos] in _WS:
             pos += 1

@@ -1,0 +1,206 @@
+"""Kamailio's pv module, ``KSR.pv``: pseudo-variables by their names."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from typing import TYPE_CHECKING
+
+from ..pv import families  # noqa: F401
+from ..pv.accessor import Accessor, compile_spec
+from ..pv.avp import parse_name
+from ..pv.errors import PvError
+from ..sip.message import Branch
+from .declare import KsrError, Module, Param, ParamError, RpcError, Value, export, rpc
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..proxy import Proxy
+    from ..run import Run
+
+log = logging.getLogger("ksrcore.pv")
+
+
+def accessor(function: str, pvn: str) -> Accessor:
+    """The accessor of ``pvn``; a name that cannot be understood raises :class:`KsrError`."""
+    try:
+        return compile_spec(pvn)
+    except PvError as error:
+        raise KsrError(f"{function}: {error}") from None
+
+
+def assign(function: str, run: Run, pvn: str, value: Value) -> bool:
+    """Write a variable. False for a value it does not take; one that is read-only stays and gives True, as in Kamailio.
+
+    Both are logged. A name that cannot be understood raises :class:`KsrError`.
+    """
+    target = accessor(function, pvn)
+    if not target.writable:
+        log.warning("%s: %s is read-only and stays as it is", function, pvn)
+        return True
+    try:
+        target.set(run, value)
+    except PvError as error:
+        log.error("%s: %s", function, error)
+        return False
+    return True
+
+
+class Pv(Module):
+    """Variables of the proxy: what ``$var``, ``$vn``, ``$shv``, ``$def``, ``$ccp`` and ``$sbranch`` read and write."""
+
+    name = "pv"
+    shvset = Param("", "initial value of a shared variable: name=i:1 or name=s:text", multi=True)
+    varset = Param("", "initial value of a script variable: name=i:1 or name=s:text", multi=True)
+    avp_aliases = Param("", "other names of AVPs: alias=s:name;alias=i:5")
+
+    def __init__(self, proxy: Proxy) -> None:
+        super().__init__(proxy)
+        self.vars: dict[str, str | int] = {}
+        self.null_vars: dict[str, str | int] = {}
+        self.shared: dict[str, str | int] = {}
+        self.aliases: dict[str, str | int] = {}
+        self.defines: dict[str, str] = {}
+        self.custom: dict[str, str | int] = {}
+        self.static_branch: Branch | None = None
+
+    def start(self) -> None:
+        for name, values in (("varset", self.vars), ("shvset", self.shared)):
+            for text in getattr(self, name):
+                key, value = _initial(name, text)
+                values[key] = value
+        for item in filter(None, map(str.strip, self.avp_aliases.split(";"))):
+            alias, equals, target = item.partition("=")
+            if not equals or not alias.strip() or not target.strip():
+                raise ParamError(f"modparam pv:avp_aliases expects alias=s:name;alias=i:5, got {item!r}")
+            try:
+                self.aliases[alias.strip()] = parse_name(target.strip(), item)
+            except PvError as error:
+                raise ParamError(f"modparam pv:avp_aliases: {error}") from None
+
+    def fork(self, proxy: Proxy) -> Module:
+        new = copy.copy(self)
+        new.proxy = proxy
+        new.vars = dict(self.vars)
+        new.null_vars = dict(self.null_vars)
+        new.shared = dict(self.shared)
+        new.static_branch = self.static_branch.copy() if self.static_branch is not None else None
+        return new
+
+    # -- KEMI ---------------------------------------------------------------------------------------------------------
+
+    @export
+    def get(self, run: Run, pvn: str) -> Value:
+        """The value: str, int, or None for null."""
+        return accessor("KSR.pv.get", pvn).get(run)
+
+    @export
+    def gete(self, run: Run, pvn: str) -> Value:
+        """The value, '' for null."""
+        value = accessor("KSR.pv.gete", pvn).get(run)
+        return "" if value is None else value
+
+    @export
+    def geti(self, run: Run, pvn: str) -> int:
+        """The value as a number: 0 for null and for text that is none."""
+        value = accessor("KSR.pv.geti", pvn).get(run)
+        return value if isinstance(value, int) else _digits(value)
+
+    @export
+    def getvn(self, run: Run, pvn: str, xi: int) -> Value:
+        """The value, ``xi`` for null."""
+        value = accessor("KSR.pv.getvn", pvn).get(run)
+        return xi if value is None else value
+
+    @export
+    def getvs(self, run: Run, pvn: str, xs: str) -> Value:
+        """The value, ``xs`` for null."""
+        value = accessor("KSR.pv.getvs", pvn).get(run)
+        return xs if value is None else value
+
+    @export
+    def getw(self, run: Run, pvn: str) -> Value:
+        """The value, ``<null>`` for null."""
+        value = accessor("KSR.pv.getw", pvn).get(run)
+        return "<null>" if value is None else value
+
+    @export
+    def getl(self, run: Run, pvn: str) -> int:
+        """The value as a number, like geti (Kamailio 5.7 and later)."""
+        value = accessor("KSR.pv.getl", pvn).get(run)
+        return value if isinstance(value, int) else _digits(value)
+
+    @export
+    def is_null(self, run: Run, pvn: str) -> bool:
+        """Whether the value is null."""
+        return accessor("KSR.pv.is_null", pvn).get(run) is None
+
+    @export
+    def seti(self, run: Run, pvn: str, vi: int) -> bool:
+        """Assign a number. False when the variable takes none."""
+        return assign("KSR.pv.seti", run, pvn, vi)
+
+    @export
+    def setl(self, run: Run, pvn: str, vi: int) -> bool:
+        """Assign a number, like seti (Kamailio 5.7 and later)."""
+        return assign("KSR.pv.setl", run, pvn, vi)
+
+    @export
+    def sets(self, run: Run, pvn: str, vs: str) -> bool:
+        """Assign text. False when the variable takes none."""
+        return assign("KSR.pv.sets", run, pvn, vs)
+
+    @export
+    def unset(self, run: Run, pvn: str) -> bool:
+        """Assign null: removes an AVP, resets others."""
+        return assign("KSR.pv.unset", run, pvn, None)
+
+    # -- RPC ----------------------------------------------------------------------------------------------------------
+
+    @rpc("pv.shvGet")
+    def rpc_shv_get(self, params: list[Any]) -> Any:
+        """Get a shared variable: name; without a name list all."""
+        names = [str(params[0])] if params else list(self.shared)
+        found = []
+        for name in names:
+            if name not in self.shared:
+                raise RpcError(404, "Variable not found")
+            value = self.shared[name]
+            found.append({"name": name, "type": "int" if isinstance(value, int) else "string", "value": value})
+        return found
+
+    @rpc("pv.shvSet")
+    def rpc_shv_set(self, params: list[Any]) -> Any:
+        """Set a shared variable: name, type (int or str), value."""
+        if len(params) != 3 or params[1] not in ("int", "str"):
+            raise RpcError(400, "expected a name, the type int or str, and a value")
+        name, kind, value = params
+        if kind == "int":
+            try:
+                self.shared[str(name)] = int(value)
+            except (TypeError, ValueError):
+                raise RpcError(400, f"expected an integer, got {value!r}") from None
+        else:
+            self.shared[str(name)] = str(value)
+        return "Ok. Variable set to new value."
+
+
+def _digits(value: Value) -> int:
+    digits = value[1:] if isinstance(value, str) and value[:1] in ("+", "-") else value
+    if isinstance(value, str) and isinstance(digits, str) and digits.isascii() and digits.isdigit():
+        return int(value)
+    return 0
+
+
+def _initial(param: str, text: str) -> tuple[str, str | int]:
+    name, equals, value = text.partition("=")
+    kind, colon, content = value.partition(":")
+    if not equals or not colon or not name.strip() or kind.strip() not in ("i", "s", "int", "str"):
+        raise ParamError(f"modparam pv:{param} expects name=i:1 or name=s:text, got {text!r}")
+    if kind.strip() in ("s", "str"):
+        return name.strip(), content
+    try:
+        return name.strip(), int(content)
+    except ValueError:
+        raise ParamError(f"modparam pv:{param}: {content!r} in {text!r} is no integer") from None
