@@ -125,6 +125,22 @@ def test_busy_readers_starve_neither_timers_nor_streams() -> None:
     assert data == b"hello"
 
 
+def test_a_busy_loop_does_not_starve_readers() -> None:
+    async def main() -> int:
+        loop = asyncio.get_running_loop()
+        got: list[bytes] = []
+        with pair() as (near, far):
+            netloop.add_reader(loop, near.fileno(), collector(near, got))
+            for _ in range(10):
+                far.send(b"x")
+            for _ in range(2):  # two turns of a loop that always has callbacks to run
+                await asyncio.sleep(0)
+            netloop.remove_reader(loop, near.fileno())
+        return len(got)
+
+    assert netloop.run(main()) == 10
+
+
 def test_a_reader_that_raises_is_reported_and_called_again() -> None:
     async def main() -> list[str]:
         loop = asyncio.get_running_loop()

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from ksrcore.net import loop as netloop
-from ksrcore.net.address import Dest, Listen, Rcv
+from ksrcore.net.address import SND_FORCE_SOCKET, Dest, Listen, Rcv
 from ksrcore.net.network import Network
 from ksrcore.net.transport import ListenError, NetOptions
 
@@ -149,6 +149,30 @@ def test_sending_where_there_is_no_socket_says_why() -> None:
             assert box.net.last_error is not None
             assert any(part in str(box.net.last_error) for part in said.split("|"))
         assert box.errors == []
+
+    play(scene)
+
+
+def test_a_chosen_socket_of_another_proto_stands_for_its_address() -> None:
+    # seen of Kamailio: $fs = udp:127.0.0.1:P with a TCP destination leaves from tcp:127.0.0.1:P
+    async def scene(box: Box) -> None:
+        tcp2, tcp1 = Listen("tcp", "127.0.0.2", 0), Listen("tcp", "127.0.0.1", 0)
+        await box.net.open([tcp2, tcp1])
+        wanted = Listen("udp", "127.0.0.2", tcp2.port)
+        assert box.net.choose_listen("tcp", "127.0.0.1", wanted) is tcp2
+        assert box.net.choose_listen("tcp", "127.0.0.1", tcp2) is tcp2
+        assert box.net.choose_listen("tcp", "127.0.0.1", Listen("udp", "127.0.0.2", 1)) is tcp1
+        assert box.net.choose_listen("tcp", "127.0.0.1", None) is tcp1
+        assert box.net.choose_listen("tcp", "::1", tcp1) is None
+        peer = Box()
+        there = Listen("tcp", "127.0.0.1", 0)
+        await peer.net.open([there])
+        # unless forced, the system chooses the address; forced, a connection from another one will not do
+        for flags, source in ((0, "127.0.0.1"), (SND_FORCE_SOCKET, "127.0.0.2")):
+            assert box.net.send(b"A b c\r\nl: 0\r\n\r\n", Dest("tcp", "127.0.0.1", there.port, wanted, 0, flags))
+            await until(lambda: peer.got)
+            assert peer.got.pop()[1].src_ip == source
+        await peer.net.close()
 
     play(scene)
 

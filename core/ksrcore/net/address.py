@@ -18,6 +18,9 @@ DEFAULT_PORTS: Final = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 80, "wss": 
 SND_CLOSE: Final = 1
 #: Dest.flags: use an existing connection or fail, never open one (Kamailio's SND_F_FORCE_CON_REUSE).
 SND_NO_CONNECT: Final = 2
+#: Dest.flags: the script chose ``listen``, so a connection has to come from its address (Kamailio's
+#: SND_F_FORCE_SOCKET). Without it the system chooses the source address, and any connection to the peer will do.
+SND_FORCE_SOCKET: Final = 4
 
 _WANTED: Final = "expected PROTO:HOST:PORT such as udp:127.0.0.1:5060 or tcp:[::1]:5060"
 
@@ -134,7 +137,7 @@ class Dest:
     """Where to send: Kamailio's dest_info.
 
     ``listen`` is the send socket; None lets the network choose by proto and family. ``conid`` 0 means: use a
-    connection to ip:port or open one. ``flags`` is a sum of SND_CLOSE and SND_NO_CONNECT.
+    connection to ip:port or open one. ``flags`` is a sum of SND_CLOSE, SND_NO_CONNECT and SND_FORCE_SOCKET.
     """
 
     __slots__ = ("conid", "flags", "ip", "listen", "port", "proto")

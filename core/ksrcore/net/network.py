@@ -89,10 +89,20 @@ class Network:
             self._hub.last_error = error
             return False
         listen = dest.listen
-        # A chosen socket of another proto or family cannot serve and is passed over, as in Kamailio.
         if listen is None or listen.proto != dest.proto or (listen.family == socket.AF_INET6) != (":" in dest.ip):
-            listen = self.pick_listen(dest.proto, dest.ip)
+            listen = self.choose_listen(dest.proto, dest.ip, listen)
         return transport.send(data, dest, listen)
+
+    def choose_listen(self, proto: str, ip: str, wanted: Listen | None) -> Listen | None:
+        """The socket to send from when the script wants one: that, if it fits; else the one of this proto on the same
+        address and port; else pick_listen (as Kamailio does with a forced socket of another proto or family)."""
+        if wanted is not None and wanted.family == ip_family(ip):
+            if wanted.proto == proto:
+                return wanted
+            for listen in self.listens:
+                if (listen.proto, listen.host, listen.port) == (proto, wanted.host, wanted.port):
+                    return listen
+        return self.pick_listen(proto, ip)
 
     def pick_listen(self, proto: str, ip: str) -> Listen | None:
         """The socket from which to send to ip: one of that proto and family.

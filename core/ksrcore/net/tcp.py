@@ -13,7 +13,7 @@ import os
 import socket
 from typing import cast
 
-from .address import SND_CLOSE, SND_NO_CONNECT, Dest, Listen, Rcv, bracketed
+from .address import SND_CLOSE, SND_FORCE_SOCKET, SND_NO_CONNECT, Dest, Listen, Rcv, bracketed
 from .conntable import ConnTable
 from .framing import Framer, Keepalive
 from .transport import ConnInfo, Hub, ListenError, Transport, bind_socket, log
@@ -215,9 +215,9 @@ class StreamTransport(Transport):
         return False
 
     def send(self, data: bytes, dest: Dest, listen: Listen | None) -> bool:
-        # Only a socket the caller chose decides our address: the one the network picked might not reach the peer.
-        chosen = listen is not None and dest.listen == listen and listen.host not in _WILDCARDS
-        source = listen.host if listen is not None and chosen else ""
+        source = ""
+        if dest.flags & SND_FORCE_SOCKET and listen is not None and listen.host not in _WILDCARDS:
+            source = listen.host
         conn = self._find(dest, source)
         if conn is None:
             return self._connect(data, dest, listen, source)
