@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .auth import Auth
+from .auth_db import AuthDb
 from .core import Core
 from .declare import Module
 from .hdr import Hdr
@@ -19,6 +21,8 @@ MODULES: list[type[Module]] = [
     Maxfwd,
     Sanity,
     Rr,
+    Auth,
+    AuthDb,
 ]
 
 __all__ = ["MODULES", "known"]
