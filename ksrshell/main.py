@@ -10,6 +10,7 @@ import click
 #: Command, "module:function" in this package, and its line in ``ksrshell --help``, which imports none of them.
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo.command:demo", "A proxy on the bundled script, calls through it, and the shell on it."),
+    "run": ("run:run", "Run SCRIPT as a SIP proxy and open the shell on it."),
     "serve": ("serve:serve", "Run SCRIPT as a SIP proxy in the foreground."),
     "attach": ("attach:attach", "The shell on a running proxy; -c runs CODE and exits."),
     "ps": ("ps:ps", "The running proxies that can be attached to."),

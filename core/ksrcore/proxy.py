@@ -28,7 +28,6 @@ from .sip.errors import SipError
 from .sip.message import SipMessage, VersionError, parse_message
 
 if TYPE_CHECKING:
-    from .net.dns import Resolver
     from .net.network import Network
     from .script.engine import Script
     from .store.database import Database
@@ -95,6 +94,8 @@ class Proxy:
         self.script: Script | None = None
         self.modules: dict[str, Module] = {}
         self.server_header = f"Server: ksrshell ({__version__})"
+        #: Asked in turn before a request's callback; one that returns True has taken the request.
+        self.request_filters: list[Callable[[Run], bool]] = []
         #: Called with a request's run when its callback has ended: tm settles transactions nobody relayed.
         self.request_done: list[Callable[[Run], None]] = []
         #: Asked in turn for a reply that the script let pass; one that returns True has taken it.
@@ -103,11 +104,8 @@ class Proxy:
         self.sandbox = False
         #: Opened by whoever assembles the proxy; None: nothing is kept.
         self.db: Database | None = None
-        #: The ways out that the server gives; None in sandboxes and in tests without sockets.
+        #: The sockets, given by the server; None in sandboxes and in tests without sockets.
         self.network: Network | None = None
-        self.resolver: Resolver | None = None
-        #: The socket to send from to (proto, ip): Network.pick_listen, or the first that fits.
-        self.pick_listen: Callable[[str, str], Listen | None] = self._pick_listen
         #: Held by whoever works in the core while other threads may: see debug/sandbox.py.
         self.lock = RLock()
         #: The socket to send from, by proto and destination address; the network puts its own choice here.
@@ -242,6 +240,9 @@ class Proxy:
             self._bad_request(msg, record, msg.error or SipError("request without Via"))
             return
         run = Run(self, msg, REQUEST_ROUTE, record, Avps())
+        for taken in self.request_filters:
+            if taken(run):
+                return
         script = self.script
         if script is not None:
             script.call(run, "ksr_request_route")
@@ -321,10 +322,6 @@ class Proxy:
             return True
         out.error = "not sent"
         return False
-
-    def _pick_listen(self, proto: str, ip: str) -> Listen | None:
-        family = ip_family(ip)
-        return next((x for x in self.listens if x.proto == proto and x.family == family), None)
 
     def fake_run(self) -> Run:
         """The run that KSR functions see outside a message, as in Kamailio: a made-up OPTIONS request."""

@@ -23,7 +23,7 @@ from .control.server import ControlServer
 from .control.socket import ControlSocketError
 from .kemi.declare import ParamError
 from .net.address import AddressError, parse_listen
-from .net.dns import Resolver
+from .net.dns import ResolveError, Resolver, Target
 from .net.loop import run
 from .net.network import Network
 from .net.transport import ListenError
@@ -104,7 +104,9 @@ async def _serve(options: Options) -> None:
             name=name,
         )
         stack.callback(_stop_modules, proxy)
-        connect(proxy, network, loop)
+        resolver = Resolver(protos=network.counters)
+        stack.push_async_callback(resolver.close)
+        connect(proxy, network, resolver)
         load_script(options.script, proxy, ksr)
         methods = Methods(proxy, stopping.set, Rates(proxy))
         control = ControlServer(path, name, _guarded(proxy, rpc_methods(proxy) | methods.table()))
@@ -127,11 +129,22 @@ async def _serve(options: Options) -> None:
         await _drain(proxy)
 
 
-def connect(proxy: Proxy, network: Network, loop: asyncio.AbstractEventLoop) -> None:
-    """Give the core its ways out: socket choice, DNS, connections."""
+def connect(proxy: Proxy, network: Network, resolver: Resolver) -> None:
+    """Give the core its ways out: connections, socket choice, DNS."""
     proxy.network = network
     proxy.pick_listen = network.pick_listen
-    proxy.resolver = Resolver()
+
+    def resolve(host: str, port: int, proto: str, done: Callable[[list[tuple[str, str, int]]], None]) -> None:
+        def resolved(targets: list[Target], error: ResolveError | None) -> None:
+            if error is not None:
+                log.warning("%s", error)
+            with proxy.lock:
+                proxy.now = time.monotonic()
+                done([(target.proto, target.ip, target.port) for target in targets])
+
+        resolver.lookup(host, port, proto, proto == "tls", resolved)
+
+    proxy.resolve = resolve
 
 
 async def _tick(proxy: Proxy, stopping: asyncio.Event) -> None:

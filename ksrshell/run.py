@@ -1,0 +1,54 @@
+"""``ksrshell run``: serve and attach in one terminal."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from .child import ChildProxy
+from .errors import KsrShellError
+from .serve import serve_options
+
+
+@click.command()
+@click.argument("script", type=click.Path())
+@serve_options
+@click.option("-c", "code", metavar="CODE", help="Run CODE as at the prompt instead of the shell, and end.")
+@click.option("--json", "as_json", is_flag=True, help="With -c: the last expression's value as JSON.")
+def run(
+    script: str,
+    listens: tuple[str, ...],
+    aliases: tuple[str, ...],
+    modparams: tuple[str, ...],
+    db: str,
+    name: str,
+    control: str,
+    level: int,
+    code: str | None,
+    as_json: bool,
+) -> None:
+    """Run SCRIPT as a SIP proxy and open the shell on it. The proxy ends with the shell.
+
+    The proxy's log goes to NAME.log in the state folder.
+    """
+    from ksrcore.state import StateError, state_dir
+
+    from .attach import open_shell
+
+    arguments = [script, "--debug", str(level)]
+    for option, values in (("--listen", listens), ("--alias", aliases), ("--modparam", modparams)):
+        for value in values:
+            arguments += [option, value]
+    for option, value in (("--db", db), ("--name", name), ("--control", control)):
+        if value:
+            arguments += [option, value]
+    try:
+        log = state_dir() / f"{name or Path(script).stem}.log"
+        with ChildProxy(arguments, log) as proxy:
+            status = open_shell(proxy.control, code=code, as_json=as_json)
+    except (KsrShellError, StateError) as error:
+        click.echo(f"ksrshell run: {error}", err=True)
+        status = 1
+    sys.exit(status)
