@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from ksrcore.pv import families  # noqa: F401
 from ksrcore.pv.accessor import compile_spec
 from ksrcore.pv.errors import PvError
 from ksrcore.pv.spec import parse_spec
+from ksrcore.pv.state import Avps
 from ksrcore.pv.transformations import compile_chain, known
 
 TABLE: dict[str, list[list[Any]]] = json.loads((Path(__file__).parent / "data/transformations-5.6.3.json").read_text())[
@@ -25,11 +27,11 @@ def wire(value: Any) -> Any:
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A run with the variables the table was recorded with, in a zone without summer time."""
+    """A run with the variables the table was recorded with, its clock in UTC."""
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
-    pv = SimpleNamespace(vars={"n": 2, "s": "b", "c": ";"})
-    yield SimpleNamespace(proxy=SimpleNamespace(modules={"pv": pv}))
+    pv = SimpleNamespace(vars={"n": 2, "s": "b", "c": ";"}, aliases={})
+    yield SimpleNamespace(proxy=SimpleNamespace(modules={"pv": pv}), avps=Avps())
     monkeypatch.undo()
     time.tzset()
 
@@ -47,12 +49,14 @@ def test_as_recorded(run: Any, text: str) -> None:
     expected, got = [], []
     for value, result in TABLE[text]:
         if isinstance(result, dict):
-            result = bytes.fromhex(result["hex"]).decode("latin-1") if "hex" in result else PvError
+            wanted = bytes.fromhex(result["hex"]).decode("latin-1") if "hex" in result else PvError
+        else:
+            wanted = wire(result)
         try:
-            found = apply(run, text, wire(value))
+            found: Any = apply(run, text, wire(value))
         except PvError:
             found = PvError
-        expected.append((value, wire(result)))
+        expected.append((value, wanted))
         got.append((value, found))
     assert got == expected
 
@@ -73,7 +77,7 @@ def test_as_recorded(run: Any, text: str) -> None:
         ("{s.decode.base58}", "11", "\0\0"),
         ("{s.decode.base58}", "0OIl", None),
         ("{uri.saor}", "sip:alice@server.com:5060;nat=yes;transport=tcp;line=xyz", "sip:alice@server.com"),
-        ("{uri.suri}", "sip:alice@server.com:5060;nat=yes;transport=tcp;line=xyz", "sip:alice@server.com:5060;transport=tcp"),
+        ("{uri.suri}", "sip:a@server.com:5060;nat=yes;transport=tcp;line=xyz", "sip:a@server.com:5060;transport=tcp"),
         ("{uri.duri}", "sip:alice@server.com:5060;nat=yes;transport=tcp;line=xyz", "sip:server.com:5060;transport=tcp"),
         ("{uri.duri}", "SIPS:h", "SIPS:h"),
         ("{uri.saor}", "tel:+123;x=y", "tel:+123"),
@@ -95,7 +99,7 @@ def test_as_recorded(run: Any, text: str) -> None:
         ("{s.sha3.224}", "", "6b4e03423667dbb73b6e15454f0eb1abd4597f9a1b078e3f5b5a6bc7"),
         ("{s.keccak}", "", "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"),
         ("{s.keccak}", "abc", "4e03657aea45a94fc7d47ba826c8d667c0d1e6e33a64a036ec44f58fa12d6c45"),
-        ("{s.keccak.512}", "", "0eab42de4c3ceb9235fc91acffe746b29c29a8c366b7c60e4e67c466f36a4304c00fa9caf9d87976ba469bcbe06713b435f091ef2769fb160cdab33d3670680e"),  # fmt: skip
+        ("{s.keccak.224}", "", "f71837502ba8e10837bdd8d365adb85591895602fc552b48b7390abd"),
         ("{s.crc32}", "123456789", "cbf43926"),
         ("{s.charat,-1}", "abc", "c"),
         ("{s.charat,3}", "abc", None),

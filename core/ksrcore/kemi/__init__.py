@@ -5,22 +5,36 @@ from __future__ import annotations
 from .auth import Auth
 from .auth_db import AuthDb
 from .core import Core
+from .corex import Corex
 from .declare import Module
 from .hdr import Hdr
 from .known import known
 from .maxfwd import Maxfwd
+from .pv import Pv
+from .pvx import Pvx
 from .rr import Rr
 from .sanity import Sanity
+from .siputils import Siputils
+from .sl import Sl
+from .tm import Tm
 from .x import X
+from .xlog import Xlog
 
 #: Every module there is, in the order they are started.
 MODULES: list[type[Module]] = [
     Core,
+    Pv,
+    Pvx,
     X,
+    Xlog,
+    Sl,
+    Tm,
     Hdr,
     Maxfwd,
     Sanity,
     Rr,
+    Corex,
+    Siputils,
     Auth,
     AuthDb,
 ]

@@ -47,6 +47,18 @@ def assign(function: str, run: Run, pvn: str, value: Value) -> bool:
     return True
 
 
+def put_result(function: str, run: Run, pvn: str, value: str | None) -> int:
+    """Write a function's result to the variable it was given: 1, or -1 (logged) when there is none or it cannot be."""
+    if value is None:
+        return -1
+    try:
+        compile_spec(pvn).set(run, value)
+    except PvError as error:
+        log.error("%s: %s", function, error)
+        return -1
+    return 1
+
+
 class Pv(Module):
     """Variables of the proxy: what ``$var``, ``$vn``, ``$shv``, ``$def``, ``$ccp`` and ``$sbranch`` read and write."""
 

@@ -1,8 +1,9 @@
 """``$avp(x)``: values that travel with the transaction, a stack for each name.
 
-``$avp(x)`` is the newest, ``$(avp(x)[n])`` the n-th after it, ``$(avp(x)[*])`` all of them with ", " between. Writing adds
-one, writing to ``[*]`` replaces all; null removes the newest, or all at ``[*]``. Names: ``x`` and ``s:x`` are text, ``i:5``
-is a number, an alias (modparam ``avp_aliases``) stands for another name, and a variable's value may be the name.
+``$avp(x)`` is the newest, ``$(avp(x)[n])`` the n-th after it, ``$(avp(x)[*])`` all of them with ", " between. Writing
+adds one, writing to ``[*]`` replaces all; null removes the newest, or all at ``[*]``. Names: ``x`` and ``s:x`` are
+text, ``i:5`` is a number, an alias (modparam ``avp_aliases``) stands for another name, and the value of a variable may
+be the name.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The destination set: ``$branch(attr) $br $bR $ds``, and the static branch ``$sbranch(attr)``.
 
-``$(branch(attr)[n])`` is the n-th branch beside the Request-URI, negative from the last. The static branch is a draft that
-``KSR.pvx.sbranch_append()`` and ``sbranch_set_ruri()`` use.
+``$(branch(attr)[n])`` is the n-th branch beside the Request-URI, negative from the last. The static branch is a draft
+that ``KSR.pvx.sbranch_append()`` and ``sbranch_set_ruri()`` use.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def _write(run: Run, branch: Branch, attr: str, value: Value, name: str) -> None
 def _attr(spec: Spec, extra: tuple[str, ...]) -> str:
     attr = (spec.inner or "").strip()
     if attr not in _READ and attr not in extra:
-        raise PvError(f"expected one of {', '.join((*_READ, *extra))} in the parentheses, got {spec.inner!r}", str(spec))
+        names = ", ".join((*_READ, *extra))
+        raise PvError(f"expected one of {names} in the parentheses, got {spec.inner!r}", str(spec))
     return attr
 
 

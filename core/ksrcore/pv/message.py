@@ -108,9 +108,15 @@ def body_size(run: Run) -> Value:
     return len(run.msg.buf) - run.msg.body_at
 
 
+def header_lines(run: Run) -> Value:
+    """The header fields, without the line end of the last."""
+    msg = run.msg
+    return msg.buf[msg.head_at : msg.headers_end].removesuffix("\n").removesuffix("\r")
+
+
 @pv_class("msg")
 def _msg(spec: Spec) -> Accessor:
-    """``$msg(key)``: buf, len, body, body_len, hdrs (the header fields), fline (first line), lpart (all after it)."""
+    """``$msg(key)``: buf, len, body, body_len, hdrs (the fields), fline (the first line), lpart (all after it)."""
     getter = _PARTS.get(spec.inner or "")
     if getter is None:
         raise PvError(f"expected one of {', '.join(_PARTS)} in the parentheses, got {spec.inner!r}", str(spec))
@@ -122,7 +128,7 @@ _PARTS = {
     "len": length,
     "body": body,
     "body_len": body_size,
-    "hdrs": lambda run: run.msg.buf[run.msg.head_at : run.msg.headers_end],
+    "hdrs": header_lines,
     "fline": lambda run: run.msg.buf[: run.msg.head_at].strip("\r\n"),
     "lpart": lambda run: run.msg.buf[run.msg.head_at :],
 }

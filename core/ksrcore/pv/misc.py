@@ -1,4 +1,4 @@
-"""The rest: ``$$ $_s(...) $cnt(...) $null $true $rc $env(X) $version(...) $stat(x) $sel(x) $C(xy) $HN(n) $RANDOM`` ..."""
+"""The rest: ``$$ $_s(...) $cnt(...) $null $rc $env(X) $version(...) $stat(x) $sel(x) $C(xy) $HN(n) $RANDOM`` ..."""
 
 from __future__ import annotations
 
@@ -155,22 +155,16 @@ def _stat(spec: Spec) -> Accessor:
     return Accessor(spec, get)
 
 
-_COLORS = {"x": 9, "s": 0, "r": 1, "g": 2, "y": 3, "b": 4, "p": 5, "c": 6, "w": 7}
+_COLORS = {"s": 0, "r": 1, "g": 2, "y": 3, "b": 4, "p": 5, "c": 6, "w": 7, "x": 9}
 
 
 @pv_class("C")
 def _color(spec: Spec) -> Accessor:
-    """``$C(fb)``: the terminal's escape sequence for a foreground and background colour, capitals bright (xlog)."""
-    codes = spec.inner or ""
-    if len(codes) != 2 or any(code.lower() not in _COLORS for code in codes):
+    """``$C(fb)``: the terminal's escape sequence for foreground and background (xlog); a capital first is bright."""
+    fore, back = (spec.inner or "")[:1], (spec.inner or "")[1:]
+    if fore.lower() not in _COLORS or fore == "X" or back not in _COLORS:
         raise PvError(f"expected two of {', '.join(_COLORS)} in the parentheses, got {spec.inner!r}", str(spec))
-    if codes == "xx":
-        return Accessor(spec, lambda run: "\x1b[0m")
-    fore, back = codes[0], codes[1]
-    bright = "1" if fore.isupper() else "0"
-    foreground = "" if fore.lower() == "x" else f";3{_COLORS[fore.lower()]}"
-    background = "" if back.lower() == "x" else f";4{_COLORS[back.lower()]}"
-    sequence = f"\x1b[{bright}{foreground}{background}m"
+    sequence = f"\x1b[{int(fore.isupper())};3{_COLORS[fore.lower()]};4{_COLORS[back]}m"
     return Accessor(spec, lambda run: sequence)
 
 
@@ -198,7 +192,8 @@ def _sel(spec: Spec) -> Accessor:
     head, dot, part = name.partition(".")
     number = head[4:-1] if head[:4] == "via[" and head[-1:] == "]" else "1" if head == "via" else ""
     if not (dot and number.isascii() and number.isdigit() and int(number) and part in _VIA_PARTS):
-        raise PvError(f"the select {name!r} is not implemented; use the variable for it, such as $fu or $via0(host)", str(spec))
+        hint = "use the variable for it, such as $fu or $via0(host)"
+        raise PvError(f"the select {name!r} is not implemented; {hint}", str(spec))
     index = int(number) - 1
 
     def get(run: Run) -> Value:

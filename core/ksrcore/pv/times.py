@@ -95,7 +95,8 @@ def _times(name: str, format_name: str, convert: Callable[[float], time.struct_t
     def part(spec: Spec) -> Accessor:
         read = _BROKEN_DOWN.get(spec.inner or "")
         if read is None:
-            raise PvError(f"expected one of {', '.join(_BROKEN_DOWN)} in the parentheses, got {spec.inner!r}", str(spec))
+            names = ", ".join(_BROKEN_DOWN)
+            raise PvError(f"expected one of {names} in the parentheses, got {spec.inner!r}", str(spec))
         return Accessor(spec, lambda run: read(convert(run.proxy.wall())))
 
     @pv_class(format_name)

@@ -1,7 +1,7 @@
 """Script variables: ``$var(x)``, ``$vz(x)``, ``$vn(x)`` of the proxy, ``$shv(x)`` shared, ``$def(X)`` and their kin.
 
-``$var`` (the same as ``$vz``) and ``$shv`` are 0 until set, ``$vn`` is null. All outlive the message. The values are kept
-by the pv module, so that a sandbox has its own.
+``$var`` (the same as ``$vz``) and ``$shv`` are 0 until set, ``$vn`` is null. All outlive the message. The values are
+kept by the pv module, so that a sandbox has its own.
 """
 
 from __future__ import annotations

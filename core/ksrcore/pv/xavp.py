@@ -1,8 +1,8 @@
 """``$xavp(a[0]=>b[1])``, ``$xavi(...)`` and ``$xavu(...)``: structured values that travel with the transaction.
 
-``$xavp(a)`` is the newest of that name, ``$xavp(a=>b)`` its child. Writing ``$xavp(a=>b)`` puts a new ``a`` on the stack,
-writing ``$xavp(a[0]=>b)`` adds a child to an existing one, ``$xavp(a[0]=>b[0])`` replaces that child's value. Null removes:
-one, or all at ``[*]``. The names of XAVIs ignore case. An XAVU has one value: writing replaces it.
+``$xavp(a)`` is the newest of that name, ``$xavp(a=>b)`` its child. Writing ``$xavp(a=>b)`` puts a new ``a`` on the
+stack, writing ``$xavp(a[0]=>b)`` adds a child to an existing one, ``$xavp(a[0]=>b[0])`` replaces that child's value.
+Null removes: one, or all at ``[*]``. The names of XAVIs ignore case. An XAVU has one value: writing replaces it.
 
 Names are taken as written; an index may be a variable.
 """

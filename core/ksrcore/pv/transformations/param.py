@@ -20,8 +20,8 @@ Params = list[tuple[str, str]]
 def scan_params(text: str, sep: str) -> Params | None:
     """The list as (name, value) with quotes removed and '' for a flag, as Kamailio's parser reads it.
 
-    A comma ends the list, so does a semicolon after a flag when ``sep`` is another. None when the text is no such list: empty,
-    beginning with white space, an open quote, a second word where a separator should be.
+    A comma ends the list, so does a semicolon after a flag when ``sep`` is another. None when the text is no such list:
+    empty, beginning with white space, an open quote, a second word where a separator should be.
     """
     if not text or text[0] in _WS:
         return None

@@ -1,8 +1,8 @@
 """``{re.subst,/match/replacement/flags}``: POSIX extended regular expressions (Kamailio's textops module).
 
-``i`` ignores case, ``s`` lets ``.`` and ``[^...]`` match line ends and ``^ $`` only the ends of the text, ``g`` replaces
-all matches. In the replacement ``\\0`` to ``\\9`` are the groups, ``\\t \\n \\r`` the characters, and pseudo-variables are
-evaluated.
+``i`` ignores case, ``s`` lets ``.`` and ``[^...]`` match line ends and ``^ $`` only the ends of the text, ``g``
+replaces all matches. In the replacement ``\\0`` to ``\\9`` are the groups, ``\\t \\n \\r`` the characters, and
+pseudo-variables are evaluated.
 """
 
 from __future__ import annotations

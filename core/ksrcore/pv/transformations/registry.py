@@ -16,7 +16,19 @@ from ..spec import Transformation, parse_spec
 if TYPE_CHECKING:
     from ...run import Run
 
-__all__ = ["Step", "Value", "build", "compile_chain", "int_param", "known", "plain", "split_params", "text", "text_param"]
+__all__ = [
+    "Step",
+    "Value",
+    "build",
+    "compile_chain",
+    "int_param",
+    "known",
+    "plain",
+    "split_params",
+    "text",
+    "text_param",
+    "to_int",
+]
 
 Value = str | int | None
 Step = Callable[["Run", Value], Value]
@@ -108,7 +120,8 @@ def split_params(name: str, params: str | None, low: int, high: int) -> list[str
         parts.append(params[start:])
     if not low <= len(parts) <= high:
         wanted = str(low) if low == high else f"{low} to {high}"
-        raise PvError(f"{name} takes {wanted} parameter{'' if wanted == '1' else 's'}, got {len(parts)}", _shown(name, params))
+        plural = "" if wanted == "1" else "s"
+        raise PvError(f"{name} takes {wanted} parameter{plural}, got {len(parts)}", _shown(name, params))
     return parts
 
 

@@ -1,4 +1,4 @@
-"""``{s.*}`` operations that pick a part of the value: substr, select, strip, before, after ... (Kamailio's pv module)."""
+"""``{s.*}`` operations that pick a part of the value: substr, select, strip, before ... (Kamailio's pv module)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``{sock.*}``: parts of a socket description ``[proto:]host[:port]`` (Kamailio's corex module). Null when it is none."""
+"""``{sock.*}``: parts of a socket description ``[proto:]host[:port]`` (Kamailio's corex module), or null."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def kamailio_uri(value: str) -> Uri | None:
         uri = parse_uri(value)
     except SipError:
         return None
-    if uri.scheme not in _SCHEMES or (uri.is_sip and not uri.user and "@" in value and value.partition(":")[2][:1] == "@"):
+    if uri.scheme not in _SCHEMES or (uri.is_sip and not uri.user and value[len(uri.scheme) + 1] == "@"):
         return None
     return uri
 

@@ -7,7 +7,15 @@ from .uri import kamailio_uri, last_param
 
 #: Kamailio's numbers of the transports, and what a URI says for each.
 _IDS = {"udp": 1, "tcp": 2, "tls": 3, "sctp": 4, "ws": 5}
-_PARAMS = {"0": "", "1": "", "2": ";transport=tcp", "3": ";transport=tls", "4": ";transport=sctp", "5": ";transport=ws", "6": ";transport=ws"}  # fmt: skip
+_PARAMS = {
+    "0": "",
+    "1": "",
+    "2": ";transport=tcp",
+    "3": ";transport=tls",
+    "4": ";transport=sctp",
+    "5": ";transport=ws",
+    "6": ";transport=ws",
+}
 
 
 @text("urialias.encode")
