@@ -21,10 +21,12 @@ class Myself:
     that leaves their number the same. A host without port or transport matches any, as in Kamailio.
     """
 
-    __slots__ = ("_proxy", "_state", "_hosts", "_checks", "_uris")
+    __slots__ = ("_proxy", "_state", "_hosts", "_checks", "_uris", "_domains")
 
     def __init__(self, proxy: Proxy) -> None:
         self._proxy = proxy
+        # (domain, port, transport): its subdomains are ours too.
+        self._domains: list[tuple[str, int, str]] = []
         self.reset()
 
     def reset(self) -> None:
@@ -63,11 +65,19 @@ class Myself:
             self._uris[text] = known
         return known
 
+    def add_domain(self, text: str) -> None:
+        """Take a domain with all its subdomains, ``[proto:]domain[:port]``, as ours."""
+        proto, host, port = _alias(text.lower())
+        self._domains.append((host, port, proto))
+        self.reset()
+
     def _look(self, host: str, port: int, proto: str) -> bool:
         name = canonical_ip(host) if ":" in host else host.lower()
+        candidates = list(self._hosts.get(name, ()))
+        candidates += [(p, t) for domain, p, t in self._domains if name == domain or name.endswith("." + domain)]
         return any(
             (not port or not own_port or port == own_port) and (not proto or not own_proto or proto == own_proto)
-            for own_port, own_proto in self._hosts.get(name, ())
+            for own_port, own_proto in candidates
         )
 
     def _load(self) -> None:
@@ -80,11 +90,17 @@ class Myself:
                 for port in {listen.port, listen.advertise_port} - {0}:
                     self._hosts.setdefault(canonical_ip(host) or host.lower(), []).append((port, listen.proto))
         for alias in proxy.aliases:
-            proto, colon, rest = alias.partition(":")
-            if not colon or proto not in PROTOS:
-                proto, rest = "", alias
-            try:
-                host, port = parse_host_port(rest)
-            except AddressError:
-                host, port = rest, 0
+            proto, host, port = _alias(alias)
             self._hosts.setdefault(canonical_ip(host) or host.lower(), []).append((port, proto))
+
+
+def _alias(text: str) -> tuple[str, str, int]:
+    """``[proto:]host[:port]`` as transport ('' any), host, port (0 any)."""
+    proto, colon, rest = text.partition(":")
+    if not colon or proto not in PROTOS:
+        proto, rest = "", text
+    try:
+        host, port = parse_host_port(rest)
+    except AddressError:
+        host, port = rest, 0
+    return proto, host, port
