@@ -36,7 +36,7 @@ __all__ = [
 log = logging.getLogger("ksrcore")
 
 _CACHE_MAX: Final = 4096
-_hops: dict[str, "Hop"] = {}
+_hops: dict[str, Hop] = {}
 
 
 class NoSocket(Exception):
@@ -97,7 +97,7 @@ def path_uri(path: str) -> str:
 def connect(
     proxy: Proxy, msg: SipMessage | None, proto: str, ip: str, port: int, socket: Listen | None = None, conid: int = 0
 ) -> Dest:
-    """The destination with the socket to send from: ``socket`` or the script's choice when they fit, else the network's.
+    """The destination with its send socket: ``socket`` or the script's choice when they fit, else the network's.
 
     Raises :class:`NoSocket`.
     """
@@ -214,7 +214,8 @@ def _send_request(run: Run, proto: str, ip: str, port: int) -> bool:
         log.error("%s", error)
         return False
     rcv = msg.rcv
-    via = via_line(dest.listen, _stateless_branch(proxy, msg), rcv.conid if rcv is not None else 0, msg.advertise)  # type: ignore[arg-type]
+    conid = rcv.conid if rcv is not None else 0
+    via = via_line(dest.listen, _stateless_branch(proxy, msg), conid, msg.advertise)  # type: ignore[arg-type]
     text = build_request(msg, msg.uri, via, dest, msg.path)
     if not onsend(proxy, msg, dest, text, run):
         return True

@@ -1,6 +1,6 @@
 """Kamailio's core: the functions directly on ``KSR``.
 
-``forward`` and ``forward_uri`` are with the stateless forwarding code. For the others see the mixed-in classes.
+See also the mixed-in classes.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from ..run import Run
 from ..sip.errors import SipError
 from ..sip.uri import parse_uri
 from .core_flags import FlagFunctions
+from .core_forward import ForwardFunctions
 from .core_log import LogFunctions
 from .core_tests import Conditions
 from .declare import Module, export
@@ -46,7 +47,7 @@ def set_host(msg: SipMessage, host: str) -> bool:
     return True
 
 
-class Core(Conditions, FlagFunctions, LogFunctions, Module):
+class Core(Conditions, FlagFunctions, ForwardFunctions, LogFunctions, Module):
     """The core's own functions: Request-URI, destination, sending options, ``set_drop`` and ``route``."""
 
     name = ""

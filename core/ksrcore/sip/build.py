@@ -44,7 +44,7 @@ def via_line(listen: Listen, branch: str, conid: int = 0, advertise: tuple[str, 
     return f"Via: SIP/2.0/{_PROTO[listen.proto]} {where};branch={branch}\r\n"
 
 
-# -- what RFC 3261 18.2.1 and RFC 3581 add to the Via of whoever sent us the request ---------------------------------
+# -- what RFC 3261 18.2.1 and RFC 3581 add to the Via of whoever sent us the request ----------------------------------
 
 
 def _seen(msg: SipMessage, via: Via) -> tuple[str, str]:
@@ -178,7 +178,7 @@ def _apply(msg: SipMessage, start: int, dest: Dest, extra: list[Lump], stream: b
         offset = msg.offset_of(length)
         if not any(lump.offset <= offset < lump.offset + lump.length for lump in lumps.items):
             extra.append(Lump(offset + length.body_start, len(length.body), str(len(body)), "content-length"))
-    head = lumps.apply(buf, start, stop, dest, extra) if stop < body_at else lumps.apply(buf, start, stop - 1, dest, extra)
+    head = lumps.apply(buf, start, stop, dest, extra)
     return head + (buf[stop:body_at] or "\r\n") + body
 
 
@@ -207,7 +207,13 @@ def build_forwarded_reply(msg: SipMessage, dest: Dest, status_line: str = "", ex
 
 
 def build_reply(
-    msg: SipMessage, code: int, reason: str, to_tag: str, server: str, extra: str = "", body: tuple[str, str] | None = None
+    msg: SipMessage,
+    code: int,
+    reason: str,
+    to_tag: str,
+    server: str,
+    extra: str = "",
+    body: tuple[str, str] | None = None,
 ) -> str:
     """A local reply to a request, field by field in the request's order, as Kamailio builds it.
 

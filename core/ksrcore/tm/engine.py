@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from hashlib import md5
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 from ..forward import branch_hash, reply_dest
@@ -70,7 +70,8 @@ class Engine:
         self.freed = 0
         self.waiting = 0
         self.retransmitted = 0
-        self.failed: dict[int, Any] = {}
+        #: Replies to send when the script that failed to relay has not replied itself, by transaction label.
+        self.failed: dict[int, tuple[int, str]] = {}
         self.secret = f"{proxy.name}{proxy.started}"
         self.tag = md5(f"ksr {self.secret}".encode(), usedforsecurity=False).hexdigest()
         self.configure()
@@ -188,10 +189,10 @@ class Engine:
 
     def find(self, id_index: int, id_label: int) -> Transaction | None:
         """The transaction of that ``$T(id_index)`` and ``$T(id_label)``."""
-        for t in self.clients.values():
-            if t.id_label == id_label and t.id_index == id_index:
-                return t
-        return None
+        t = self.labels.get((id_index, id_label))
+        if t is None:
+            t = next((t for t in self.clients.values() if t.id_label == id_label and t.id_index == id_index), None)
+        return t
 
     def find_callid(self, callid: str, cseq: str) -> Transaction | None:
         """The first INVITE transaction of that Call-ID and CSeq number."""
@@ -203,8 +204,8 @@ class Engine:
 
     def release(self, t: Transaction) -> None:
         """Let it wait for late messages (wt_timer) and then go: ``t_release()``."""
-        t.kept |= RELEASED
-        if t.fr_at == NEVER and t.retr_at == NEVER and t.due == NEVER:
+        if not t.kept & RELEASED and t.due == NEVER:
+            t.kept |= RELEASED
             self.waiting += 1
             self.timers.set(t, self.proxy.now, self.wait)
 
@@ -217,6 +218,8 @@ class Engine:
         if self.servers.get(t.key) is t:
             del self.servers[t.key]
         self.clients.pop(t.prefix, None)
+        if self.labels:
+            self.labels.pop((t.id_index, t.id_label), None)
         if t.ack_key is not None and self.acks.get(t.ack_key) is t:
             del self.acks[t.ack_key]
         t.state = TERMINATED
@@ -253,14 +256,17 @@ class Engine:
         if actions & (SET_RETR | SET_RETR_ALWAYS | SET_FR):
             now = proxy.now
             t.fr_at = now + t.fr
-            if actions & SET_RETR_ALWAYS or (actions & SET_RETR and t.reply_dest is not None and t.reply_dest.proto == "udp"):
+            dest = t.reply_dest
+            if actions & SET_RETR_ALWAYS or (actions & SET_RETR and dest is not None and dest.proto == "udp"):
                 t.interval = t.t1
                 t.retr_at = now + t.t1
                 timers.set(t, now, t.t1)
             else:
                 timers.set(t, now, t.fr)
         elif actions & SET_WAIT:
-            self.waiting += 1
+            if not t.kept & RELEASED:
+                self.waiting += 1
+                t.kept |= RELEASED
             timers.set(t, proxy.now, self.wait)
         elif actions & FREE:
             self.waiting -= 1
@@ -289,7 +295,7 @@ class Engine:
         if not tag:
             msg = t.msg
             via = msg.via
-            seed = f"{msg.callid}{via.text if via is not None else ''}".encode("latin-1")
+            seed = f"{msg.callid}{via.branch or via.text if via is not None else ''}".encode("latin-1")
             tag = t.to_tag = f"{self.tag}-{crc32(seed):08x}"
         return tag
 
@@ -366,7 +372,7 @@ class Engine:
         """The ACK of our negative (or own positive) reply came."""
         self.event(t, ACK, record=run.record)
 
-    # -- the client side and its timers live in modules of their own ----------------------------------------------------
+    # -- the client side and its timers live in modules of their own --------------------------------------------------
 
     def client_timer(self, branch: Client, now: float) -> None:
         client.timer(self, branch, now)
@@ -379,11 +385,14 @@ class Engine:
     def request_done(self, run: Run) -> None:
         """A request's callback has ended: settle a transaction that it made and left alone."""
         t = run.t
-        if t is None or t.engine is None or t.kept or t.record is not run.record or t.branches:
+        if t is None or t.engine is None or t.record is not run.record or t.status >= 200:
             return
-        failed = self.failed.pop(t.id_label, None)
-        if failed is not None:
-            self.reply(t, *failed)
+        if self.failed:
+            failed = self.failed.pop(t.id_label, None)
+            if failed is not None:
+                self.reply(t, *failed)
+                return
+        if t.branches or t.kept & RELEASED:
             return
         log.warning("%s: the script created a transaction and neither replied nor relayed; it is released", t)
         self.release(t)

@@ -49,7 +49,7 @@ log = logging.getLogger("ksrcore.tm")
 
 
 class Hooks:
-    """The callbacks. ``events``: those that somebody wants of every transaction; a transaction's own are in ``t.armed``."""
+    """The callbacks. ``events``: those wanted of every transaction; a transaction's own are in ``t.armed``."""
 
     def __init__(self) -> None:
         self.events = 0

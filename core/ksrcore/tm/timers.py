@@ -18,7 +18,7 @@ from typing import Final
 __all__ = ["HOP", "NEVER", "Timed", "Timers"]
 
 NEVER: Final = inf
-HOP: Final = 4.0
+HOP: Final = 5.0
 
 log = logging.getLogger("ksrcore.tm")
 
@@ -49,7 +49,7 @@ class Timers:
     def common(self, *lengths: float) -> None:
         """Have queues for these lengths in seconds."""
         for length in lengths:
-            if 0 < length < HOP:
+            if 0 < length <= HOP:
                 self._queues.setdefault(length, deque())
 
     def set(self, item: Timed, now: float, delay: float) -> None:

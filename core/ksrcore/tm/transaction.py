@@ -1,6 +1,6 @@
 """What the proxy remembers of a transaction: the server side and, per branch, a client side. Plain state.
 
-Both are freed explicitly (:meth:`Transaction.release`), so that they need no garbage collector: they refer to each other.
+They refer to each other and are taken apart explicitly (:meth:`Transaction.release`), not by the garbage collector.
 """
 
 from __future__ import annotations

@@ -1,0 +1,5 @@
+from .declare import Module
+
+
+class TmContacts(Module):
+    pass

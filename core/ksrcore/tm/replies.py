@@ -1,0 +1,343 @@
+"""Replies come back: matched to their branch, routed by the script, the best one sent upstream (RFC 3261 16.7)."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from ..forward import reply_dest
+from ..run import BRANCH_FAILURE_ROUTE, CORE_ONREPLY_ROUTE, FAILURE_ROUTE, TM_ONREPLY_ROUTE, Run
+from ..sip.build import build_ack, build_forwarded_reply, build_reply
+from ..sip.lumps import Lump
+from . import cancel
+from .hooks import FAILURE, REPLY_IN
+from .select import pick
+from .states import SEND, SEND_ACK, reply_event
+from .transaction import (
+    FORWARDED,
+    REPLIED,
+    T_6XX,
+    T_CANCELED,
+    T_DISABLE_6XX,
+    T_DROPPED,
+    T_IN_FAILURE,
+    T_SUSPENDED,
+    Saved,
+)
+
+if TYPE_CHECKING:
+    from ..capture.recorder import Record
+    from ..sip.message import SipMessage
+    from .engine import Engine
+    from .transaction import Client, Transaction
+
+log = logging.getLogger("ksrcore.tm")
+
+REASONS = {408: "Request Timeout", 487: "Request Terminated", 503: "Service Unavailable"}
+
+
+def match(engine: Engine, msg: SipMessage) -> tuple[Transaction, Client] | None:
+    """The transaction and branch of a reply, by the branch parameter of its topmost Via and its CSeq method."""
+    via = msg.via
+    if via is None:
+        return None
+    prefix, _, index = via.branch.rpartition(".")
+    t = engine.clients.get(prefix)
+    if t is None:
+        return None
+    try:
+        client = t.branches[int(index, 16)]
+    except (ValueError, IndexError):
+        return None
+    if msg.method != t.method and not (msg.method == "CANCEL" and t.is_invite):
+        return None
+    if engine.cfg.callid_matching and msg.callid != t.msg.callid:
+        return None
+    return t, client
+
+
+def reply_in(engine: Engine, run: Run) -> bool:
+    """Take a reply that the core's reply route let pass. False: it belongs to no transaction."""
+    msg = run.msg
+    found = match(engine, msg)
+    proxy = engine.proxy
+    if found is None:
+        return _stray(engine, run)
+    t, client = found
+    proxy.count("tmx:rpl_received")
+    code = msg.status
+    if msg.method == "CANCEL" and not t.method == "CANCEL":
+        if code >= 200 or code >= 100:
+            cancel.answered(engine, client)
+        proxy.count("tmx:rpl_absorbed")
+        return True
+    if not client.text:
+        # A branch that was never sent cannot have an answer.
+        return True
+    from .client import step
+
+    actions = step(engine, client, reply_event(code))
+    if actions & SEND_ACK and client.dest is not None and code >= 300:
+        to = msg.get("to")
+        ack = build_ack(client.text, to.body if to is not None else "", engine.cfg.ac_extra_hdrs.lower())
+        proxy.send(ack, client.dest, run.record)
+    if not actions & SEND:
+        proxy.count("tmx:rpl_absorbed")
+        return True
+    if (engine.hooks.events | t.armed) & REPLY_IN:
+        engine.hooks.call(REPLY_IN, t, run, msg, code)
+    if client.cancel == 1 and code < 200:
+        cancel.cancel_branch(engine, t, client, t.cancel_reasons)
+    name = client.on_reply or t.on_reply
+    if name and not _onreply(engine, run, t, client, name) and code < 200:
+        client.status = code
+        client.replied = True
+        proxy.count("tmx:rpl_absorbed")
+        return True
+    if t.engine is None:
+        return True
+    if t.flags & T_SUSPENDED and t.extra is not None and t.extra.get("suspended_reply") is msg:
+        return True
+    settle(engine, t, client, code, msg, run.record)
+    client.replied = True
+    return True
+
+
+def _stray(engine: Engine, run: Run) -> bool:
+    name = engine.cfg.on_sl_reply
+    proxy = engine.proxy
+    if name and proxy.script is not None and proxy.script.has(name):
+        inner = Run(proxy, run.msg, CORE_ONREPLY_ROUTE, run.record, run.avps)
+        inner.t_lookup = True
+        if proxy.script.call(inner, name, "tm:on-sl-reply") == 0 or inner.dropped:
+            return True
+    return False
+
+
+def _onreply(engine: Engine, run: Run, t: Transaction, client: Client, name: str) -> bool:
+    """Run the onreply route. False: it dropped the reply."""
+    script = engine.proxy.script
+    if script is None or not script.has(name):
+        return True
+    msg = run.msg
+    msg.flags = t.msg.flags
+    msg.bflags = client.flags
+    inner = Run(engine.proxy, msg, TM_ONREPLY_ROUTE, run.record, t.avps, t, client.index)
+    inner.t_lookup = True
+    script.call(inner, name)
+    t.msg.flags = msg.flags
+    client.flags = msg.bflags
+    return not inner.dropped
+
+
+def settle(engine: Engine, t: Transaction, client: Client, code: int, reply: SipMessage | None, record: Record) -> None:
+    """Decide what a branch's reply means for the transaction. ``reply`` None: one of our own making (timeout)."""
+    if t.engine is None:
+        return
+    faked = reply is None
+    if t.status >= 200:
+        # RFC 3261 16.7 step 5: 2xx to an INVITE go through always; nothing else does any more.
+        if reply is not None and t.is_invite and 200 <= code < 300 and t.relayed != -2 and t.status < 300:
+            client.status = code
+            relay(engine, t, client, code, reply, record)
+        else:
+            client.status = max(client.status, code)
+            engine.proxy.count("tmx:rpl_absorbed")
+        return
+    client.status = code
+    if code < 200:
+        if (code > 100 or engine.cfg.relay_100) and not t.flags & T_CANCELED and reply is not None:
+            relay(engine, t, client, code, reply, record)
+        return
+    if code < 300 and reply is not None:
+        relay(engine, t, client, code, reply, record)
+        cancel.cancel_all(engine, t, cancel.local_reason(engine, code))
+        return
+    client.faked = faked
+    client.reply = reply
+    if client.on_branch_failure:
+        _branch_failure(engine, t, client, reply, code, record)
+        if t.engine is None or t.status >= 200:
+            return
+    if code == 503 and reply is not None:
+        from .client import failover
+
+        if failover(engine, client, record):
+            return
+    if code >= 600 and not t.flags & T_DISABLE_6XX and not (engine.cfg.disable_6xx_block and not t.flags & T_6XX):
+        t.flags |= T_6XX
+        reason = cancel.local_reason(engine, code)
+        for other in t.branches:
+            if other.status < 200:
+                cancel.cancel_branch(engine, t, other, reason)
+    complete(engine, t, record)
+
+
+def complete(engine: Engine, t: Transaction, record: Record) -> None:
+    """When every branch has its final reply: run the failure route, send the best one upstream."""
+    if t.flags & T_IN_FAILURE or t.forwarding or t.status >= 200 or t.engine is None:
+        return
+    while True:
+        best = pick(t, engine.cfg.faked_reply_prio)
+        if best is None:
+            return
+        if best.status < 300:
+            break
+        t.winner = best.index
+        wanted = (engine.hooks.events | t.armed) & FAILURE
+        if not t.on_failure and not wanted:
+            break
+        name, t.on_failure = t.on_failure, ""
+        before = len(t.branches)
+        if wanted:
+            engine.hooks.call(FAILURE, t, None, best.reply, best.status)
+        if name:
+            _failure(engine, t, best, name, record)
+        if t.engine is None or t.status >= 200 or t.flags & T_DROPPED:
+            return
+        if len(t.branches) == before:
+            again = pick(t, engine.cfg.faked_reply_prio)
+            if again is None:
+                return
+            best = again
+            t.winner = best.index
+            break
+    _send_best(engine, t, best, record)
+
+
+def _faked_request(t: Transaction) -> SipMessage:
+    """The request as failure routes get it: as it was saved, without appended branches."""
+    msg = t.msg.clone()
+    if t.saved is not None:
+        t.saved.restore(msg)
+    msg.flags = t.msg.flags
+    msg.branches = []
+    # A text of its own: only a URI that the route sets makes a new branch of it, even the same one.
+    if msg.new_uri:
+        msg.new_uri = f"{msg.new_uri} "[:-1]
+    msg.dst_uri = ""
+    return msg
+
+
+def _failure(engine: Engine, t: Transaction, best: Client, name: str, record: Record) -> None:
+    proxy = engine.proxy
+    script = proxy.script
+    if script is None or not script.has(name):
+        return
+    msg = _faked_request(t)
+    msg.bflags = best.flags
+    before = len(t.branches)
+    leg = t.leg
+    run = Run(proxy, msg, FAILURE_ROUTE, record, t.avps, t, best.index)
+    run.t_lookup = True
+    run.reply = best.reply
+    run.local["uri"] = msg.new_uri
+    run.local["dst_uri"] = msg.dst_uri
+    t.flags |= T_IN_FAILURE
+    try:
+        script.call(run, name)
+    finally:
+        t.flags &= ~T_IN_FAILURE
+    t.msg.flags = msg.flags
+    if len(t.branches) > before and t.engine is not None:
+        mode = run.local.get("drop_replies", engine.cfg.failure_reply_mode)
+        if mode in (1, 3):
+            t.drop_replies = before
+        elif mode == 2:
+            for client in t.branches[leg:before]:
+                client.status = 999
+    elif "drop_replies" in run.local and t.engine is not None and run.local["drop_replies"] == 1:
+        t.drop_replies = 0
+
+
+def _branch_failure(
+    engine: Engine, t: Transaction, client: Client, reply: SipMessage | None, code: int, record: Record
+) -> None:
+    name, client.on_branch_failure = client.on_branch_failure, ""
+    proxy = engine.proxy
+    script = proxy.script
+    if script is None or not script.has(name):
+        return
+    msg = _faked_request(t)
+    msg.bflags = client.flags
+    run = Run(proxy, msg, BRANCH_FAILURE_ROUTE, record, t.avps, t, client.index)
+    run.t_lookup = True
+    run.reply = reply
+    run.local["uri"] = msg.new_uri
+    run.local["dst_uri"] = msg.dst_uri
+    t.flags |= T_IN_FAILURE
+    try:
+        script.call(run, name)
+    finally:
+        t.flags &= ~T_IN_FAILURE
+
+
+# -- upstream ---------------------------------------------------------------------------------------------------------
+
+
+def relay(engine: Engine, t: Transaction, client: Client, code: int, reply: SipMessage, record: Record | None) -> None:
+    """Forward a branch's reply upstream."""
+    dest = t.reply_dest
+    if dest is None:
+        dest = t.reply_dest = reply_dest(t.msg)
+    if code >= 200:
+        t.relayed = client.index
+        t.winner = client.index
+    if not t.local:
+        text = build_forwarded_reply(reply, dest)
+        engine.proxy.count("tmx:rpl_relayed")
+    else:
+        text = reply.buf
+    engine.send_reply(t, text, code, reply.reason, reply, record)
+
+
+def _send_best(engine: Engine, t: Transaction, best: Client, record: Record) -> None:
+    reply = best.reply
+    code = best.status
+    if reply is None:
+        t.winner = best.index
+        reason = best.reason or REASONS.get(code, "Server Internal Error")
+        if code == 478:
+            reason = "Unresolvable destination (478/TM)"
+        elif code == 503 and engine.cfg.remap_503_500:
+            code, reason = 500, "Service Unavailable"
+        _own(engine, t, best, code, reason, record)
+        return
+    if code == 503 and engine.cfg.remap_503_500:
+        # RFC 3261 16.7 step 6: a 503 says that we cannot serve any request; that is not known of us.
+        _own(engine, t, best, 500, reply.reason, record, "Service Unavailable")
+        return
+    if code in (401, 407) and engine.cfg.aggregate_challenges:
+        others = [
+            h.raw
+            for c in t.branches
+            if c is not best and c.reply is not None and c.status in (401, 407) and c.index >= t.drop_replies
+            for h in c.reply.headers
+            if h.key in ("www-authenticate", "proxy-authenticate")
+        ]
+        if others:
+            dest = t.reply_dest or reply_dest(t.msg)
+            t.reply_dest = dest
+            t.relayed = best.index
+            extra = Lump(reply.headers_end, 0, "".join(others), "www-authenticate")
+            text = build_forwarded_reply(reply, dest, "", [extra])
+            engine.proxy.count("tmx:rpl_relayed")
+            engine.send_reply(t, text, code, reply.reason, reply, record)
+            return
+    relay(engine, t, best, code, reply, record)
+
+
+def _own(
+    engine: Engine, t: Transaction, best: Client, code: int, reason: str, record: Record, fixed: str = ""
+) -> None:
+    """Send a final reply of our own in a branch's place."""
+    msg = t.msg
+    t.relayed = best.index
+    t.kept |= REPLIED
+    t.reply_dest = t.reply_dest or reply_dest(msg)
+    text = build_reply(msg, code, fixed or reason, engine.to_tag(t), engine.server_header)
+    engine.proxy.count("tmx:rpl_generated")
+    engine.send_reply(t, text, code, fixed or reason, None, record)
+
+
+__all__ = ["FORWARDED", "Saved", "complete", "match", "relay", "reply_in", "settle"]
