@@ -26,6 +26,7 @@ FIELDS = (
 )  # fmt: skip
 
 _KSR = re.compile(r"(?:^|[^\w.$])KSR\.(?:(\w+)\.)?(\w*)$")
+_OPEN = re.compile(r"(?:^|[^\w.$])KSR\.(?:(\w+)\.)?(\w+)\(([^()]*)$")
 _PV = re.compile(r"\$\(?[A-Za-z_]?[\w.]*$")
 _CALL = re.compile(r"(?:^|[^\w.])(versions|rollback|rpc|routes)[(\[]\s*([\"'])([\w.]*)$")
 _WHERE = re.compile(r"\.where\(\s*(?P<quote>[\"'])(?:(?!(?P=quote)).)*?(?P<word>(?<![\w$\"'.])[A-Za-z_]\w*)$")
@@ -79,6 +80,20 @@ class Completer:
         except KsrShellError:
             return []
         return None
+
+    def signature(self, before: str) -> str:
+        """The signature and first words on the KSR function whose arguments are being typed; empty when there is none.
+
+        Never asks the proxy: it is called at every key.
+        """
+        match = _OPEN.search(before.rpartition("\n")[2])
+        if match is None or "api" not in self._kept:
+            return ""
+        module, name, _ = match.groups()
+        function = self._functions().get(module or name)
+        if module is not None and isinstance(function, Module):
+            function = function._functions.get(name)
+        return f"{function.signature}  {function.summary}" if isinstance(function, Function) else ""
 
     # -- what the proxy knows -------------------------------------------------------------------------------------
 

@@ -45,8 +45,13 @@ class UsageError(KsrShellError, ValueError):
     """A function or magic of the shell was called in a way that it cannot understand."""
 
 
-class NotFound(KsrShellError, LookupError):
-    """A message, route or version that was asked for does not exist (any more)."""
+class NotFound(KsrShellError, KeyError, IndexError):
+    """A message, header, route or version that was asked for does not exist (any more).
+
+    Both of Python's, so that what mappings and sequences inherit (``get``, ``in``) works.
+    """
+
+    __str__ = Exception.__str__  # KeyError's would quote the text
 
 
 class UnknownName(KsrShellError, AttributeError):

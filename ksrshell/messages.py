@@ -280,6 +280,9 @@ class MessageList(View, Sequence[Message]):
     def __len__(self) -> int:
         return len(self._messages)
 
+    def __iter__(self) -> Iterator[Message]:
+        return iter(self._messages)
+
     def __eq__(self, other: object) -> bool:
         return list(self) == list(other) if isinstance(other, MessageList | list) else NotImplemented
 

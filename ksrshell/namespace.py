@@ -73,17 +73,17 @@ class Line(View):
 
 #: What ``%ksrhelp`` shows: name, example, what it does.
 TOPICS = (
-    ("msgs", "msgs[-1]  msgs[12]", "captured messages: by id, from the end, slices"),
-    ("where", "msgs.where('method == \"INVITE\"')", "those that match; names: fields and pseudo-variables"),
-    ("message", "m = msgs[-1]; m.raw; m.calls", "its bytes, headers, KSR calls; m.<TAB> lists all"),
+    ("msgs", "msgs[-1]  msgs[12]", "captured messages: by id, from the end"),
+    ("where", "msgs.where('method == \"INVITE\"')", "those that match; fields, pseudo-variables"),
+    ("message", "m = msgs[-1]; m.raw; m.calls", "its bytes, its KSR calls; m.<TAB>"),
     ("flow", "flow(msgs[-1])", "the call of a message as a ladder"),
     ("use", "use(msgs[-1])", "KSR.* now works on it, in a sandbox"),
-    ("KSR", 'KSR.pv.get("$ru")', "Kamailio's functions; KSR.sl.send_reply? explains one"),
-    ("effects", "effects()", "what those calls would have sent and changed"),
+    ("KSR", 'KSR.pv.get("$ru")', "Kamailio's functions; KSR.sl.send_reply?"),
+    ("effects", "effects()", "what that would have sent and changed"),
     ("step", "s = step(msgs[-1]); s.next()", "walk through the script with a message"),
     ("routes", 'routes["ksr_route_relay"]', "the script's functions: use, time, source"),
-    ("swap", "%%swap, then the new def below", "replace a function while calls are running"),
-    ("versions", 'versions("ksr_route_relay")', "what it was before; rollback() goes back"),
+    ("swap", "%%swap, then the new def below", "replace a function while calls run"),
+    ("versions", 'versions("ksr_route_relay")', "what it was, who changed it, when"),
     ("rollback", 'rollback("ksr_route_relay")', "back to the version before, or to any"),
     ("rpc", 'rpc("ul.dump")', "Kamailio's RPC commands"),
     ("stats", "stats", "the proxy's figures"),
@@ -125,9 +125,7 @@ class Namespace(dict[str, Any]):
             message = session.use(m)
             if message is None:
                 return Line("no message in use")
-            return Line(
-                f"using {message.id} {message.title}: KSR.* works on it, effects() shows what that would do", message
-            )
+            return Line(f"using {message.id} {message.title}", message)
 
         def step(m: Message | int | None = None, callback: str | None = None) -> Any:
             self.stepping = session.step(m, callback)

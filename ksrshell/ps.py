@@ -51,7 +51,6 @@ def row(found: Found) -> list[str]:
         str(hello.get("pid") or ""),
         since(float(hello.get("started") or 0.0)),
         str(found.stats.get("transactions", "")),
-        str(found.stats.get("captured", "")),
-        " ".join(map(str, hello.get("listens") or [])),
+        "\n".join(map(str, hello.get("listens") or [])),
         os.path.basename(str(hello.get("script") or "")),
     ]

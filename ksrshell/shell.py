@@ -8,7 +8,6 @@ import time
 import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import TracebackType
 from typing import Any, cast
 
 from IPython.terminal.interactiveshell import TerminalInteractiveShell
@@ -45,6 +44,8 @@ class Toolbar:
         self.session = session
         self.values: dict[str, Any] = {}
         self.lost = False
+        #: What to show instead while it says something: the signature of the KSR call being typed.
+        self.hint: Callable[[], str] = str
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ksrshell-toolbar", daemon=True)
 
@@ -71,6 +72,9 @@ class Toolbar:
 
     def __call__(self) -> StyleAndTextTuples:
         name = clean(self.session.name)
+        hint = self.hint()
+        if hint:
+            return [("", f" {clean(hint)}")]
         if self.lost:
             return [("bold", f" {name}: lost "), ("", " trying to reconnect ...")]
         values = self.values
@@ -157,13 +161,31 @@ class KsrShell(TerminalInteractiveShell):
                 value = getattr(value, part)
         return found
 
-    def say(self, what: Any) -> None:
+    def showtraceback(self, exc_tuple: Any = None, *args: Any, **kwargs: Any) -> None:
+        """A user's mistake in one line, also when a value cannot be shown; an interrupt while we waited for the proxy
+        too. IPython shows everything else.
+        """
+        _, error, tb = exc_tuple or sys.exc_info()
+        frames = traceback.extract_tb(tb)
+        ours = any(frame.filename.startswith(_HERE) for frame in frames)
+        if isinstance(error, KeyboardInterrupt) and ours:
+            self.notice("interrupted")
+        elif isinstance(error, KsrShellError):
+            cells = [frame.filename for frame in frames if "ipython-input" in frame.filename]
+            self.notice(f"{error}{user_line(tb, cells[-1]) if cells else ''}", "red")
+            script = getattr(error, "traceback", "")
+            if script:
+                self.notice(script.rstrip("\n"), "bright_black")
+        else:
+            cast(Any, super()).showtraceback(exc_tuple, *args, **kwargs)
+
+    def say(self, what: Any, *, wrap: bool = True) -> None:
         """Print a renderable, in colour where the terminal has them."""
-        sys.stdout.write((coloured if sys.stdout.isatty() else plain)(what) + "\n")
+        sys.stdout.write((coloured if sys.stdout.isatty() else plain)(what, wrap=wrap) + "\n")
 
     def notice(self, text: str, style: str = "yellow") -> None:
         """A line that did not come from the user's input: above the prompt when there is one."""
-        self.say(Text(clean(text), style))
+        self.say(Text("\n".join(map(clean, text.split("\n"))), style), wrap=False)
 
 
 def make_shell(session: Session, folder: Path, *, user_config: bool = True) -> KsrShell:
@@ -178,6 +200,7 @@ def make_shell(session: Session, folder: Path, *, user_config: bool = True) -> K
         config = cast(Any, load_default_config)()
     config.HistoryManager.hist_file = str(folder / "history.sqlite")
     config.Completer.use_jedi = False  # it knows nothing of KSR, and guesses slowly
+    config.TerminalInteractiveShell.simple_prompt = False  # IPython falls back to it when stderr is a file
     config.TerminalInteractiveShell.term_title = False
     config.TerminalInteractiveShell.confirm_exit = False
     namespace = Namespace(session)
@@ -194,13 +217,14 @@ def make_shell(session: Session, folder: Path, *, user_config: bool = True) -> K
     shell.prompts = cast(Any, KsrPrompts)(shell)
     if shell.pt_app is not None:
         shell.pt_app.completer = KsrCompleter(shell)
+        buffer = shell.pt_app.default_buffer
+        shell.toolbar.hint = lambda: shell.ours.signature(buffer.document.text_before_cursor)
     for name, function in magics.LINE.items():
         cast(Any, shell).register_magic_function(_magic(namespace, function), "line", name)
     for name, function in magics.CELL.items():
         cast(Any, shell).register_magic_function(_magic(namespace, function), "cell", name)
     formatter: Any = cast(Any, shell).display_formatter.formatters["text/plain"]
     formatter.for_type(View, _pretty)
-    cast(Any, shell).set_custom_exc((KsrShellError, KeyboardInterrupt), _show_error)
     return shell
 
 
@@ -220,29 +244,6 @@ def _pretty(view: View, printer: Any, cycle: bool) -> None:
     printer.text(text)
 
 
-def _show_error(
-    shell: KsrShell, kind: type[BaseException], error: BaseException, tb: TracebackType, tb_offset: int | None = None
-) -> list[str]:
-    """A user's mistake in one line; an interrupt while we waited for the proxy too. The rest is IPython's."""
-    if isinstance(error, KeyboardInterrupt):
-        frames = traceback.extract_tb(tb)
-        if not any(frame.filename.startswith(_HERE) for frame in frames):
-            lines: list[str] = cast(Any, shell).InteractiveTB.structured_traceback(kind, error, tb, tb_offset=tb_offset)
-            sys.stdout.write(cast(Any, shell).InteractiveTB.stb2text(lines) + "\n")
-            return lines
-        shell.notice("interrupted")
-        return ["interrupted"]
-    cells = [frame.filename for frame in traceback.extract_tb(tb) if not frame.filename.startswith(_HERE)]
-    inner = next((name for name in reversed(cells) if "ipython-input" in name or "ipykernel" in name), "")
-    where = user_line(tb, inner) if inner else ""
-    text = f"{error}{where}"
-    shell.say(Text(clean(text), "red"))
-    script = getattr(error, "traceback", "")
-    if script:
-        shell.say(Text("\n".join(clean(line) for line in script.rstrip("\n").split("\n")), "bright_black"))
-    return [text]
-
-
 def banner(session: Session) -> Text:
     """Name, version, script, addresses, uptime; then three lines that say what to try first."""
     hello = session.hello
@@ -252,9 +253,9 @@ def banner(session: Session) -> Text:
     listens = ", ".join(map(str, hello.get("listens") or [])) or "nothing"
     out.append(f"listening on {listens}, up {since(float(hello.get('started') or time.time()))}\n", "bright_black")
     for code, text in (
-        ("msgs", "what went through; flow(msgs[-1]) draws its call"),
-        ("use(msgs[-1])", 'then KSR.pv.get("$ru"), KSR.sl.send_reply(404, "No"), effects()'),
-        ("s = step(msgs[-1])", "then s.next(), s.into(), s.next_call(); %ksrhelp for the rest"),
+        ("msgs", "what went through; flow(msgs[-1]) draws a call"),
+        ("use(msgs[-1])", 'then KSR.pv.get("$ru"), KSR.sl.<TAB>; effects()'),
+        ("s = step(msgs[-1])", "then s.next(), s.next_call(); %ksrhelp: the rest"),
     ):
         out.append(f"  {code:<19}", "cyan")
         out.append(f" {text}\n")

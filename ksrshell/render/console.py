@@ -33,17 +33,17 @@ def height() -> int:
     return shutil.get_terminal_size((80, 24)).lines
 
 
-def plain(renderable: Any, columns: int | None = None) -> str:
-    """Without colours, trailing blanks or a final newline."""
-    return _text(renderable, columns, colour=False)
+def plain(renderable: Any, columns: int | None = None, *, wrap: bool = True) -> str:
+    """Without colours, trailing blanks or a final newline. ``wrap=False`` leaves long lines to the terminal."""
+    return _text(renderable, columns, colour=False, wrap=wrap)
 
 
-def coloured(renderable: Any, columns: int | None = None) -> str:
+def coloured(renderable: Any, columns: int | None = None, *, wrap: bool = True) -> str:
     """With the colours that the terminal has (none when ``NO_COLOR`` is set or it is a dumb one)."""
-    return _text(renderable, columns, colour=True)
+    return _text(renderable, columns, colour=True, wrap=wrap)
 
 
-def _text(renderable: Any, columns: int | None, *, colour: bool) -> str:
+def _text(renderable: Any, columns: int | None, *, colour: bool, wrap: bool) -> str:
     console = Console(
         file=StringIO(),
         width=columns or width(),
@@ -54,7 +54,7 @@ def _text(renderable: Any, columns: int | None, *, colour: bool) -> str:
         emoji=False,
         legacy_windows=False,
     )
-    console.print(renderable, soft_wrap=False)
+    console.print(renderable, soft_wrap=not wrap)
     out = console.file
     assert isinstance(out, StringIO)
     return "\n".join(line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .colours import python, status_style
-from .console import clean, width
+from .console import clean
 
 if TYPE_CHECKING:
     from ..messages import Message
@@ -126,7 +126,7 @@ def route_view(route: Route) -> RenderableType:
         (clean(route.name), "bold cyan"),
         f"  version {route.version} of {route.versions}, {route.hits} hits",
         f", average {seconds(route.average)}, longest {seconds(route.longest)}" if route.hits else "",
-        (f", {route.exceptions} exceptions", "red") if route.exceptions else "",
+        (f", exceptions: {route.exceptions}", "red") if route.exceptions else "",
         (f"\n{clean(route.file)}, line {route.line}", "bright_black"),
     )
     return Group(head, window(route.source.rstrip("\n").split("\n"), route.line))
@@ -166,13 +166,10 @@ def stats_table(values: Mapping[str, Any], hello: Mapping[str, Any]) -> Renderab
 
 
 def proxies_table(rows: Sequence[Sequence[str]]) -> RenderableType:
-    """``ps``: name, pid, uptime, calls, listens, script."""
-    made = table("name", ">pid", ">up", ">transactions", ">captured", "listens", "script")
-    if width() < 100:
-        made.columns[6].ratio = 1
-        made.expand = True
+    """``ps``: name, pid, uptime, transactions, listens (a line each), script."""
+    made = table("name", ">pid", ">up", ">transactions", "listens", "script")
     for row in rows:
-        made.add_row(*map(clean, row))
+        made.add_row(*("\n".join(map(clean, cell.split("\n"))) for cell in row))
     return made
 
 
