@@ -64,9 +64,10 @@ def next_hop(uri: str) -> Hop:
     hop = _hops.get(uri)
     if hop is None:
         hop = _parse_hop(uri)
-        if len(_hops) >= _CACHE_MAX:
-            _hops.clear()
-        _hops[uri] = hop
+        if len(uri) <= 512:  # a flood of long ones would fill the memory
+            if len(_hops) >= _CACHE_MAX:
+                _hops.clear()
+            _hops[uri] = hop
     return hop
 
 

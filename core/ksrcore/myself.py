@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from .proxy import Proxy
 
 _CACHE_MAX = 4096
+#: Longer texts are not kept: a flood of them would fill the memory.
+_CACHE_TEXT = 512
 
 
 class Myself:
@@ -44,9 +46,11 @@ class Myself:
         key = (host, port, proto)
         known = self._checks.get(key)
         if known is None:
-            if len(self._checks) >= _CACHE_MAX:
-                self._checks.clear()
-            known = self._checks[key] = self._look(host, port, proto)
+            known = self._look(host, port, proto)
+            if len(host) <= _CACHE_TEXT:
+                if len(self._checks) >= _CACHE_MAX:
+                    self._checks.clear()
+                self._checks[key] = known
         return known
 
     def uri(self, text: str) -> bool:
@@ -55,14 +59,15 @@ class Myself:
             self._load()
         known = self._uris.get(text)
         if known is None:
-            if len(self._uris) >= _CACHE_MAX:
-                self._uris.clear()
             try:
                 uri = parse_uri(text)
                 known = uri.is_sip and self._look(uri.host, uri.port_no, uri.transport)
             except SipError:
                 known = False
-            self._uris[text] = known
+            if len(text) <= _CACHE_TEXT:
+                if len(self._uris) >= _CACHE_MAX:
+                    self._uris.clear()
+                self._uris[text] = known
         return known
 
     def add_domain(self, text: str) -> None:

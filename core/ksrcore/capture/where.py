@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..pv.errors import PvError
 from ..pv.state import Avps
 from ..run import CORE_ONREPLY_ROUTE, REQUEST_ROUTE, Run
 from ..sip.errors import SipError
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
 
 class WhereError(ValueError):
     """A filter expression that cannot be used: one line that says where and why."""
+
+
+class _Unreadable(Exception):
+    """The record has no parsed message. No KeyError: ``eval`` would take that for an undefined name."""
 
 
 _ALLOWED = (
@@ -69,7 +75,7 @@ _FUNCTIONS = ("hdr", "pv", "called", "re", "len", "lower")
 def _message(record: Record) -> Any:
     msg = record.msg
     if msg is None:
-        raise KeyError
+        raise _Unreadable
     return msg
 
 
@@ -128,18 +134,22 @@ class _Names:
             return field(self.record)
         if name in _FUNCTIONS:
             return getattr(self, f"fn_{name}")
+        if name == _MOD:
+            return _mod
         return self.fn_pv("$" + name)
 
     def fn_pv(self, spec: str) -> Any:
         from ..pv.accessor import compile_spec
 
-        return compile_spec(spec).get(self.run())
+        return compile_spec(_text("pv", spec)).get(self.run())
 
     def fn_hdr(self, name: str) -> str | None:
+        name = _text("hdr", name)
         lower = name.lower()
         return next((h.body for h in self.run().msg.headers if h.key == lower or h.name.lower() == lower), None)
 
     def fn_called(self, name: str) -> bool:
+        name = _text("called", name)
         full = name if name.startswith("KSR.") else f"KSR.{name}"
         for run in self.record.runs:
             for decl, _, _ in run.iter_calls():
@@ -149,7 +159,7 @@ class _Names:
 
     @staticmethod
     def fn_re(pattern: str, text: Any) -> bool:
-        return text is not None and re.search(pattern, str(text)) is not None
+        return text is not None and re.search(_text("re", pattern), str(text)) is not None
 
     @staticmethod
     def fn_len(value: Any) -> int:
@@ -160,44 +170,91 @@ class _Names:
         return value.lower() if isinstance(value, str) else value
 
 
+def _text(function: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{function}({value!r}): expected a text")
+    return value
+
+
+#: ``a % b`` becomes a call of this name, which no filter can spell: a text on its left is no format, whoever sent it.
+_MOD = "%"
+
+
+def _mod(left: Any, right: Any) -> Any:
+    if not isinstance(left, int | float) or right == 0:
+        raise TypeError("% is the remainder of numbers")
+    return left % right
+
+
+class _Remainders(ast.NodeTransformer):
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        if not isinstance(node.op, ast.Mod):
+            return node
+        call = ast.Call(ast.Name(_MOD, ast.Load()), [node.left, node.right], [])
+        return ast.fix_missing_locations(ast.copy_location(call, node))
+
+
 def compile_where(text: str) -> Callable[[Record, Proxy], bool]:
     """The filter as a function of a record. Raises :class:`WhereError`."""
     if len(text) > 4096:
         raise WhereError(f"the filter has {len(text)} characters, at most 4096 are read")
     try:
-        tree = ast.parse(text.strip(), "<where>", "eval")
+        with warnings.catch_warnings():
+            # Python warns of "\d" and of ``status is 200``: nobody would see it here.
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text.strip(), "<where>", "eval")
+            _check(tree)
+            code = compile(_Remainders().visit(tree), "<where>", "eval")
+    except WhereError:
+        raise
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
         raise WhereError(
             f'cannot read the filter {text!r}: {reason}; example: method == "INVITE" and fU == "alice"'
         ) from None
+
+    def matches(record: Record, proxy: Proxy) -> bool:
+        try:
+            return bool(eval(code, {"__builtins__": {}}, _Names(record, proxy)))  # type: ignore[arg-type]
+        except (_Unreadable, TypeError, SipError, PvError, re.error):
+            return False  # a null, a message that cannot be read: it does not match
+
+    return matches
+
+
+def _check(tree: ast.Expression) -> None:
     for node in ast.walk(tree):
         if not isinstance(node, _ALLOWED):
             raise WhereError(f"{type(node).__name__} is not allowed in a filter: {ast.unparse(node)}")
         if isinstance(node, ast.Call):
             if not isinstance(node.func, ast.Name) or node.func.id not in _FUNCTIONS or node.keywords:
                 raise WhereError(f"a filter can call {', '.join(_FUNCTIONS)} only, not {ast.unparse(node.func)}")
+            _check_call(node.func.id, node.args)
         elif isinstance(node, ast.Name) and node.id not in FIELDS and node.id not in _FUNCTIONS:
             _check_pv(node.id)
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Constant):
-            raise WhereError("formatting with % is not allowed in a filter")
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "re":
-            pattern = node.args[0] if node.args else None
-            if isinstance(pattern, ast.Constant):
-                try:
-                    re.compile(str(pattern.value))
-                except re.error as error:
-                    raise WhereError(f"re({pattern.value!r}): {error}") from None
-    code = compile(tree, "<where>", "eval")
+            if not isinstance(node.left.value, int):
+                raise WhereError("formatting with % is not allowed in a filter")
 
-    def matches(record: Record, proxy: Proxy) -> bool:
+
+def _check_call(name: str, args: list[ast.expr]) -> None:
+    """What a written-out first argument can be told about at once."""
+    value = args[0].value if args and isinstance(args[0], ast.Constant) else None
+    if value is None:
+        return
+    if name == "re":
         try:
-            return bool(eval(code, {"__builtins__": {}}, _Names(record, proxy)))  # type: ignore[arg-type]
-        except (KeyError, TypeError, SipError):
-            return False  # a null, a message that cannot be read: it does not match
+            re.compile(str(value))
+        except (re.error, OverflowError, RecursionError) as error:
+            raise WhereError(f"re({value!r}): {error}") from None
+    elif name == "pv":
+        from ..pv.accessor import compile_spec
 
-    return matches
+        try:
+            compile_spec(str(value))
+        except PvError as error:
+            raise WhereError(f"pv({value!r}): {error}") from None
 
 
 def _check_pv(name: str) -> None:

@@ -104,7 +104,7 @@ def _times(name: str, format_name: str, convert: Callable[[float], time.struct_t
         if not spec.inner:
             raise PvError("expected a strftime format in the parentheses", str(spec))
         layout = compile_format(spec.inner)
-        return Accessor(spec, lambda run: time.strftime(layout(run), convert(run.proxy.wall())))
+        return Accessor(spec, lambda run: time.strftime(layout(run).partition("\0")[0], convert(run.proxy.wall())))
 
 
 _times("time", "timef", time.localtime)

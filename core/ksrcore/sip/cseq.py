@@ -46,7 +46,8 @@ def parse_cseq(body: str) -> CSeq:
     if not (digits.isascii() and digits.isdigit()) or len(digits.lstrip("0")) > 10 or int(digits[-20:]) > _MAX:
         raise ParseError("CSeq number from 0 to 4294967295", body)
     cseq = CSeq(int(digits[-20:]), method, digits)
-    if len(_cache) >= _CACHE_MAX:
-        _cache.clear()
-    _cache[body] = cseq
+    if len(body) <= 512:  # a flood of long ones would fill the memory
+        if len(_cache) >= _CACHE_MAX:
+            _cache.clear()
+        _cache[body] = cseq
     return cseq

@@ -12,6 +12,8 @@ from ksrcore.sip.uri import Uri, parse_uri
 __all__ = ["NameAddr", "parse_nameaddr", "parse_nameaddrs"]
 
 _CACHE_MAX: Final = 2048
+#: Longer texts are not kept: a flood of them would fill the memory.
+_CACHE_TEXT: Final = 512
 _one: dict[str, "NameAddr"] = {}
 _many: dict[str, tuple["NameAddr", ...]] = {}
 
@@ -126,9 +128,10 @@ def parse_nameaddr(body: str) -> NameAddr:
     value = _one.get(body)
     if value is None:
         value, _ = _parse_at(body, _skip(body, 0), False)
-        if len(_one) >= _CACHE_MAX:
-            _one.clear()
-        _one[body] = value
+        if len(body) <= _CACHE_TEXT:
+            if len(_one) >= _CACHE_MAX:
+                _one.clear()
+            _one[body] = value
     return value
 
 
@@ -152,9 +155,10 @@ def parse_nameaddrs(body: str) -> list[NameAddr]:
         if not found:
             raise ParseError("at least one name-addr", body)
         values = tuple(found)
-        if len(_many) >= _CACHE_MAX:
-            _many.clear()
-        _many[body] = values
+        if len(body) <= _CACHE_TEXT:
+            if len(_many) >= _CACHE_MAX:
+                _many.clear()
+            _many[body] = values
     return list(values)
 
 

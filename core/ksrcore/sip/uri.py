@@ -22,6 +22,8 @@ __all__ = [
 ]
 
 _CACHE_MAX: Final = 4096
+#: Longer texts are not kept: a flood of them would fill the memory.
+_CACHE_TEXT: Final = 512
 _cache: dict[str, "Uri"] = {}
 
 _SCHEME_CHARS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789+-.")
@@ -194,9 +196,10 @@ def parse_uri(text: str) -> Uri:
     uri = _cache.get(text)
     if uri is None:
         uri = _parse(text)
-        if len(_cache) >= _CACHE_MAX:
-            _cache.clear()
-        _cache[text] = uri
+        if len(text) <= _CACHE_TEXT:
+            if len(_cache) >= _CACHE_MAX:
+                _cache.clear()
+            _cache[text] = uri
     return uri
 
 

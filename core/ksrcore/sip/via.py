@@ -12,6 +12,8 @@ from ksrcore.sip.params import WS, check_params, iter_params, spaced, split_outs
 __all__ = ["Via", "parse_vias"]
 
 _CACHE_MAX: Final = 1024
+#: Longer texts are not kept: a flood of them would fill the memory.
+_CACHE_TEXT: Final = 512
 _SPACES: Final = frozenset(WS)
 _cache: dict[str, tuple["Via", ...]] = {}
 
@@ -125,9 +127,10 @@ def parse_vias(body: str) -> list[Via]:
         if "," not in body and body[:8] == "SIP/2.0/":
             text = body.rstrip(WS)
             vias = (_parse(text, 0),)
-            if len(_cache) >= _CACHE_MAX:
-                _cache.clear()
-            _cache[body] = vias
+            if len(body) <= _CACHE_TEXT:
+                if len(_cache) >= _CACHE_MAX:
+                    _cache.clear()
+                _cache[body] = vias
             return [vias[0]]
         spans = split_outside(body, ",") if "," in body else [(0, len(body))]
         found = []
@@ -138,9 +141,10 @@ def parse_vias(body: str) -> list[Via]:
                 raise ParseError("Via (SIP/2.0/transport host)", body)
             found.append(_parse(text, start + len(part) - len(part.lstrip(WS))))
         vias = tuple(found)
-        if len(_cache) >= _CACHE_MAX:
-            _cache.clear()
-        _cache[body] = vias
+        if len(body) <= _CACHE_TEXT:
+            if len(_cache) >= _CACHE_MAX:
+                _cache.clear()
+            _cache[body] = vias
     return list(vias)
 
 
