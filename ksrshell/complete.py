@@ -29,7 +29,7 @@ _KSR = re.compile(r"(?:^|[^\w.$])KSR\.(?:(\w+)\.)?(\w*)$")
 _OPEN = re.compile(r"(?:^|[^\w.$])KSR\.(?:(\w+)\.)?(\w+)\(([^()]*)$")
 _PV = re.compile(r"\$\(?[A-Za-z_]?[\w.]*$")
 _CALL = re.compile(r"(?:^|[^\w.])(versions|rollback|rpc|routes)[(\[]\s*([\"'])([\w.]*)$")
-_WHERE = re.compile(r"\.where\(\s*(?P<quote>[\"'])(?:(?!(?P=quote)).)*?(?P<word>(?<![\w$\"'.])[A-Za-z_]\w*)$")
+_WHERE = re.compile(r"\.where\(\s*(?P<quote>[\"'])(?P<text>(?:(?!(?P=quote)).)*?)(?P<word>(?<![\w$.])[A-Za-z_]\w*)$")
 _IDS = re.compile(r"(?:^|[^\w.])(?:msgs\[|(?:use|step|flow)\()(\d*)$")
 _MESSAGE = re.compile(r"(?:^|[^\w.])msgs\[-?\d+\]\.(\w*)$")
 _MAGIC = re.compile(r"^\s*%{1,2}(\w+)[ \t]+(.*)$", re.S)
@@ -75,7 +75,9 @@ class Completer:
             if in_string(before):
                 if (match := _PV.search(line)) is not None:
                     return self._pv(match)
-                if (match := _WHERE.search(line)) is not None:
+                match = _WHERE.search(line)
+                # Inside a literal of the expression's own there is nothing to complete.
+                if match is not None and not in_string(match["text"]):
                     return self._where(match["word"])
         except KsrShellError:
             return []

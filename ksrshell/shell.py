@@ -25,7 +25,7 @@ from .complete import Completer
 from .errors import KsrShellError
 from .ksr import Function, Ksr, Module
 from .namespace import Command, Namespace
-from .render.console import clean, coloured, plain
+from .render.console import clean, coloured, flat, plain
 from .render.tables import since
 from .runner import user_line
 from .session import Session
@@ -71,10 +71,10 @@ class Toolbar:
                 return
 
     def __call__(self) -> StyleAndTextTuples:
-        name = clean(self.session.name)
+        name = flat(self.session.name)
         hint = self.hint()
         if hint:
-            return [("", f" {clean(hint)}")]
+            return [("", f" {flat(hint)}")]
         if self.lost:
             return [("bold", f" {name}: lost "), ("", " trying to reconnect ...")]
         values = self.values
@@ -99,11 +99,11 @@ class KsrPrompts(Prompts):
         session = self.shell.session
         tokens: list[tuple[_TokenType, str]] = [
             (Token.Prompt.Mode, cast(Any, self).vi_mode()),
-            (Token.Prompt, clean(session.name)[:16]),
+            (Token.Prompt, flat(session.name)[:16]),
         ]
         if session.current is not None:
             what = session.current.method if session.current.is_request else str(session.current.status or "?")
-            tokens.append((Token.OutPrompt, f" [{session.current.id} {clean(what)[:12]}]"))
+            tokens.append((Token.OutPrompt, f" [{session.current.id} {flat(what)[:12]}]"))
         tokens += [
             (Token.Prompt, " In ["),
             (Token.PromptNum, str(self.shell.execution_count)),
@@ -126,7 +126,7 @@ class KsrCompleter(IPythonPTCompleter):
             return
         for each in found:
             yield Completion(
-                each.text, start_position=-each.length, display=each.display or each.text, display_meta=clean(each.meta)
+                each.text, start_position=-each.length, display=each.display or each.text, display_meta=flat(each.meta)
             )
 
 

@@ -18,6 +18,11 @@ def clean(text: str) -> str:
     return _CONTROL.sub(lambda m: m.group().encode("unicode_escape", "surrogatepass").decode("ascii"), text)
 
 
+def flat(text: str) -> str:
+    """:func:`clean`, on one line: for cells of tables and labels."""
+    return clean(text).replace("\n", "\\n").replace("\t", " ")
+
+
 def wire_text(data: str) -> str:
     """Text of the wire (a character a byte) for people: UTF-8 read, other bytes as ``\\xff``, line ends as newlines."""
     return clean(data.encode("latin-1", "replace").decode("utf-8", "backslashreplace").replace("\r\n", "\n"))

@@ -11,7 +11,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from .colours import status_style
-from .console import clean, width
+from .console import flat, width
 
 if TYPE_CHECKING:
     from ..flow import Flow
@@ -34,7 +34,7 @@ def ladder(flow: Flow, columns: int | None = None) -> RenderableType:
     outer = max((min(len(labels[0]), 21) + 1) // 2, 4), max((min(len(labels[-1]), 21) + 1) // 2, 4)
     room = total - left - sum(outer) - 1
     step = min(MAX_STEP, room // max(1, len(endpoints) - 1))
-    head = Text(f"Call-ID {clean(flow.callid)}", "bold", no_wrap=True, overflow="ellipsis")
+    head = Text(f"Call-ID {flat(flow.callid)}", "bold", no_wrap=True, overflow="ellipsis")
     body = _list(flow, digits) if step < MIN_STEP else _lanes(flow, labels, left, outer[0], step, digits)
     return Text("\n").join([head, *body])
 
@@ -43,7 +43,7 @@ def label(message: Message) -> str:
     """What is written on the arrow: ``INVITE (SDP)``, ``180 Ringing``."""
     text = message.method if message.is_request else f"{message.status or '?'} {message.reason}".strip()
     sdp = message._summary.get("sdp")
-    return clean(text + (" (SDP)" if sdp else ""))
+    return flat(text + (" (SDP)" if sdp else ""))
 
 
 def _lanes(flow: Flow, labels: list[str], left: int, margin: int, step: int, digits: int) -> list[Text]:
@@ -95,7 +95,7 @@ def _header(labels: list[str], lanes: list[int], span: int, step: int) -> list[T
     for names in lines:
         cells = [" "] * span
         for name, lane in zip(names, lanes, strict=True):
-            shown = clean(name) if len(name) <= max(step - 1, 3) or len(names) == 1 else clean(name)[: step - 2] + "…"
+            shown = flat(name) if len(name) <= max(step - 1, 3) or len(names) == 1 else flat(name)[: step - 2] + "…"
             begin = max(0, lane - len(shown) // 2)
             cells[begin : begin + len(shown)] = list(shown)
         rows.append(Text("".join(cells).rstrip(), "bold", no_wrap=True, overflow="crop"))
@@ -111,7 +111,7 @@ def _list(flow: Flow, digits: int) -> list[Text]:
         row.append(f"{message.id:>{digits}} ", "bold")
         row.append(f"{message.timestamp - start:8.3f} ", "bright_black")
         source, target = (end or flow.proxy_name for end in flow.ends(message))
-        row.append(f"{clean(source)} -> {clean(target)}  ")
+        row.append(f"{flat(source)} -> {flat(target)}  ")
         row.append(label(message), status_style(None if message.is_request else message.status or 0))
         rows.append(row)
     return rows

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from .colours import sip, status_style
-from .console import clean, wire_text
+from .console import clean, flat, wire_text
 from .tables import seconds
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def title(message: Message) -> Text:
     """``12 INVITE sip:bob@example.com``, in the colour of its kind."""
     return Text.assemble(
         (f"{message.id} ", "bold"),
-        (clean(message.title), status_style(None if message.is_request else message.status or 0)),
+        (flat(message.title), status_style(None if message.is_request else message.status or 0)),
     )
 
 
@@ -115,6 +115,6 @@ def header_lines(pairs: Sequence[tuple[str, str]]) -> Text:
     for number, (name, body) in enumerate(pairs):
         if number:
             out.append("\n")
-        out.append(f"{clean(name)}: ", "blue")
+        out.append(f"{flat(name)}: ", "blue")
         out.append(clean(body))
     return out

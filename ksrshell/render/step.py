@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def step_view(step: Step) -> RenderableType:
     """The function and line, the source around it, the last KSR calls, and at the end how it ended."""
     where, calls, lines = step.where, step.calls, height()
-    head = Text.assemble((clean(where.function), "bold cyan"), f" line {where.line}  " if where.line and not step.done else "  ")
+    line = f" line {where.line}  " if where.line and not step.done else "  "
+    head = Text.assemble((clean(where.function), "bold cyan"), line)
     head.append_text(title(step.message))
     parts: list[RenderableType] = [head]
     if len(step.stack) > 1:

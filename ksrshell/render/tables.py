@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .colours import python, status_style
-from .console import clean
+from .console import clean, flat
 
 if TYPE_CHECKING:
     from ..messages import Message
@@ -73,11 +73,11 @@ def messages_table(
     made.columns[5].min_width = 8
     made.expand = True
     for m in messages:
-        what = Text(clean(m.title), status_style(None if m.is_request else m.status or 0))
+        what = Text(flat(m.title), status_style(None if m.is_request else m.status or 0))
         if not m.is_request and m.method:
-            what.append(f" ({clean(m.method)})", "bright_black")
+            what.append(f" ({flat(m.method)})", "bright_black")
         if m.error:
-            what = Text(f"{m.method or 'bad'}: {clean(m.error)}", "red")
+            what = Text(f"{m.method or 'bad'}: {flat(m.error)}", "red")
         if m._summary.get("exception"):
             what.append(" !", "bold red")
         made.add_row(
@@ -86,7 +86,7 @@ def messages_table(
             "->" if m.out else "<-",
             m.dst if m.out else m.src,
             what,
-            clean(f"{user(m.from_uri)} -> {user(m.to_uri)}") if m.from_uri or m.to_uri else "",
+            flat(f"{user(m.from_uri)} -> {user(m.to_uri)}") if m.from_uri or m.to_uri else "",
             Text(str(m._summary.get("cause") or ""), "bright_black"),
         )
     if not last:
@@ -107,7 +107,7 @@ def routes_table(routes: Sequence[Route]) -> RenderableType:
     made.expand = True
     for route in sorted(routes, key=lambda r: (not r.callback, r.line)):
         made.add_row(
-            Text(clean(route.name), "cyan" if route.callback else ""),
+            Text(flat(route.name), "cyan" if route.callback else ""),
             "callback" if route.callback else "function",
             Text(str(route.version), "bold yellow" if route.version != 1 else ""),
             str(route.hits),
@@ -123,11 +123,11 @@ def route_view(route: Route) -> RenderableType:
     from .source import window
 
     head = Text.assemble(
-        (clean(route.name), "bold cyan"),
+        (flat(route.name), "bold cyan"),
         f"  version {route.version} of {route.versions}, {route.hits} hits",
         f", average {seconds(route.average)}, longest {seconds(route.longest)}" if route.hits else "",
         (f", exceptions: {route.exceptions}", "red") if route.exceptions else "",
-        (f"\n{clean(route.file)}, line {route.line}", "bright_black"),
+        (f"\n{flat(route.file)}, line {route.line}", "bright_black"),
     )
     return Group(head, window(route.source.rstrip("\n").split("\n"), route.line))
 
@@ -144,7 +144,7 @@ def versions_table(versions: Sequence[Version]) -> RenderableType:
             Text("->" if version.current else "", "bold yellow"),
             str(version.number),
             f"{version.time:%Y-%m-%d %H:%M:%S}",
-            clean(version.who),
+            flat(version.who),
             f"+{plus} -{minus} lines" if plus or minus else "",
         )
     return made
@@ -153,7 +153,7 @@ def versions_table(versions: Sequence[Version]) -> RenderableType:
 def version_view(version: Version) -> RenderableType:
     state = "in use" if version.current else "not in use"
     when = f"{version.time:%Y-%m-%d %H:%M:%S}"
-    head = Text(f"{clean(version.name)} version {version.number}, {state}, {when}, by {clean(version.who)}", "bold")
+    head = Text(f"{flat(version.name)} version {version.number}, {state}, {when}, by {flat(version.who)}", "bold")
     return Group(head, python(clean(version.source.rstrip("\n"))))
 
 
@@ -169,7 +169,7 @@ def proxies_table(rows: Sequence[Sequence[str]]) -> RenderableType:
     """``ps``: name, pid, uptime, transactions, listens (a line each), script."""
     made = table("name", ">pid", ">up", ">transactions", "listens", "script")
     for row in rows:
-        made.add_row(*("\n".join(map(clean, cell.split("\n"))) for cell in row))
+        made.add_row(*("\n".join(map(flat, cell.split("\n"))) for cell in row))
     return made
 
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from shell.fake import FakeProxy
 
 from ksrshell.client import Client
 from ksrshell.namespace import Namespace
 from ksrshell.session import Session
+from shell.fake import FakeProxy
 
 
 @pytest.fixture

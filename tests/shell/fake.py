@@ -94,7 +94,7 @@ class FakeProxy:
             },
             "ksr.messages": self._messages,
             "ksr.message": self._message,
-            "ksr.pv": lambda p: {name: {"$ru": "sip:bob@biloxi.example", "$rU": "bob"}.get(name) for name in p["names"]},
+            "ksr.pv": lambda p: {name: {"$ru": "sip:bob@biloxi.example"}.get(name) for name in p["names"]},
             "ksr.flow": self._flow,
             "ksr.api": lambda p: [
                 {
@@ -170,7 +170,7 @@ class FakeProxy:
             "calls": [
                 {"name": "KSR.is_INVITE", "args": [], "result": True, "error": None},
                 {"name": "KSR.pv.get", "args": ["$ru"], "result": "sip:bob@biloxi.example", "error": None},
-                {"name": "KSR.sl.send_reply", "args": [404], "result": None, "error": "KsrArgumentError: two arguments"},
+                {"name": "KSR.sl.send_reply", "args": [404], "result": None, "error": "KsrArgumentError: two"},
             ],
         }  # fmt: skip
         headers = [line.split(": ", 1) for line in INVITE.partition("\r\n\r\n")[0].split("\r\n")[1:]]

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shell.fake import FakeProxy
 
 from ksrshell import client as client_module
 from ksrshell.client import Client, open_socket
 from ksrshell.errors import AttachError, Disconnected, NoAnswer, RemoteError
+from shell.fake import FakeProxy
 
 
 def test_hello_is_known_after_connecting(client: Client) -> None:
@@ -53,7 +53,7 @@ def test_no_answer_in_time(client: Client, fake: FakeProxy) -> None:
 
 def test_threads_share_a_client(client: Client) -> None:
     got: dict[int, Any] = {}
-    threads = [threading.Thread(target=lambda n=n: got.update({n: client.call("core.echo", [n])})) for n in range(8)]  # type: ignore[misc]
+    threads = [threading.Thread(target=lambda n=n: got.update({n: client.call("core.echo", [n])})) for n in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -68,7 +68,11 @@ def test_events(client: Client, fake: FakeProxy) -> None:
     def broken(event: dict[str, Any]) -> None:
         raise ValueError("a listener's defect")
 
-    client.on_event += [broken, lambda event: (came.append(event), arrived.set())]  # type: ignore[func-returns-value]
+    def listener(event: dict[str, Any]) -> None:
+        came.append(event)
+        arrived.set()
+
+    client.on_event += [broken, listener]
     client.subscribe("message", "swap")
     fake.event(event="swap", swapped=[])
     assert arrived.wait(5.0)

@@ -6,10 +6,10 @@ import socket
 from pathlib import Path
 
 import pytest
-from shell.fake import FakeProxy
 
 from ksrshell.errors import AttachError
 from ksrshell.proxies import is_stale, remove_stale, resolve, running
+from shell.fake import FakeProxy
 
 
 def stale(path: Path) -> Path:

@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 
 import pytest
-from shell.fake import FakeProxy
 
 from ksrshell.namespace import Namespace
 from ksrshell.runner import run
+from shell.fake import FakeProxy
 
 
 def shown(namespace: Namespace, code: str) -> str:
@@ -130,8 +130,13 @@ def test_json(namespace: Namespace, code: str, expected: object) -> None:
     assert json.loads(out.getvalue()) == expected
 
 
-@pytest.mark.parametrize("code", ["msgs", "msgs[1]", "msgs[-2:]", "routes", "stats", "flow(1)", "step(1)", "KSR", "KSR.sl",
-                                  "versions('ksr_route_relay')", "msgs[1].runs", "msgs[1].headers", "msgs[1].time"])  # fmt: skip
+@pytest.mark.parametrize(
+    "code",
+    [
+        "msgs", "msgs[1]", "msgs[-2:]", "routes", "stats", "flow(1)", "step(1)", "KSR", "KSR.sl", "msgs[1].runs",
+        "versions('ksr_route_relay')", "msgs[1].headers", "msgs[1].time",
+    ],
+)  # fmt: skip
 def test_everything_has_a_json_form(namespace: Namespace, code: str) -> None:
     out = io.StringIO()
     assert run(namespace, code, as_json=True, out=out) == 0

@@ -6,12 +6,12 @@ import inspect
 from typing import Any
 
 import pytest
-from shell.fake import CALLID, FakeProxy
 
 import ksrshell
 from ksrshell.errors import KsrShellError, NotFound, RemoteError, UnknownName, UsageError
 from ksrshell.routes import source_of
 from ksrshell.session import Session
+from shell.fake import CALLID, FakeProxy
 
 
 def test_the_public_name(fake: FakeProxy) -> None:

@@ -1,0 +1,98 @@
+"""Completion: what fits before the cursor."""
+
+from __future__ import annotations
+
+import pytest
+
+from ksrshell.complete import Completer, in_string
+from ksrshell.namespace import Namespace
+from shell.fake import FakeProxy
+
+
+@pytest.fixture
+def completer(namespace: Namespace) -> Completer:
+    return Completer(namespace)
+
+
+def texts(completer: Completer, before: str) -> list[str] | None:
+    found = completer.candidates(before)
+    return None if found is None else [each.text for each in found]
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        ("KSR.", ["is_INVITE", "pv", "sl", "dialog"]),
+        ("x = KSR.s", ["sl"]),
+        ("if KSR.sl.se", ["send_reply"]),
+        ("KSR.nope.x", []),
+        ("myKSR.", None),
+        ('KSR.pv.get("$r', ["$ru", "$rU"]),
+        ('KSR.pv.get("$(r', ["$(ru", "$(rU"]),
+        ("x = '$s", ["$si"]),
+        ("x = $s", None),
+        ("msgs.where('meth", ["method"]),
+        ('msgs.where(\'method == "INVITE" and r', ["reason", "ruri", "ru", "rU"]),
+        ('rpc("ul', ["ul.dump"]),
+        ('rpc("ksr', []),
+        ('versions("ksr_route', ["ksr_route_relay"]),
+        ("routes['ksr_req", ["ksr_request_route"]),
+        ("use(1", ["13", "12", "11", "10", "1"]),
+        ("msgs[1", ["13", "12", "11", "10", "1"]),
+        ("msgs[-1].meth", ["method"]),
+        ("msgs[-1].tra", ["traceback"]),
+        ("%use 13", ["13"]),
+        ("%step fi", ["finish"]),
+        ("%step 1 ksr", ["ksr_request_route"]),
+        ("%rollback ", ["ksr_request_route", "ksr_route_relay"]),
+        ("%rpc co", ["core.uptime"]),
+        ("%ksrhelp eff", ["effects"]),
+        ("%timeit x", None),
+        ("m.", None),
+        ("", None),
+    ],
+)
+def test_candidates(completer: Completer, before: str, expected: list[str] | None) -> None:
+    assert texts(completer, before) == expected
+
+
+def test_what_explains_them(completer: Completer) -> None:
+    by_text = {each.text: each for each in completer.candidates("KSR.") or []}
+    assert by_text["sl"].meta == "module, 1 functions"
+    assert by_text["dialog"].meta == "module of Kamailio's, not implemented"
+    (reply,) = completer.candidates("KSR.sl.se") or []
+    assert reply.meta == "(code: int, reason: str) -> int  Send a stateless reply."
+    assert (reply.length, reply.kind, reply.display) == (2, "function", "send_reply()")
+    (ru, _) = completer.candidates("'$r") or []
+    assert ru.meta == "the request URI"
+
+
+def test_tables_are_kept_and_a_dead_proxy_completes_nothing(completer: Completer, fake: FakeProxy) -> None:
+    completer.prefetch()
+    asked = len(fake.asked)
+    assert texts(completer, "KSR.s") == ["sl"]
+    assert texts(completer, "'$si") == ["$si"]
+    assert len(fake.asked) == asked
+    fake.close()
+    assert texts(completer, "%use ") == []
+
+
+def test_signature_while_typing(completer: Completer) -> None:
+    assert completer.signature("KSR.sl.send_reply(404") == ""  # not known yet, and typing never asks
+    completer.prefetch()
+    text = "KSR.sl.send_reply(code: int, reason: str) -> int  Send a stateless reply."
+    assert completer.signature("x = KSR.sl.send_reply(404, ") == text
+    assert completer.signature("KSR.sl.send_reply(404)") == ""
+    assert completer.signature("KSR.is_INVITE(") == "KSR.is_INVITE() -> bool  "
+    assert completer.signature("KSR.zzz.x(") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "inside"),
+    [
+        ("'a", True), ("'a'", False), ('"a\\"', True), ("'''a\n'b", True), ("'''a'''", False), ("# '", False),
+        ("'a\nb", False), ("x = f('$", True), ('"\'"', False),
+    ],
+)  # fmt: skip
+def test_in_string(text: str, inside: bool) -> None:
+    assert in_string(text) is inside
