@@ -10,6 +10,7 @@ from .declare import Module
 from .hdr import Hdr
 from .known import known
 from .maxfwd import Maxfwd
+from .nathelper import Nathelper
 from .pv import Pv
 from .pvx import Pvx
 from .rr import Rr
@@ -35,6 +36,7 @@ MODULES: list[type[Module]] = [
     Rr,
     Corex,
     Siputils,
+    Nathelper,
     Auth,
     AuthDb,
 ]
