@@ -13,10 +13,12 @@ class RemoteError(KsrShellError):
     """The proxy refused a call. ``code``: JSON-RPC's or Kamailio's; ``data``: details, may be empty."""
 
     def __init__(self, code: int, message: str, data: dict[str, Any] | None = None) -> None:
-        super().__init__(message)
         self.code = code
         self.message = message
         self.data = data or {}
+        # The errors of KSR functions name the function; their class in front says nothing more.
+        kind = self.type if self.type.startswith("Ksr") else ""
+        super().__init__(message.removeprefix(f"{kind}: ") if kind else message)
 
     @property
     def type(self) -> str:

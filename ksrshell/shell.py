@@ -7,6 +7,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -88,6 +89,28 @@ class Toolbar:
         held = values.get("held") or 0
         parts.append(("bold" if held else "", f" {held} held "))
         return parts
+
+
+class News:
+    """Exceptions of the script while messages are routed: a line each above the prompt, at most one a second."""
+
+    def __init__(self, shell: KsrShell) -> None:
+        self._shell = shell
+        self._next = 0.0
+        self._hidden = 0
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        if event.get("event") != "exception":
+            return
+        now = time.monotonic()
+        if now < self._next:
+            self._hidden += 1
+            return
+        summary = event.get("message") or {}
+        more = f" ({self._hidden} more in between)" if self._hidden else ""
+        self._next, self._hidden = now + 1.0, 0
+        callbacks = ", ".join(summary.get("callbacks") or ())
+        self._shell.notice(f"message {summary.get('id')}: {callbacks} raised {summary.get('exception')}{more}", "red")
 
 
 class KsrPrompts(Prompts):
@@ -278,6 +301,10 @@ def start(session: Session, *, on_exit: Callable[[], None] | None = None) -> int
             session.forget()
         shell.notice(text, "green")
 
+    news = News(shell)
+    session.client.on_event.append(news)
+    with suppress(KsrShellError):
+        session.client.subscribe("exception")
     session.client.on_lost = lost
     session.client.on_back = back
     shell.say(banner(session))

@@ -162,8 +162,15 @@ class Step(View):
         return self.effects.diff
 
     @property
-    def result(self) -> Any:
-        return self._state.get("result")
+    def coming(self) -> str:
+        """The KSR call that is about to be made, after ``next_call()``; else empty."""
+        return str(self._state.get("call") or "")
+
+    @property
+    def result(self) -> str | None:
+        """What the function (at a return) or the run (at the end) gave, as ``repr`` shows it."""
+        result = self._state.get("result")
+        return None if result is None else str(result)
 
     @property
     def exception(self) -> str | None:

@@ -43,13 +43,15 @@ def module_help(path: str, functions: Sequence[Function]) -> RenderableType:
 def ksr_help(table: Mapping[str, Function | Module | Any]) -> RenderableType:
     from ..ksr import Function
 
-    functions = [each for each in table.values() if isinstance(each, Function)]
-    modules = sorted(name for name, each in table.items() if not isinstance(each, Function))
-    listed = Columns([Text(name, "cyan") for name in modules], padding=(0, 2), expand=False)
+    functions = [each for each in table.values() if isinstance(each, Function) and each.implemented]
+    modules = {name: each for name, each in table.items() if not isinstance(each, Function)}
+    here = sorted(n for n, each in modules.items() if any(f.implemented for f in each._functions.values()))
+    rest = len(modules) - len(here)
     return Group(
-        Text("KSR: Kamailio's functions, on the message in use (use(msgs[-1])), in a sandbox (effects())"),
-        Text(f"{len(functions)} functions of the core and these modules; KSR.sl shows one, KSR.sl.<TAB> completes:"),
-        listed,
+        Text("KSR: Kamailio's functions, on the message in use: use(msgs[-1]); effects() shows what they did"),
+        Text(f"{len(functions)} functions of the core, and modules (KSR.sl shows one, KSR.sl.<TAB> completes):"),
+        Columns([Text(name, "cyan") for name in here], padding=(0, 2), expand=False),
+        Text(f"{rest} more modules of Kamailio's are known, and not implemented here", "bright_black"),
     )
 
 

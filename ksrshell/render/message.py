@@ -43,6 +43,8 @@ def message_view(message: Message) -> RenderableType:
     details = message._details
     for run in message.runs:
         parts.append(run_line(run))
+        if run.traceback:
+            parts.append(Text(clean(run.traceback.rstrip("\n")), "bright_black"))
     if details.get("cause"):
         parts.append(Text(f"sent because of message {details['cause']}", "bright_black"))
     if details.get("sent"):
@@ -64,7 +66,8 @@ def run_line(run: CallbackRun) -> Text:
     if run.dropped:
         out.append(", dropped")
     if run.exception:
-        out.append(f"\n{clean(run.exception)}", "red")
+        out.append(", raised ")
+        out.append(clean(run.exception), "red")
     return out
 
 

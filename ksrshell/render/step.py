@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from .console import clean, height
-from .message import call_list, title, value
+from .message import call_list, title
 from .source import window
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ def step_view(step: Step) -> RenderableType:
             parts.append(Text(shown, "magenta", no_wrap=True, overflow="ellipsis"))
     if len(calls) or step.done:
         parts.append(call_list(list(calls), limit=5 if lines < 30 else 12))
+    if step.coming and not step.done:
+        parts.append(Text(f"about to call {clean(step.coming)}", "cyan", no_wrap=True, overflow="ellipsis"))
     effects = step.effects
     would = [f"would send {sent.data.partition(chr(13))[0]} to {sent.dst}" for sent in effects.sent]
     if effects.diff:
@@ -42,7 +44,7 @@ def step_view(step: Step) -> RenderableType:
     if step.exception:
         parts.append(Text(clean(step.exception), "bold red"))
     elif step.event == "return" and not step.done:
-        parts.append(Text(f"returns {value(step.result)}", "yellow"))
+        parts.append(Text(f"returns {clean(str(step.result))}", "yellow"))
     if step.done and not step.exception:
-        parts.append(Text(f"the run has ended, result {value(step.result)}", "green"))
+        parts.append(Text(f"the run has ended, result {clean(str(step.result))}", "green"))
     return Group(*parts)

@@ -79,7 +79,7 @@ def messages_table(
         if m.error:
             what = Text(f"{m.method or 'bad'}: {flat(m.error)}", "red")
         if m._summary.get("exception"):
-            what.append(" !", "bold red")
+            what = Text.assemble(("! ", "bold red"), what)
         made.add_row(
             str(m.id),
             Text(f"{m.time:%H:%M:%S.%f}"[:-3], "bright_black"),

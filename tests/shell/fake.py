@@ -245,7 +245,7 @@ class FakeProxy:
 
     def _step_do(self, p: dict[str, Any]) -> dict[str, Any]:
         if p["op"] == "finish":
-            return self._state(done=True, event="end", result=1)
+            return self._state(done=True, event="end", result="1")
         self.line = p.get("line", self.line + 1)
         return self._state()
 

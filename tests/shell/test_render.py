@@ -92,7 +92,8 @@ def test_messages_fit_80_columns(session: Session, fake: FakeProxy, monkeypatch:
     lines = repr(session.msgs).splitlines()
     assert all(len(line) <= 80 for line in lines)
     assert len(lines) <= 22
-    assert lines[-1].startswith("the newest 15 of 59; 7 older ones are gone")
+    assert "! INVITE" in lines[-3]
+    assert lines[-2].startswith("the newest 15 of 59; 7 older ones are gone")
     assert "\x1b" not in "\n".join(lines)
 
 

@@ -165,7 +165,7 @@ def test_step(session: Session, fake: FakeProxy) -> None:
     assert text[0] == "ksr_request_route line 4  1 INVITE sip:bob@biloxi.example"
     assert text[4] == "-> 4     return 1"
     s.finish()
-    assert s.done and s.result == 1
+    assert s.done and s.result == "1"
     assert repr(s).endswith("the run has ended, result 1")
     with pytest.raises(UsageError, match=r"the run has ended: step\(msgs\[1\]\) starts anew"):
         s.next()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .. import __version__
 from ..capture.recorder import Record
 from ..capture.where import WhereError, compile_where
-from ..debug.sandbox import SandboxError, Sandboxes
+from ..debug.sandbox import Sandbox, SandboxError, Sandboxes
 from ..debug.stepper import Stepper
 from ..kemi import known
 from ..run import Run
@@ -153,7 +153,8 @@ class Methods:
     def pv(self, id: int, names: list[str]) -> dict[str, Any]:
         from ..pv.accessor import compile_spec
 
-        box = self.sandboxes.get(self.sandboxes.add(self.record(id)))
+        # One of its own: it must not push the sandbox of a message in use out of the list.
+        box = Sandbox(self.proxy, self.record(id))
         return {name: compile_spec(name).get(box.run) for name in names}
 
     def flow(self, id: int = 0, callid: str = "") -> dict[str, Any]:

@@ -166,11 +166,13 @@ class Stepper:
             self._stop("call", self._frames[-1], f"{decl.path}({', '.join(map(short_repr, args))})")
 
     def _after_call(self, decl: Decl, args: tuple[Any, ...], result: Any, seconds: float) -> None:
+        raised = isinstance(result, BaseException)
         self.calls.append(
             {
                 "name": decl.path,
-                "args": [short_repr(a) for a in args],
-                "result": short_repr(result),
+                "args": list(args),
+                "result": None if raised else result,
+                "error": f"{type(result).__name__}: {result}" if raised else None,
                 "duration": seconds,
             }
         )
