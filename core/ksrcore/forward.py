@@ -216,7 +216,7 @@ def _send_request(run: Run, proto: str, ip: str, port: int) -> bool:
         return False
     rcv = msg.rcv
     conid = rcv.conid if rcv is not None else 0
-    via = via_line(dest.listen, _stateless_branch(proxy, msg), conid, msg.advertise)  # type: ignore[arg-type]
+    via = via_line(dest.listen, _stateless_branch(proxy, msg), conid, msg.advertise, msg.add_local_rport)  # type: ignore[arg-type]
     text = build_request(msg, msg.uri, via, dest, msg.path)
     if not onsend(proxy, msg, dest, text, run):
         return True

@@ -166,8 +166,8 @@ class Sl(Module):
 
     @export
     def sl_reply_error(self, run: Run) -> int:
-        """Reply with what the last error of a relay function means: 500 or 477, 478 ..."""
-        code, reason = error_reply(run.local.get("error", 1), "SL")
+        """Reply 500 without a transaction, as Kamailio does here whatever failed."""
+        code, reason = error_reply(1, "SL")
         log.error("stateless error reply used: %s", reason)
         self.proxy.count("sl:sent_err_replies")
         return self.reply(run, code, reason)

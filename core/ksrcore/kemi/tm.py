@@ -197,7 +197,6 @@ class Tm(TmContacts, TmUac):
             hop, proto = relay_to(proxy)
         except SipError as error:
             log.error("t_relay_to_proxy expects proto:host:port: %s", error)
-            run.local["error"] = 1
             return E_BAD_ADDRESS
         return uas.relay(self.engine, run, hop, proto, flags)
 

@@ -30,17 +30,20 @@ _COPIED = frozenset(("from", "call-id", "cseq"))
 _PROTO = {"udp": "UDP", "tcp": "TCP", "tls": "TLS", "ws": "WS", "wss": "WSS", "sctp": "SCTP"}
 
 
-def via_line(listen: Listen, branch: str, conid: int = 0, advertise: tuple[str, str] | None = None) -> str:
+def via_line(
+    listen: Listen, branch: str, conid: int = 0, advertise: tuple[str, str] | None = None, rport: bool = False
+) -> str:
     """Our Via field. ``conid``: the connection the request came by, written as ``i`` so that replies find it again.
 
-    ``advertise``: host and port set by the script for this message, '' where it set none.
+    ``advertise``: host and port set by the script for this message, '' where it set none. ``rport``: ask for it.
     """
     where = listen.via_host_port
     if advertise is not None:
         host, _, port = where.rpartition(":")
         where = f"{advertise[0] or host}:{advertise[1] or port}"
-    if conid:
-        return f"Via: SIP/2.0/{_PROTO[listen.proto]} {where};branch={branch};i={conid:x}\r\n"
+    if conid or rport:
+        params = (f";i={conid:x}" if conid else "") + (";rport" if rport else "")
+        return f"Via: SIP/2.0/{_PROTO[listen.proto]} {where};branch={branch}{params}\r\n"
     return f"Via: SIP/2.0/{_PROTO[listen.proto]} {where};branch={branch}\r\n"
 
 

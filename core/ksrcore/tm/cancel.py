@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..sip.build import build_cancel
 from . import replies
 from .hooks import CANCEL_IN
-from .states import CALLING, CLIENT_INVITE, COMPLETED, PROCEEDING, RESOLVING, TERMINATED
+from .states import CALLING, COMPLETED, PROCEEDING, RESOLVING, TERMINATED
 from .timers import NEVER
 from .transaction import T_CANCELED, T_NO_E2E_CANCEL_REASON, T_SUSPENDED, CancelRequest
 
@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from .engine import Engine
     from .transaction import Client, Transaction
 
-__all__ = ["cancel_all", "cancel_branch", "cancel_invite", "local_reason"]
+__all__ = ["cancel_all", "cancel_branch", "cancel_invite", "local_reason", "send_cancel"]
 
 
 def local_reason(engine: Engine, code: int) -> str:
     """The Reason field of CANCELs that a final reply causes (RFC 3326), '' when switched off."""
-    return f"Reason: SIP;cause={code}\r\n" if engine.cfg.local_cancel_reason else ""
+    if not engine.cfg.local_cancel_reason:
+        return ""
+    text = ';text="Call completed elsewhere"' if code == 200 else ""
+    return f"Reason: SIP;cause={code}{text}\r\n"
 
 
 def cancel_invite(engine: Engine, run: Run, t: Transaction) -> None:
@@ -71,7 +74,7 @@ def cancel_branch(engine: Engine, t: Transaction, client: Client, reasons: str) 
         return
     state = client.state
     if state == PROCEEDING:
-        _send_cancel(engine, t, client, reasons)
+        send_cancel(engine, t, client, reasons)
         return
     method = engine.cfg.cancel_b_method
     if state == RESOLVING or (state == CALLING and method == 0):
@@ -83,15 +86,16 @@ def cancel_branch(engine: Engine, t: Transaction, client: Client, reasons: str) 
     elif state == CALLING:
         if method == 2:
             client.retr_at = NEVER
-            _send_cancel(engine, t, client, reasons)
+            send_cancel(engine, t, client, reasons)
         else:
             client.cancel = 1
             t.cancel_reasons = reasons
 
 
-def _send_cancel(engine: Engine, t: Transaction, client: Client, reasons: str) -> None:
+def send_cancel(engine: Engine, t: Transaction, client: Client, reasons: str) -> None:
+    """Send a CANCEL for a branch, retransmitted until it is answered."""
     dest = client.dest
-    if dest is None or client.state not in CLIENT_INVITE:
+    if dest is None or client.cancel == 2:
         return
     client.cancel = 2
     proxy = engine.proxy
@@ -102,11 +106,6 @@ def _send_cancel(engine: Engine, t: Transaction, client: Client, reasons: str) -
         request = CancelRequest(engine, text, dest, t.t1, t.t2, now + t.fr)
         client.cancel_request = request
         engine.timers.set(request, now, t.t1)
-    # RFC 3261 9.1: no final reply in 64*T1 means that there will be none.
-    until = now + t.fr
-    if client.fr_at > until:
-        client.fr_at = until
-        engine.timers.set(client, now, min(until, client.retr_at) - now)
 
 
 def answered(engine: Engine, client: Client) -> None:

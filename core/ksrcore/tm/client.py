@@ -6,19 +6,19 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from ..forward import Hop, NoSocket, connect, next_hop, onsend, path_uri
-from ..net.address import DEFAULT_PORTS, Dest
+from ..net.address import DEFAULT_PORTS
 from ..run import BRANCH_ROUTE, Run
 from ..sip.build import build_request, via_line
 from ..sip.errors import SipError
-from . import replies
+from . import cancel, replies
 from .hooks import REQUEST_FORWARDED
 from .states import (
     CALLING,
     CLIENT_INVITE,
     CLIENT_OTHER,
-    COMPLETED,
     ERROR,
     FR,
+    PROCEEDING,
     RESEND,
     RESOLVING,
     RETR,
@@ -27,7 +27,6 @@ from .states import (
     SLOW,
     STOP,
     STOP_RETR,
-    TERMINATED,
     TIMEOUT,
 )
 from .timers import NEVER
@@ -56,6 +55,7 @@ E_SCRIPT = -10
 E_CANCELED = -11
 E_BAD_ADDRESS = -478
 E_BAD_URI = -400
+#: Sending failed: relay functions return -1 for it, and the reply of our own says 477.
 E_SEND = -477
 E_TOO_MANY_BRANCHES = -500
 
@@ -135,7 +135,6 @@ def forward(
             error = E_SEND
     if sent:
         return 1
-    # Nothing left: the caller learns it from the return value, and the branches count as failed.
     return error
 
 
@@ -238,7 +237,7 @@ def _build(engine: Engine, msg: SipMessage, client: Client, lumps: Any, proto: s
     dest = connect(engine.proxy, msg, proto, ip, port, client.socket, client.otcpid if proto != "udp" else 0)
     rcv = msg.rcv
     conid = rcv.conid if rcv is not None else 0
-    via = via_line(dest.listen, client.branch, conid, msg.advertise)  # type: ignore[arg-type]
+    via = via_line(dest.listen, client.branch, conid, msg.advertise, msg.add_local_rport)  # type: ignore[arg-type]
     kept = msg.lumps
     msg.lumps = lumps
     try:
@@ -352,8 +351,9 @@ def failover(engine: Engine, client: Client, record: Record) -> bool:
         rcv = msg.rcv
         conid = rcv.conid if rcv is not None else 0
         old = client.dest
-        before = via_line(old.listen, client.branch, conid, msg.advertise)  # type: ignore[union-attr, arg-type]
-        after = via_line(dest.listen, new.branch, conid, msg.advertise)  # type: ignore[arg-type]
+        rport = msg.add_local_rport
+        before = via_line(old.listen, client.branch, conid, msg.advertise, rport)  # type: ignore[union-attr, arg-type]
+        after = via_line(dest.listen, new.branch, conid, msg.advertise, rport)  # type: ignore[arg-type]
         new.text = client.text.replace(before, after, 1)
         new.dest = dest
         new.targets = found
@@ -414,7 +414,10 @@ def timer(engine: Engine, client: Client, now: float) -> None:
     if client.fr_at <= now:
         if t.expires <= now:
             t.flags |= T_EXPIRED
+        ringing = client.state == PROCEEDING
         if step(engine, client, FR) & TIMEOUT:
+            if ringing and t.is_invite:
+                cancel.send_cancel(engine, t, client, "")
             _timed_out(engine, t, client)
         return
     if client.retr_at <= now:
@@ -432,6 +435,7 @@ def timer(engine: Engine, client: Client, now: float) -> None:
 
 def _timed_out(engine: Engine, t: Transaction, client: Client) -> None:
     client.timed_out = True
+    client.blind = False
     if not client.replied and failover(engine, client, t.record):
         client.status = 408
         client.faked = True
@@ -451,19 +455,4 @@ def _timed_out(engine: Engine, t: Transaction, client: Client) -> None:
         client.faked = True
         engine.release(t)
         return
-    code = 408
-    replies.settle(engine, t, client, code, None, t.record)
-
-
-def finish(engine: Engine, t: Transaction) -> None:
-    """Stop the branches of a non-INVITE whose final reply has gone upstream."""
-    for client in t.branches:
-        if client.state in (CALLING, 0, RESOLVING):
-            client.state = TERMINATED if client.state == RESOLVING else COMPLETED
-            client.fr_at = client.retr_at = client.due = NEVER
-
-
-def to_dest(text: str, proxy: Any) -> Dest | None:
-    """The destination of a numeric ``host:port`` text."""
-    hop = next_hop(f"sip:{text}")
-    return connect(proxy, None, hop.proto, hop.ip, hop.port) if hop.ip else None
+    replies.settle(engine, t, client, 408, None, t.record)

@@ -230,7 +230,7 @@ class Engine:
 
     def event(self, t: Transaction, event: int, text: str = "", code: int = 0, record: Record | None = None) -> bool:
         """Step the server machine. False: a reply could not be sent. ``text``: the reply of a reply event."""
-        step = (SERVER_INVITE if t.is_invite else SERVER_OTHER)[t.state].get(event)
+        step = (SERVER_INVITE if t.is_invite and not t.local else SERVER_OTHER)[t.state].get(event)
         if step is None:
             return True
         t.state, actions = step
@@ -240,10 +240,10 @@ class Engine:
         if actions & SEND:
             t.response = text
             t.status = code
-            dest = t.reply_dest
-            if dest is None:
-                dest = t.reply_dest = reply_dest(t.msg)
             if not t.local:
+                dest = t.reply_dest
+                if dest is None:
+                    dest = t.reply_dest = reply_dest(t.msg)
                 done = proxy.send(text, dest, record)
                 proxy.count("tmx:rpl_sent")
         elif actions & RESEND:
@@ -325,9 +325,11 @@ class Engine:
             t.to_tag = tag
         if code >= 200:
             t.relayed = -2
-        if msg is t.msg or t.reply_dest is None:
-            t.reply_dest = reply_dest(msg)
-        text = build_reply(msg, code, reason, tag, self.server_header, extra, body)
+        text = ""
+        if not t.local:
+            if msg is t.msg or t.reply_dest is None:
+                t.reply_dest = reply_dest(msg)
+            text = build_reply(msg, code, reason, tag, self.server_header, extra, body)
         proxy.count("tmx:rpl_generated")
         self.send_reply(t, text, code, reason, None, record or t.record)
         if code >= 200 and t.engine is not None:
@@ -344,7 +346,7 @@ class Engine:
             event = R1XX
         elif code < 300:
             event = R2XX_LOCAL if reply is None else R2XX
-            if t.is_invite and first_final and (reply is None or (self.hooks.events | t.armed) & 64):
+            if t.is_invite and first_final and not t.local and (reply is None or (self.hooks.events | t.armed) & 64):
                 self._expect_ack(t)
         else:
             event = RFINAL

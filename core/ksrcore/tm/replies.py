@@ -8,21 +8,17 @@ from typing import TYPE_CHECKING
 from ..forward import reply_dest
 from ..run import BRANCH_FAILURE_ROUTE, CORE_ONREPLY_ROUTE, FAILURE_ROUTE, TM_ONREPLY_ROUTE, Run
 from ..sip.build import build_ack, build_forwarded_reply, build_reply
-from ..sip.lumps import Lump
 from . import cancel
 from .hooks import FAILURE, REPLY_IN
 from .select import pick
 from .states import SEND, SEND_ACK, reply_event
-from .transaction import (
-    FORWARDED,
+from .transaction import REPLIED, T_6XX, T_CANCELED, T_DISABLE_6XX, T_DROPPED, T_IN_FAILURE, T_SUSPENDED_REPLY
     REPLIED,
     T_6XX,
     T_CANCELED,
     T_DISABLE_6XX,
     T_DROPPED,
     T_IN_FAILURE,
-    T_SUSPENDED,
-    Saved,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +29,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("ksrcore.tm")
 
-REASONS = {408: "Request Timeout", 487: "Request Terminated", 503: "Service Unavailable"}
+REASONS = {
+    401: "Unauthorized",
+    407: "Proxy Authentication Required",
+    408: "Request Timeout",
+    487: "Request Terminated",
+    503: "Service Unavailable",
+}
 
 
 def match(engine: Engine, msg: SipMessage) -> tuple[Transaction, Client] | None:
@@ -67,8 +69,7 @@ def reply_in(engine: Engine, run: Run) -> bool:
     proxy.count("tmx:rpl_received")
     code = msg.status
     if msg.method == "CANCEL" and not t.method == "CANCEL":
-        if code >= 200 or code >= 100:
-            cancel.answered(engine, client)
+        cancel.answered(engine, client)
         proxy.count("tmx:rpl_absorbed")
         return True
     if not client.text:
@@ -96,7 +97,9 @@ def reply_in(engine: Engine, run: Run) -> bool:
         return True
     if t.engine is None:
         return True
-    if t.flags & T_SUSPENDED and t.extra is not None and t.extra.get("suspended_reply") is msg:
+    if t.flags & T_SUSPENDED_REPLY:
+        # The script will go on with it later; other replies wait for that too, as in Kamailio.
+        client.replied = True
         return True
     settle(engine, t, client, code, msg, run.record)
     client.replied = True
@@ -205,7 +208,7 @@ def complete(engine: Engine, t: Transaction, record: Record) -> None:
     _send_best(engine, t, best, record)
 
 
-def _faked_request(t: Transaction) -> SipMessage:
+def faked_request(t: Transaction) -> SipMessage:
     """The request as failure routes get it: as it was saved, without appended branches."""
     msg = t.msg.clone()
     if t.saved is not None:
@@ -215,7 +218,8 @@ def _faked_request(t: Transaction) -> SipMessage:
     # A text of its own: only a URI that the route sets makes a new branch of it, even the same one.
     if msg.new_uri:
         msg.new_uri = f"{msg.new_uri} "[:-1]
-    msg.dst_uri = ""
+    if msg.dst_uri:
+        msg.dst_uri = f"{msg.dst_uri} "[:-1]
     return msg
 
 
@@ -224,7 +228,7 @@ def _failure(engine: Engine, t: Transaction, best: Client, name: str, record: Re
     script = proxy.script
     if script is None or not script.has(name):
         return
-    msg = _faked_request(t)
+    msg = faked_request(t)
     msg.bflags = best.flags
     before = len(t.branches)
     leg = t.leg
@@ -258,7 +262,7 @@ def _branch_failure(
     script = proxy.script
     if script is None or not script.has(name):
         return
-    msg = _faked_request(t)
+    msg = faked_request(t)
     msg.bflags = client.flags
     run = Run(proxy, msg, BRANCH_FAILURE_ROUTE, record, t.avps, t, client.index)
     run.t_lookup = True
@@ -277,17 +281,16 @@ def _branch_failure(
 
 def relay(engine: Engine, t: Transaction, client: Client, code: int, reply: SipMessage, record: Record | None) -> None:
     """Forward a branch's reply upstream."""
-    dest = t.reply_dest
-    if dest is None:
-        dest = t.reply_dest = reply_dest(t.msg)
     if code >= 200:
         t.relayed = client.index
         t.winner = client.index
+    text = ""
     if not t.local:
+        dest = t.reply_dest
+        if dest is None:
+            dest = t.reply_dest = reply_dest(t.msg)
         text = build_forwarded_reply(reply, dest)
         engine.proxy.count("tmx:rpl_relayed")
-    else:
-        text = reply.buf
     engine.send_reply(t, text, code, reply.reason, reply, record)
 
 
@@ -297,7 +300,9 @@ def _send_best(engine: Engine, t: Transaction, best: Client, record: Record) -> 
     if reply is None:
         t.winner = best.index
         reason = best.reason or REASONS.get(code, "Server Internal Error")
-        if code == 478:
+        if code == 408 and t.flags & T_CANCELED:
+            code, reason = 487, REASONS[487]
+        elif code == 478:
             reason = "Unresolvable destination (478/TM)"
         elif code == 503 and engine.cfg.remap_503_500:
             code, reason = 500, "Service Unavailable"
@@ -305,39 +310,36 @@ def _send_best(engine: Engine, t: Transaction, best: Client, record: Record) -> 
         return
     if code == 503 and engine.cfg.remap_503_500:
         # RFC 3261 16.7 step 6: a 503 says that we cannot serve any request; that is not known of us.
-        _own(engine, t, best, 500, reply.reason, record, "Service Unavailable")
+        _own(engine, t, best, 500, "Service Unavailable", record)
         return
     if code in (401, 407) and engine.cfg.aggregate_challenges:
-        others = [
-            h.raw
+        challenged = [
+            c.reply
             for c in t.branches
-            if c is not best and c.reply is not None and c.status in (401, 407) and c.index >= t.drop_replies
-            for h in c.reply.headers
-            if h.key in ("www-authenticate", "proxy-authenticate")
+            if c.reply is not None and c.status in (401, 407) and c.index >= t.drop_replies
         ]
-        if others:
-            dest = t.reply_dest or reply_dest(t.msg)
-            t.reply_dest = dest
-            t.relayed = best.index
-            extra = Lump(reply.headers_end, 0, "".join(others), "www-authenticate")
-            text = build_forwarded_reply(reply, dest, "", [extra])
-            engine.proxy.count("tmx:rpl_relayed")
-            engine.send_reply(t, text, code, reply.reason, reply, record)
+        if len(challenged) > 1:
+            # RFC 3261 16.7 step 7. Kamailio makes the reply anew.
+            extra = "".join(
+                h.raw for r in challenged for h in r.headers if h.key in ("www-authenticate", "proxy-authenticate")
+            )
+            _own(engine, t, best, code, REASONS[code], record, extra)
             return
     relay(engine, t, best, code, reply, record)
 
 
 def _own(
-    engine: Engine, t: Transaction, best: Client, code: int, reason: str, record: Record, fixed: str = ""
+    engine: Engine, t: Transaction, best: Client, code: int, reason: str, record: Record, extra: str = ""
 ) -> None:
     """Send a final reply of our own in a branch's place."""
-    msg = t.msg
     t.relayed = best.index
     t.kept |= REPLIED
-    t.reply_dest = t.reply_dest or reply_dest(msg)
-    text = build_reply(msg, code, fixed or reason, engine.to_tag(t), engine.server_header)
+    text = ""
+    if not t.local:
+        t.reply_dest = t.reply_dest or reply_dest(t.msg)
+        text = build_reply(t.msg, code, reason, engine.to_tag(t), engine.server_header, extra)
     engine.proxy.count("tmx:rpl_generated")
-    engine.send_reply(t, text, code, fixed or reason, None, record)
+    engine.send_reply(t, text, code, reason, None, record)
 
 
-__all__ = ["FORWARDED", "Saved", "complete", "match", "relay", "reply_in", "settle"]
+__all__ = ["complete", "faked_request", "match", "relay", "reply_in", "settle"]

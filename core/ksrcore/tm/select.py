@@ -48,6 +48,8 @@ def pick(t: Transaction, faked_prio: int = 0) -> Client | None:
     best = None
     lowest = 0
     for client in t.branches:
+        if client.blind:
+            continue
         if client.status < 200:
             return None
         if client.index < t.drop_replies:

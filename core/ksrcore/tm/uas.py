@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 from ..forward import Hop, forward_request
 from ..run import BRANCH_FAILURE_ROUTE, FAILURE_ROUTE, REQUEST_ROUTE
 from ..sip.errors import SipError
-from . import client
+from ..sip.uri import parse_uri
 from .cancel import cancel_invite
-from .client import E_BAD_ADDRESS, E_SCRIPT, E_UNSPEC, Target, forward, targets
+from .client import E_BAD_ADDRESS, E_BAD_URI, E_SCRIPT, E_SEND, E_UNSPEC, Target, forward, targets
 from .errors import error_reply
 from .hooks import ACK_IN
-from .transaction import T_DISABLE_FAILOVER, T_DISABLE_INTERNAL_REPLY, T_NO_AUTO_100, Options, Saved
+from .transaction import T_DISABLE_FAILOVER, T_DISABLE_INTERNAL_REPLY, T_NO_AUTO_100, Options
 
 if TYPE_CHECKING:
     from ..run import Run
+    from ..sip.message import SipMessage
     from .engine import Engine
     from .transaction import Transaction
 
@@ -78,9 +79,20 @@ def newtran(engine: Engine, run: Run) -> int:
         engine.retransmission(t, run)
         run.handled = True
         return 0
+    if not _valid(msg):
+        return E_BAD_URI
     engine.create(run)
     run.handled = True
     return 1
+
+
+def _valid(msg: SipMessage) -> bool:
+    try:
+        parse_uri(msg.uri)
+    except SipError as error:
+        log.error("no transaction for a %s: %s", msg.method, error)
+        return False
+    return True
 
 
 def relay(engine: Engine, run: Run, hop: Hop | None = None, proto: str = "", flags: int = 0) -> int:
@@ -116,9 +128,9 @@ def relay(engine: Engine, run: Run, hop: Hop | None = None, proto: str = "", fla
         if mode == 1:
             return _stateless(engine, run, hop, proto)
     if t is None:
+        if not _valid(msg):
+            return E_BAD_URI
         t = engine.create(run)
-        if t.saved is None:
-            t.saved = Saved(msg)
     elif t.saved is not None and not t.branches:
         # Edits made since t_newtran() count from here on; the URI stays that of t_newtran(), as in Kamailio.
         t.saved.lumps = len(msg.lumps.items)
@@ -133,9 +145,10 @@ def relay(engine: Engine, run: Run, hop: Hop | None = None, proto: str = "", fla
         engine.reply(t, 100, engine.cfg.auto_inv_100_reason, run.record)
     result = forward(engine, run, t, msg, targets(msg, True), hop, proto)
     if result < 0:
-        run.local["error"] = 1 if result == E_BAD_ADDRESS else -result
         if not flags & 2 and not t.flags & T_DISABLE_INTERNAL_REPLY:
             engine.failed[t.id_label] = error_reply(result, "TM")
+        if result == E_SEND:
+            result = E_UNSPEC
     return result
 
 
@@ -159,7 +172,8 @@ def _relay_again(engine: Engine, run: Run, hop: Hop | None, proto: str) -> int:
     wanted: list[Target] = targets(msg, main)
     msg.branches = []
     local["uri"], local["dst_uri"] = msg.new_uri, msg.dst_uri
-    return forward(engine, run, t, msg, wanted, hop, proto)
+    result = forward(engine, run, t, msg, wanted, hop, proto)
+    return E_UNSPEC if result == E_SEND else result
 
 
 def _relay_ack(engine: Engine, run: Run, hop: Hop | None, proto: str) -> int:
@@ -184,8 +198,7 @@ def _stateless(engine: Engine, run: Run, hop: Hop | None, proto: str) -> int:
         return forward_request(run, proto=proto)
     except SipError as error:
         log.error("cannot forward the %s: %s", run.msg.method, error)
-        run.local["error"] = 1
         return E_BAD_ADDRESS
 
 
-__all__ = ["check", "client", "newtran", "relay"]
+__all__ = ["auto_100", "check", "newtran", "relay"]
