@@ -13,13 +13,6 @@ from .hooks import FAILURE, REPLY_IN
 from .select import pick
 from .states import SEND, SEND_ACK, reply_event
 from .transaction import REPLIED, T_6XX, T_CANCELED, T_DISABLE_6XX, T_DROPPED, T_IN_FAILURE, T_SUSPENDED_REPLY
-    REPLIED,
-    T_6XX,
-    T_CANCELED,
-    T_DISABLE_6XX,
-    T_DROPPED,
-    T_IN_FAILURE,
-)
 
 if TYPE_CHECKING:
     from ..capture.recorder import Record
