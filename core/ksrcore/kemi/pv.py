@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from ..pv import families  # noqa: F401
-from ..pv.accessor import Accessor, compile_spec
+from ..pv.accessor import GETTERS, Accessor, compile_spec
 from ..pv.avp import parse_name
 from ..pv.errors import PvError
 from ..sip.message import Branch
@@ -105,48 +105,48 @@ class Pv(Module):
     @export
     def get(self, run: Run, pvn: str) -> Value:
         """The value: str, int, or None for null."""
-        return accessor("KSR.pv.get", pvn).get(run)
+        return (GETTERS.get(pvn) or accessor("KSR.pv.get", pvn).get)(run)
 
     @export
     def gete(self, run: Run, pvn: str) -> Value:
         """The value, '' for null."""
-        value = accessor("KSR.pv.gete", pvn).get(run)
+        value = (GETTERS.get(pvn) or accessor("KSR.pv.gete", pvn).get)(run)
         return "" if value is None else value
 
     @export
     def geti(self, run: Run, pvn: str) -> int:
-        """The value as a number: 0 for null and for text that is none."""
-        value = accessor("KSR.pv.geti", pvn).get(run)
+        """The value as a number: of text the one it begins with; 0 for null and without one."""
+        value = (GETTERS.get(pvn) or accessor("KSR.pv.geti", pvn).get)(run)
         return value if isinstance(value, int) else _digits(value)
 
     @export
     def getvn(self, run: Run, pvn: str, xi: int) -> Value:
         """The value, ``xi`` for null."""
-        value = accessor("KSR.pv.getvn", pvn).get(run)
+        value = (GETTERS.get(pvn) or accessor("KSR.pv.getvn", pvn).get)(run)
         return xi if value is None else value
 
     @export
     def getvs(self, run: Run, pvn: str, xs: str) -> Value:
         """The value, ``xs`` for null."""
-        value = accessor("KSR.pv.getvs", pvn).get(run)
+        value = (GETTERS.get(pvn) or accessor("KSR.pv.getvs", pvn).get)(run)
         return xs if value is None else value
 
     @export
     def getw(self, run: Run, pvn: str) -> Value:
         """The value, ``<null>`` for null."""
-        value = accessor("KSR.pv.getw", pvn).get(run)
+        value = (GETTERS.get(pvn) or accessor("KSR.pv.getw", pvn).get)(run)
         return "<null>" if value is None else value
 
     @export
     def getl(self, run: Run, pvn: str) -> int:
         """The value as a number, like geti (Kamailio 5.7 and later)."""
-        value = accessor("KSR.pv.getl", pvn).get(run)
+        value = (GETTERS.get(pvn) or accessor("KSR.pv.getl", pvn).get)(run)
         return value if isinstance(value, int) else _digits(value)
 
     @export
     def is_null(self, run: Run, pvn: str) -> bool:
         """Whether the value is null."""
-        return accessor("KSR.pv.is_null", pvn).get(run) is None
+        return (GETTERS.get(pvn) or accessor("KSR.pv.is_null", pvn).get)(run) is None
 
     @export
     def seti(self, run: Run, pvn: str, vi: int) -> bool:
@@ -199,10 +199,13 @@ class Pv(Module):
 
 
 def _digits(value: Value) -> int:
-    digits = value[1:] if isinstance(value, str) and value[:1] in ("+", "-") else value
-    if isinstance(value, str) and isinstance(digits, str) and digits.isascii() and digits.isdigit():
-        return int(value)
-    return 0
+    """The number a text begins with, 0 without one, at most what 32 bits hold."""
+    text = value if isinstance(value, str) else ""
+    end = 1 if text[:1] in ("+", "-") else 0
+    start = end
+    while end < len(text) and text[end] in "0123456789":
+        end += 1
+    return max(min(int(text[:end]), 0x7FFFFFFF), -0x80000000) if end > start else 0
 
 
 def _initial(param: str, text: str) -> tuple[str, str | int]:

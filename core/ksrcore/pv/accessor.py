@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from . import registry
 from .errors import PvError
+from .known import module_of
 from .registry import Accessor, Getter, Value
 from .spec import Spec, parse_spec
 from .transformations import Step, compile_chain
@@ -14,10 +15,13 @@ from .transformations import Step, compile_chain
 if TYPE_CHECKING:
     from ..run import Run
 
-__all__ = ["Accessor", "Value", "compile_parsed", "compile_spec"]
+__all__ = ["GETTERS", "Accessor", "Value", "compile_parsed", "compile_spec"]
 
 _LIMIT = 8192
 _cache: dict[str, Accessor] = {}
+
+#: What reads the variables compiled so far, by their text: one look-up for ``KSR.pv.get``. Not to be written elsewhere.
+GETTERS: dict[str, Getter] = {}
 
 
 def compile_spec(text: str) -> Accessor:
@@ -30,7 +34,9 @@ def compile_spec(text: str) -> Accessor:
         found = compile_parsed(parse_spec(text))
         if len(_cache) >= _LIMIT:
             _cache.clear()
+            GETTERS.clear()
         _cache[text] = found
+        GETTERS[text] = found.get
     return found
 
 
@@ -38,6 +44,9 @@ def compile_parsed(spec: Spec) -> Accessor:
     """The accessor of a parsed specification. Raises :class:`PvError`."""
     build = registry.builder(spec.name)
     if build is None:
+        module = module_of(spec.name)
+        if module:
+            raise PvError(f"Kamailio has ${spec.name} (module {module}), ksrshell does not implement it yet", str(spec))
         raise PvError(f"unknown pseudo-variable ${spec.name}{_nearest(spec.name)}", str(spec))
     accessor = build(spec)
     if not spec.transformations:

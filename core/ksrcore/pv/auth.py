@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..sip.digest import Credentials, parse_credentials
 from ..sip.errors import SipError
+from ..sip.message import Header
 from .parts import uri_or_none, uri_user
 from .registry import Value, pv
 
@@ -52,9 +53,9 @@ _credential("adu", lambda c: c.uri)
 
 
 def _authorized(run: Run) -> Credentials | None:
-    """The credentials that the auth module has verified."""
-    found = run.msg.extra.get("auth")
-    return found if isinstance(found, Credentials) else None
+    """The credentials of the header field that the auth module has verified and keeps in the message."""
+    header = run.msg.extra.get("auth")
+    return header.parsed(parse_credentials) if isinstance(header, Header) else None
 
 
 @pv("AU")

@@ -50,7 +50,8 @@ def _name(spec: Spec) -> tuple[Name | None, Callable[[Run], Name | None]]:
         return key, lambda run: key
 
     def aliased(run: Run) -> Name:
-        return run.proxy.modules["pv"].aliases.get(text, text)  # type: ignore[attr-defined,no-any-return]
+        aliases = run.proxy.modules["pv"].aliases  # type: ignore[attr-defined]
+        return aliases.get(text, text) if aliases else text
 
     return None, aliased
 
@@ -71,11 +72,12 @@ def _avp(spec: Spec) -> Accessor:
     if spec.index is None:
 
         def get(run: Run) -> Value:
-            avps = run.avps
-            if not avps.avps:
+            avps = run.avps.avps
+            if not avps:
                 return None
             name = name_of(run)
-            return avps.get(name) if name is not None else None
+            values = avps.get(name) if name is not None else None
+            return values[-1] if values else None
 
         return Accessor(spec, get, put)
     if spec.index == "*":

@@ -10,20 +10,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .errors import PvError
-from .format import compile_format, is_static
+from .format import is_static
 from .registry import Accessor, Value, pv_class
 from .spec import Spec
 
 if TYPE_CHECKING:
     from ..run import Run
-
-
-def inner_name(spec: Spec) -> Callable[[Run], str]:
-    """The inner name, evaluated when it holds variables. Raises :class:`PvError` when there is none."""
-    name = (spec.inner or "").strip()
-    if not name:
-        raise PvError(f"expected a name: ${spec.name}(name)", str(spec))
-    return compile_format(name)
 
 
 def _private(*names: str) -> None:
@@ -32,7 +24,7 @@ def _private(*names: str) -> None:
     @pv_class(*names)
     def build(spec: Spec) -> Accessor:
         # The name is taken as written: Kamailio does not evaluate variables in it.
-        name = (spec.inner or "").strip()
+        name = spec.inner or ""
         if not name:
             raise PvError(f"expected a name: ${spec.name}(name)", str(spec))
 
@@ -50,7 +42,7 @@ _private("var", "vz")
 
 @pv_class("vn")
 def _vn(spec: Spec) -> Accessor:
-    name = (spec.inner or "").strip()
+    name = spec.inner or ""
     if not name:
         raise PvError("expected a name: $vn(name)", str(spec))
 
@@ -70,7 +62,7 @@ def _vn(spec: Spec) -> Accessor:
 @pv_class("shv")
 def _shv(spec: Spec) -> Accessor:
     """Null makes it the empty string, as in Kamailio."""
-    name = (spec.inner or "").strip()
+    name = spec.inner or ""
     if not name:
         raise PvError("expected a name: $shv(name)", str(spec))
 
@@ -86,7 +78,7 @@ def _shv(spec: Spec) -> Accessor:
 @pv_class("shvinc")
 def _shvinc(spec: Spec) -> Accessor:
     """Add one to a shared variable that holds a number, and give the result; null for one that holds text."""
-    name = (spec.inner or "").strip()
+    name = spec.inner or ""
     if not name:
         raise PvError("expected a name: $shvinc(name)", str(spec))
 

@@ -36,6 +36,8 @@ class Part:
 
 def parse_path(spec: Spec) -> tuple[Part, Part | None]:
     """The root and the child of ``root[i]=>child[j]``. Raises :class:`PvError`."""
+    if spec.index is not None:
+        raise PvError(f"the index belongs into the parentheses: ${spec.name}(name[{spec.index}])", str(spec))
     root, arrow, child = (spec.inner or "").partition("=>")
     return _part(root, spec), _part(child, spec) if arrow else None
 
@@ -80,7 +82,7 @@ def _lists(name: str, of: Callable[[Run], XList]) -> None:
         def get(run: Run) -> Value:
             found = _find(run, of(run), root)
             if child is None:
-                return None if root.every else shown(found)
+                return shown(found)
             if found is None or not isinstance(found.value, XList):
                 return None
             return shown(_find(run, found.value, child))

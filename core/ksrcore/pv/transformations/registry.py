@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..errors import PvError
+from ..known import module_of
 from ..spec import Transformation, parse_spec
 
 if TYPE_CHECKING:
@@ -92,6 +93,9 @@ def compile_chain(transformations: tuple[Transformation, ...]) -> tuple[Step, ..
     for item in transformations:
         builder = _builders.get(item.name)
         if builder is None:
+            module = module_of("{" + item.name + "}")
+            if module:
+                raise PvError(f"Kamailio has it (module {module}), ksrshell does not implement it yet", str(item))
             raise PvError(f"unknown transformation {item.name}{_nearest(item.name)}", str(item))
         steps.append(builder(item.params))
     return tuple(steps)

@@ -1,0 +1,186 @@
+"""ksrcore.kemi.pv, pvx and pv.*: reading and writing as recorded from Kamailio 5.6.3, and what differs on purpose."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ksrcore.assemble import make_proxy
+from ksrcore.kemi.declare import KsrError, ParamError, RpcError
+from ksrcore.net.address import Listen, Rcv
+from ksrcore.proxy import Proxy
+from ksrcore.run import REQUEST_ROUTE, Run
+from ksrcore.sip.message import parse_message
+
+SEQUENCES: dict[str, Any] = json.loads(
+    (Path(__file__).parent.parent / "pv/data/sequences-5.6.3.json").read_text()
+)["sequences"]  # fmt: skip
+TEXT = SEQUENCES["avp"]["text"]
+
+UDP = Listen("udp", "127.0.0.1", 25371, name="s1")
+LISTENS = [UDP, Listen("udp", "127.0.0.1", 25372), Listen("tcp", "127.0.0.1", 25371), Listen("udp", "::1", 25371)]
+PARAMS = [
+    "pv:shvset=debug=i:1",
+    "pv:varset=gw=s:sip:11.11.11.11;transport=tcp",
+    "pv:avp_aliases=email=s:email_addr;tmp=i:100",
+]
+
+
+class Script:
+    """KSR with a message in hand, and the short names of the recorded calls."""
+
+    def __init__(self, text: str = TEXT) -> None:
+        self.proxy: Proxy
+        self.KSR: Any
+        self.proxy, self.KSR = make_proxy(
+            transmit=lambda data, dest: True, listens=LISTENS, modparams=PARAMS, wall=1_700_000_000.0
+        )
+        fake = self.proxy.fake_run()
+        rcv = Rcv("udp", "127.0.0.1", 5070, "127.0.0.1", 25371, UDP)
+        self.run = self.proxy.env.run = Run(
+            self.proxy, parse_message(text.encode(), rcv), REQUEST_ROUTE, fake.record, fake.avps
+        )
+
+    def set(self, name: str, value: str | int | None) -> bool:
+        pv = self.KSR.pv
+        if value is None:
+            return bool(pv.unset(name))
+        return bool(pv.sets(name, value) if isinstance(value, str) else pv.seti(name, value))
+
+    def get(self, *names: str) -> list[str | int | None]:
+        return [self.KSR.pv.get(name) for name in names]
+
+    def eval(self, call: str) -> Any:
+        return eval(call, {"S": self.set, "G": self.get, "KSR": self.KSR, "p": self.KSR.pvx})
+
+
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_as_recorded(name: str) -> None:
+    script = Script(SEQUENCES[name]["text"])
+    steps = SEQUENCES[name]["steps"]
+    assert [[call, script.eval(call)] for call, _ in steps] == steps
+
+
+@pytest.fixture
+def script() -> Script:
+    return Script()
+
+
+def test_unknown_names_raise(script: Script) -> None:
+    pv = script.KSR.pv
+    for call, message in [
+        (lambda: pv.get("$nosuch"), "KSR.pv.get: $nosuch: unknown pseudo-variable $nosuch"),
+        (lambda: pv.gete("ru"), "KSR.pv.gete: ru: expected a pseudo-variable such as $ru"),
+        (lambda: pv.is_null("$rru"), "KSR.pv.is_null: $rru: unknown pseudo-variable $rru; nearest: $ru"),
+        (lambda: pv.sets("$var(x", "1"), "KSR.pv.sets: $var(x: expected ')' to close '(' at offset 4"),
+        (lambda: pv.get("$tls_version"), "Kamailio has $tls_version (module tls,tls_wolfssl), ksrshell does not"),
+        (lambda: pv.get("$(ru{json.parse,a})"), "{json.parse,a}: Kamailio has it (module json), ksrshell does not"),
+        (lambda: pv.get("$ru(x)"), "$ru takes no name in parentheses, got (x)"),
+        (lambda: pv.get("$rcv(nope)"), "expected one of buf, len, srcip"),
+        (lambda: pv.get("$avp()"), "expected a name: $avp(x), $avp(s:x) or $avp(i:5)"),
+        (lambda: pv.get("$xavp(a[0)"), "expected ']' after the index"),
+        (lambda: pv.get("$sel(no.such)"), "the select 'no.such' is not implemented"),
+        (lambda: pv.get("$_s($nosuch)"), "in a format: $nosuch: unknown pseudo-variable $nosuch"),
+    ]:  # fmt: skip
+        with pytest.raises(KsrError) as error:
+            call()  # type: ignore[no-untyped-call]
+        assert message in str(error.value)
+
+
+def test_a_value_that_is_refused_is_logged(script: Script, caplog: pytest.LogCaptureFixture) -> None:
+    assert script.KSR.pv.seti("$ru", 5) is False
+    assert script.KSR.pv.sets("$rp", "abc") is False
+    assert script.KSR.pv.sets("$ua", "x") is True
+    assert [record.getMessage() for record in caplog.records] == [
+        "KSR.pv.seti: $ru: expects a string, got 5",
+        "KSR.pv.sets: $rp: expects a port from 0 to 65535, got 'abc'",
+        "KSR.pv.sets: $ua is read-only and stays as it is",
+    ]
+    assert script.get("$ru") == ["sip:bob@ex.com"]
+
+
+def test_text_is_utf8_to_the_script_and_bytes_inside(script: Script) -> None:
+    script.KSR.pv.sets("$avp(x)", "é")
+    assert script.get("$avp(x)", "$(avp(x){s.len})", "$(avp(x){s.encode.hexa})") == ["é", 2, "c3a9"]
+
+
+def test_evalx(script: Script) -> None:
+    pvx = script.KSR.pvx
+    assert pvx.evalx("$var(z)", "$rm $$ $(ru{s.len})") == 1
+    assert script.get("$var(z)") == ["INVITE $ 14"]
+    assert [pvx.evalx("$nosuch", "x"), pvx.evalx("$rm", "x"), pvx.evalx("$var(z)", "$nosuch")] == [-1, -1, -1]
+
+
+def test_documented_where_kamailio_5_6_3_differs(script: Script) -> None:
+    pvx = script.KSR.pvx
+    for name in ("d-0", "d-1", "d-2"):
+        script.set("$xavp(d=>x)", name)
+    assert pvx.xavp_copy("d", 0, "e") == 1
+    assert pvx.xavp_copy_dst("d", 2, "d", 0) == 1
+    assert pvx.xavp_copy_dst("e", 0, "d", 2) == 1
+    assert script.get("$xavp(d[0]=>x)", "$xavp(d[1]=>x)", "$xavp(d[2]=>x)") == ["d-0", "d-1", "d-2"]
+    assert [pvx.xavp_copy_dst("d", 0, "d", 9), pvx.xavp_copy_dst("d", 9, "d", 0)] == [-1, -1]
+    assert pvx.xavu_params_explode("a=b;c=d;n", "u") == 1
+    assert pvx.xavu_params_implode("u", "$var(out)") == 1
+    assert script.get("$var(out)") == ["n=;c=d;a=b;"]
+    assert [pvx.xavp_getd("d"), pvx.xavi_get_keys("d", 0)] == [None, None]
+
+
+def test_the_lists_can_be_logged(script: Script, caplog: pytest.LogCaptureFixture) -> None:
+    script.set("$xavp(a=>b)", "c")
+    script.set("$xavu(x)", 5)
+    with caplog.at_level(logging.INFO):
+        pvx = script.KSR.pvx
+        assert [pvx.pv_xavp_print(), pvx.pv_xavi_print(), pvx.pv_xavu_print()] == [1, 1, 1]
+    assert [r.getMessage() for r in caplog.records] == [
+        "XAVP name: a", "  XAVP name: b value: c", "XAVU name: x value: 5",
+    ]  # fmt: skip
+
+
+def test_a_sandbox_has_its_own_variables(script: Script) -> None:
+    script.set("$var(x)", "live")
+    script.set("$shv(y)", 1)
+    fork = script.proxy.modules["pv"].fork(script.proxy)
+    fork.vars["x"] = "sandbox"  # type: ignore[attr-defined]
+    fork.shared["y"] = 2  # type: ignore[attr-defined]
+    assert script.get("$var(x)", "$shv(y)") == ["live", 1]
+
+
+def test_repeated_writes_of_from_keep_one_edit(script: Script) -> None:
+    for value in ("one", "two", "three"):
+        script.set("$fU", value)
+    script.set("$fd", "host")
+    script.set("$fn", '"A"')
+    script.set("$fn", '"B"')
+    assert script.KSR.pv.get("$mbu").split("\r\n")[2] == 'From: "B" <sip:three@host>;tag=1'
+
+
+def test_a_display_name_brings_brackets() -> None:
+    script = Script(TEXT.replace("<sip:f@fd.com>", "sip:f@fd.com"))
+    script.set("$fn", '"A"')
+    assert script.KSR.pv.get("$mbu").split("\r\n")[2] == 'From: "A" <sip:f@fd.com>;tag=1'
+
+
+def test_modparams_are_checked() -> None:
+    for param, message in [
+        ("pv:shvset=x=1", "modparam pv:shvset expects name=i:1 or name=s:text, got 'x=1'"),
+        ("pv:varset=x=i:one", "modparam pv:varset: 'one' in 'x=i:one' is no integer"),
+        ("pv:avp_aliases=a", "modparam pv:avp_aliases expects alias=s:name;alias=i:5, got 'a'"),
+        ("pv:avp_aliases=a=i:x", "expected a number after i:, got 'x'"),
+    ]:
+        with pytest.raises(ParamError) as error:
+            make_proxy(transmit=lambda data, dest: True, listens=LISTENS, modparams=[param])
+        assert message in str(error.value)
+
+
+def test_rpc(script: Script) -> None:
+    pv: Any = script.proxy.modules["pv"]
+    assert pv.rpc_shv_set(["n", "int", "5"]) == "Ok. Variable set to new value."
+    assert pv.rpc_shv_get(["n"]) == [{"name": "n", "type": "int", "value": 5}]
+    assert script.get("$shv(n)") == [5]
+    with pytest.raises(RpcError, match="Variable not found"):
+        pv.rpc_shv_get(["zz"])
+    with pytest.raises(RpcError, match="expected an integer"):
+        pv.rpc_shv_set(["n", "int", "x"])
