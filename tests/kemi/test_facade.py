@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import inspect
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from ksrcore.kemi.declare import Decl, KsrArgumentError, KsrError, Module, Param, ParamError, Value, export
 from ksrcore.kemi.facade import Env, KsrModule, KsrNotImplemented, KsrUnknown, build
+
+if TYPE_CHECKING:
+    from ksrcore.proxy import Proxy
 
 
 class Sample(Module):
@@ -46,9 +49,12 @@ def env() -> Env:
 
 @pytest.fixture
 def ksr(env: Env) -> KsrModule:
-    return build(
-        env, [Sample(SimpleNamespace())], [Decl("sample", "later", ("str",), "int"), Decl("", "info", ("str",), "none")]
-    )  # type: ignore[arg-type]
+    later = [Decl("sample", "later", ("str",), "int"), Decl("", "info", ("str",), "none")]
+    return build(env, [sample()], later)
+
+
+def sample() -> Sample:
+    return Sample(cast("Proxy", SimpleNamespace()))
 
 
 def test_a_call_reaches_the_module_and_is_recorded(env: Env, ksr: KsrModule) -> None:
@@ -117,7 +123,7 @@ def test_signatures_and_docs_are_for_completion(ksr: KsrModule) -> None:
     assert str(inspect.signature(ksr.sample.reply)) == "(code: int, reason: str, /) -> int"
     assert ksr.sample.reply.__doc__ == "Reply."
     assert str(inspect.signature(ksr.sample.echo)) == "(text: str, /) -> str | int | None"
-    assert getattr(ksr.sample, "print").__name__ == "print"
+    assert ksr.sample.print.__name__ == "print"
 
 
 def test_the_hook_is_asked_first(env: Env, ksr: KsrModule) -> None:
@@ -129,7 +135,7 @@ def test_the_hook_is_asked_first(env: Env, ksr: KsrModule) -> None:
 
 
 def test_parameters_have_their_type() -> None:
-    module = Sample(SimpleNamespace())  # type: ignore[arg-type]
+    module = sample()
     module.set_param("limit", "7")
     module.set_param("table", "a=>1")
     module.set_param("table", "b=>2")
