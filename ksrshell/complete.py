@@ -152,8 +152,8 @@ class Completer:
                     made.append(Candidate(each._name, len(prefix), meta, "module"))
             elif each.name.startswith(prefix):
                 made.append(Candidate(each.name, len(prefix), function_meta(each), "function", f"{each.name}()"))
-        # What works comes first.
-        return sorted(made, key=lambda c: ("not implemented" in c.meta, c.text))
+        # What works comes first, and modules before the core's many functions.
+        return sorted(made, key=lambda c: ("not implemented" in c.meta, c.kind != "module", c.text))
 
     def _pv(self, match: re.Match[str]) -> list[Candidate]:
         typed = match.group()

@@ -22,7 +22,7 @@ def texts(completer: Completer, before: str) -> list[str] | None:
 @pytest.mark.parametrize(
     ("before", "expected"),
     [
-        ("KSR.", ["is_INVITE", "pv", "sl", "dialog"]),
+        ("KSR.", ["pv", "sl", "is_INVITE", "dialog"]),
         ("x = KSR.s", ["sl"]),
         ("if KSR.sl.se", ["send_reply"]),
         ("KSR.nope.x", []),
