@@ -139,7 +139,10 @@ def test_static_facts() -> None:
         "1928",
         None,
     ]
+    assert values(make_run("star"), "$cts", "$tts") + values(run, "$cts", "$tts") == [1, 0, 0, 0]
     assert values(run, "$rul", "$ful", "$mts") == [len(run.msg.ruri), 48, "rq"]
+    escapes = "$Eb $En $Er $Et $Es $Ec $Eq $Ek $Ei $Ej $Ev".split()
+    assert values(run, *escapes) == list("\\\n\r\t ,\"':;`")
     number = compile_spec("$RANDOM").get(run)
     assert isinstance(number, int) and 0 <= number < 2**31
 

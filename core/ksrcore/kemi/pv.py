@@ -205,7 +205,7 @@ def _digits(value: Value) -> int:
     start = end
     while end < len(text) and text[end] in "0123456789":
         end += 1
-    return max(min(int(text[:end]), 0x7FFFFFFF), -0x80000000) if end > start else 0
+    return max(min(int(text[: min(end, 20)]), 0x7FFFFFFF), -0x80000000) if end > start else 0
 
 
 def _initial(param: str, text: str) -> tuple[str, str | int]:

@@ -168,6 +168,12 @@ def contact_uri(run: Run) -> Value:
     return None if uri == "*" else uri
 
 
+@pv("cts")
+def contact_star(run: Run) -> Value:
+    """1 when the Contact is ``*``, else 0 (Kamailio 5.8 and later)."""
+    return int(first_body(run.msg, "contact") == "*")
+
+
 @pv("cs")
 def cseq_number(run: Run) -> Value:
     """The number as text."""
@@ -175,17 +181,19 @@ def cseq_number(run: Run) -> Value:
     return str(body).split(None, 1)[0] if body else None
 
 
+def _unsigned(text: str) -> int | None:
+    """An unsigned number of at most ten digits, or None."""
+    return int(text) if len(text) <= 10 and text.isascii() and text.isdigit() else None
+
+
 @pv("cl")
 def content_length(run: Run) -> Value:
-    body = first_body(run.msg, "content-length")
-    digits = str(body or "").strip()
-    return int(digits) if digits.isascii() and digits.isdigit() else None
+    return _unsigned(str(first_body(run.msg, "content-length") or "").strip())
 
 
 def _expires(run: Run) -> list[int]:
     """The lifetimes of the contacts: their own, else that of the Expires field."""
-    header = str(first_body(run.msg, "expires") or "").strip()
-    common = int(header) if header.isascii() and header.isdigit() else None
+    common = _unsigned(str(first_body(run.msg, "expires") or "").strip())
     found: list[int] = []
     contacts = False
     for field in run.msg.all("contact"):
@@ -195,11 +203,10 @@ def _expires(run: Run) -> list[int]:
             continue
         for value in values:
             contacts = True
-            own = value.param("expires") or ""
-            if own.isascii() and own.isdigit():
-                found.append(int(own))
-            elif common is not None:
-                found.append(common)
+            own = _unsigned(value.param("expires") or "")
+            lifetime = common if own is None else own
+            if lifetime is not None:
+                found.append(lifetime)
     return found if contacts or common is None else [common]
 
 

@@ -140,6 +140,12 @@ _party("from", "f")
 _party("to", "t")
 
 
+@pv("tts")
+def to_tag_state(run: Run) -> Value:
+    """1 when To has a tag, else 0 (Kamailio 5.8 and later)."""
+    return int(bool(run.msg.to_tag))
+
+
 def _first(run: Run, key: str) -> NameAddr | None:
     header = run.msg.index.get(key)
     if header is None:

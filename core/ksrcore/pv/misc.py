@@ -81,6 +81,18 @@ def _cnt(spec: Spec) -> Accessor:
     raise PvError(f"expected $avp(...), $xavp(...) or $xavi(...) in the parentheses, got {spec.inner!r}", str(spec))
 
 
+def _character(name: str, char: str) -> None:
+    pv(name)(lambda run: char)
+
+
+# Characters that are hard to write in a configuration file (Kamailio 5.8 and later).
+for _name, _char in {
+    "Eb": "\\", "En": "\n", "Er": "\r", "Et": "\t", "Es": " ", "Ec": ",", "Eq": '"', "Ek": "'", "Ei": ":", "Ej": ";",
+    "Ev": "`",
+}.items():  # fmt: skip
+    _character(_name, _char)
+
+
 def _keyed(name: str, read: dict[str, Callable[[Run], Value]]) -> None:
     @pv_class(name)
     def build(spec: Spec) -> Accessor:
@@ -131,7 +143,7 @@ def _environment(name: str, convert: Callable[[str], Value]) -> None:
 def _integer(text: str) -> Value:
     stripped = text.strip()
     digits = stripped[1:] if stripped[:1] in ("+", "-") else stripped
-    return int(stripped) if digits.isascii() and digits.isdigit() else 0
+    return int(stripped) if len(digits) <= 18 and digits.isascii() and digits.isdigit() else 0
 
 
 _environment("env", lambda value: os.fsencode(value).decode("latin-1"))

@@ -204,6 +204,8 @@ def set_ru(run: Run, value: Value) -> None:
     text = only_text("$ru", value)
     if not text:
         raise PvError("expects a URI, got an empty string", "$ru")
+    if not run.msg.is_request:
+        raise PvError("a reply has no Request-URI", "$ru")
     run.msg.new_uri = text
 
 
@@ -238,7 +240,7 @@ def set_ru_domain(run: Run, value: Value) -> None:
 def set_ru_port(run: Run, value: Value) -> None:
     """A number or its digits; null or '' removes the port."""
     text = "" if value is None else str(value)
-    if text and not (text.isascii() and text.isdigit() and int(text) <= 65535):
+    if text and not (len(text) <= 5 and text.isascii() and text.isdigit() and int(text) <= 65535):
         raise PvError(f"expects a port from 0 to 65535, got {value!r}", "$rp")
     run.msg.new_uri = _current(run, "$rp").with_(port=text)
 

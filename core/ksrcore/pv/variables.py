@@ -101,7 +101,7 @@ def _number(text: str | None) -> int:
             digits += char
         else:
             break
-    return int(digits) if digits.strip("+-") else 0
+    return int(digits[:19]) if digits.strip("+-") else 0
 
 
 def _named(name: str, read: Callable[[Run, str], Value]) -> None:

@@ -78,7 +78,7 @@ def reply_destination(run: Run, key: str) -> Value:
     if ":" in host and host[0] != "[":
         host = f"[{host}]"
     rport = via.rport or ""
-    port = int(rport) if rport.isascii() and rport.isdigit() else via.port_no or 5060
+    port = int(rport) if len(rport) <= 5 and rport.isascii() and rport.isdigit() else via.port_no or 5060
     proto = via.transport.lower()
     if key == "dhost":
         return host

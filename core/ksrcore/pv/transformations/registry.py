@@ -144,10 +144,10 @@ def int_param(name: str, param: str) -> Callable[[Run], int | None]:
             return value if value is None or type(value) is int else to_int(str(value))
 
         return read
-    digits = stripped[1:] if stripped[:1] in ("+", "-") else stripped
-    if not (digits.isascii() and digits.isdigit()):
-        raise PvError(f"{name} expects a number or a pseudo-variable, got {param!r}", _shown(name, param))
-    number = int(stripped)
+    number = to_int(stripped) if stripped[-1:].isdigit() else None
+    if number is None:
+        shown = param if len(param) <= 20 else param[:20] + "..."
+        raise PvError(f"{name} expects a number of 32 bits or a pseudo-variable, got {shown!r}", _shown(name, param))
     return lambda run: number
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from ...run import Run
 
 _WS = " \t\r\n"
+#: The longest result: Kamailio's buffer. It matters where a result grows with the square of the value.
+_MAX_RESULT = 65536
 _LOWER = str.maketrans({chr(c): chr(c + 32) for c in range(65, 91)})
 _UPPER = str.maketrans({chr(c): chr(c - 32) for c in range(97, 123)})
 _NO_WS = str.maketrans("", "", _WS)
@@ -149,7 +151,11 @@ def _ftime(params: str | None) -> Step:
             value = to_int(value)
         if value is None:
             return None
-        return time.strftime(strftime(run), time.localtime(value))
+        try:
+            return time.strftime(strftime(run), time.localtime(value))
+        except (OverflowError, OSError, ValueError):
+            # A time beyond what the C library counts, or a format with a zero byte.
+            return None
 
     return step
 
@@ -166,6 +172,8 @@ def _prefixes(name: str, quote: str) -> None:
                 return None
             subject = str(value)
             size = min(count, len(subject)) if count > 0 else len(subject)
+            if size * (size + 1) // 2 > _MAX_RESULT:
+                return None
             return ",".join([quote + subject[:n] + quote for n in range(1, size + 1)])
 
         return step

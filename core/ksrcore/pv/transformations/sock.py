@@ -23,7 +23,7 @@ def split_socket(value: str) -> Socket | None:
         host, port = host + "]", tail[1:]
     else:
         host, _, port = rest.partition(":")
-    if not value or (port and not (port.isascii() and port.isdigit())):
+    if not value or (port and not (len(port) <= 5 and port.isascii() and port.isdigit())):
         return None
     return proto, host, port
 
