@@ -19,11 +19,15 @@ from .namespace import TOPICS, Namespace
 #: Seconds that a completion may wait for the proxy: somebody is typing.
 PATIENCE = 1.0
 
-#: A message's fields that ``where`` knows beside pseudo-variables.
+#: A message's fields that ``where`` knows beside pseudo-variables, and its functions.
 FIELDS = (
-    "method", "status", "reason", "ruri", "callid", "cseq", "src", "dst", "out", "proto", "is_request", "size",
-    "exception", "from", "to",
+    "method", "status", "reason", "ruri", "callid", "cseq", "body", "is_request", "out", "proto", "src", "src_ip",
+    "src_port", "dst", "dst_ip", "dst_port", "size", "time", "id", "cause", "callbacks", "exception", "error",
 )  # fmt: skip
+FUNCTIONS = {
+    "hdr": 'hdr("User-Agent")', "pv": 'pv("$(ru{uri.host})")', "called": 'called("KSR.sl.send_reply")',
+    "re": 're("^sip:1", ruri)', "len": "len(body)", "lower": "lower(ruri)",
+}  # fmt: skip
 
 _KSR = re.compile(r"(?:^|[^\w.$])KSR\.(?:(\w+)\.)?(\w*)$")
 _OPEN = re.compile(r"(?:^|[^\w.$])KSR\.(?:(\w+)\.)?(\w+)\(([^()]*)$")
@@ -168,9 +172,10 @@ class Completer:
 
     def _where(self, prefix: str) -> list[Candidate]:
         made = [Candidate(name, len(prefix), "field", "property") for name in FIELDS if name.startswith(prefix)]
+        made += [Candidate(n, len(prefix), text, "function") for n, text in FUNCTIONS.items() if n.startswith(prefix)]
         for pv in self._pvs():
             name = str(pv["name"]).removeprefix("$")
-            if name.startswith(prefix) and name.isidentifier() and name not in FIELDS:
+            if name.startswith(prefix) and name.isidentifier() and name not in (*FIELDS, *FUNCTIONS):
                 made.append(Candidate(name, len(prefix), str(pv.get("doc") or f"${name}"), "variable"))
         return made
 

@@ -309,8 +309,9 @@ class Messages(View, Sequence[Message]):
     def where(self, expression: str) -> Messages:
         """Those for which ``expression`` holds: ``msgs.where('method == "INVITE" and fU == "alice"')``.
 
-        Names are a message's fields (method, status, ruri, callid, src, dst, out, size ...) and pseudo-variables
-        without their ``$``.
+        Names are a message's fields (method, status, ruri, callid, src, dst, out, exception ...; <TAB> lists them) and
+        pseudo-variables without their ``$``; ``hdr("User-Agent")``, ``pv("$(ru{uri.host})")``,
+        ``called("KSR.sl.send_reply")``, ``re("^sip:1", ruri)``, ``len(...)`` and ``lower(...)`` are its functions.
         """
         if not isinstance(expression, str) or not expression.strip():
             raise UsageError("where() expects an expression as text, such as 'method == \"INVITE\"'")

@@ -39,7 +39,7 @@ class Where(View):
 
 
 class Source(View):
-    """The function in hand, with the current line marked."""
+    """The source around the current line: ``lines``, the number of the ``first``, the current ``line``."""
 
     def __init__(self, lines: list[str], first: int, line: int) -> None:
         self.lines = lines
@@ -144,7 +144,8 @@ class Step(View):
     @property
     def stack(self) -> list[tuple[str, int]]:
         """The script's functions that are active, innermost first, each with its line."""
-        return [(str(frame["function"]), int(frame["line"])) for frame in self._state.get("stack") or []]
+        frames = self._state.get("stack") or []
+        return [(str(frame["function"]), int(frame["line"])) for frame in reversed(frames)]
 
     @property
     def calls(self) -> Calls:

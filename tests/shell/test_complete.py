@@ -32,7 +32,7 @@ def texts(completer: Completer, before: str) -> list[str] | None:
         ("x = '$s", ["$si"]),
         ("x = $s", None),
         ("msgs.where('meth", ["method"]),
-        ('msgs.where(\'method == "INVITE" and r', ["reason", "ruri", "ru", "rU"]),
+        ('msgs.where(\'method == "INVITE" and r', ["reason", "ruri", "re", "ru", "rU"]),
         ('rpc("ul', ["ul.dump"]),
         ('rpc("ksr', []),
         ('versions("ksr_route', ["ksr_route_relay"]),
