@@ -204,17 +204,7 @@ class Proxy:
         self.now = now
         if len(data) < 16 and not data.strip(b"\r\n\0 "):
             return  # a keepalive: RFC 5626 CRLF, or the few zero bytes of some clients
-        record = self.recorder.add(
-            now + self.wall_offset,
-            False,
-            rcv.proto,
-            rcv.src_ip,
-            rcv.src_port,
-            rcv.dst_ip,
-            rcv.dst_port,
-            data.decode("latin-1"),
-            rcv.conid,
-        )
+        record = self.recorder.add(now + self.wall_offset, rcv, data.decode("latin-1"))
         try:
             try:
                 msg = SipMessage(record.data, rcv)
@@ -303,19 +293,7 @@ class Proxy:
 
     def send(self, data: str, dest: Dest, record: Record | None = None) -> bool:
         """Send ``data`` (latin-1 text) to ``dest``; ``record`` is the message that caused it."""
-        listen = dest.listen
-        out = self.recorder.add(
-            self.now + self.wall_offset,
-            True,
-            dest.proto,
-            listen.host if listen is not None else "",
-            listen.port if listen is not None else 0,
-            dest.ip,
-            dest.port,
-            data,
-            dest.conid,
-            record.id if record is not None else 0,
-        )
+        out = self.recorder.add(self.now + self.wall_offset, dest, data, True, record.id if record is not None else 0)
         if record is not None:
             record.sent.append(out.id)
         if self.transmit(data.encode("latin-1"), dest):
@@ -328,8 +306,8 @@ class Proxy:
         listen = self.listens[0] if self.listens else None
         rcv = Rcv("udp", "1.0.0.127", 5060, "1.0.0.127", 5060, listen, 0) if listen is not None else None
         msg = parse_message(_FAKE, rcv)
-        record = Record(0, self.wall(), False, "udp", "1.0.0.127", 5060, "", 0, msg.buf)
-        return Run(self, msg, REQUEST_ROUTE, record, Avps())
+        where = rcv if rcv is not None else Dest("udp", "1.0.0.127", 5060)
+        return Run(self, msg, REQUEST_ROUTE, Record(0, self.wall(), where, msg.buf), Avps())
 
 
 _FAKE = (

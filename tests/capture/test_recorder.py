@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from ksrcore.capture.recorder import Record, Recorder
+from ksrcore.net.address import Dest
 
 TEXT = "OPTIONS sip:x SIP/2.0\r\nCall-ID: 1\r\n\r\n"
 
 
 def add(recorder: Recorder, text: str = TEXT, out: bool = False) -> Record:
-    return recorder.add(1.5, out, "udp", "10.0.0.1", 5060, "10.0.0.2", 5061, text)
+    return recorder.add(1.5, Dest("udp", "10.0.0.1", 5060), text, out)
 
 
 def test_ids_start_at_one_and_lead_to_records() -> None:

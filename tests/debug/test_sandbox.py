@@ -10,6 +10,7 @@ from ksrcore.capture.recorder import Record
 from ksrcore.debug.sandbox import SandboxError, Sandboxes
 from ksrcore.kemi.declare import KsrArgumentError
 from ksrcore.kemi.facade import KsrNotImplemented, KsrUnknown
+from ksrcore.net.address import Dest
 from ksrcore.proxy import Proxy
 
 Make = Callable[..., Proxy]
@@ -88,7 +89,7 @@ def test_text_is_the_scripts(make: Make) -> None:
 
 def test_a_message_that_cannot_be_parsed(make: Make) -> None:
     proxy = make()
-    record = proxy.recorder.add(0.0, False, "udp", "127.0.0.1", 1, "127.0.0.1", 2, "garbage")
+    record = proxy.recorder.add(0.0, Dest("udp", "127.0.0.1", 1), "garbage")
     with pytest.raises(SandboxError, match="message .* cannot be parsed"):
         Sandboxes(proxy).add(record)
 

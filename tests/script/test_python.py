@@ -12,6 +12,7 @@ import pytest
 
 from ksrcore.kemi.declare import Module, export
 from ksrcore.kemi.facade import build
+from ksrcore.net.address import Dest
 from ksrcore.proxy import Proxy
 from ksrcore.pv.state import Avps
 from ksrcore.run import REQUEST_ROUTE, Run
@@ -70,7 +71,7 @@ def load(tmp_path: Path) -> Iterator[Load]:
 
 
 def call(script: PythonScript, name: str = "ksr_request_route", *args: object) -> Run:
-    record = script.proxy.recorder.add(0.0, False, "udp", "10.0.0.1", 5060, "10.0.0.2", 5060, TEXT)
+    record = script.proxy.recorder.add(0.0, Dest("udp", "10.0.0.2", 5060), TEXT)
     run = Run(script.proxy, SipMessage(TEXT), REQUEST_ROUTE, record, Avps())
     script.call(run, name, *args)
     return run
@@ -134,8 +135,15 @@ def test_the_message_argument(load: Load) -> None:
     )
     call(script)
     assert lines(script) == [
-        "SIP_REQUEST", "INVITE", "None", "sip:bob@example.com", "Fon", "<sip:b@x>", "None", "<msg INVITE sip:bob@example.com>"
-    ]  # fmt: skip
+        "SIP_REQUEST",
+        "INVITE",
+        "None",
+        "sip:bob@example.com",
+        "Fon",
+        "<sip:b@x>",
+        "None",
+        "<msg INVITE sip:bob@example.com>",
+    ]
 
 
 def test_sys_exit_ends_the_route_only(load: Load) -> None:
@@ -173,13 +181,19 @@ def test_a_callback_that_is_not_there(load: Load) -> None:
     ("source", "text"),
     [
         ("def ksr_request_route(msg)\n    pass\n", "routes.py:1: does not compile: expected ':'"),
-        ("import KSR\n\nKSR.infoo('x')\n", "routes.py:3: KsrUnknown: KSR.infoo: no Kamailio exports this name to KEMI; nearest: KSR.info"),
+        (
+            "import KSR\n\nKSR.infoo('x')\n",
+            "routes.py:3: KsrUnknown: KSR.infoo: no Kamailio exports this name to KEMI; nearest: KSR.info",
+        ),
         ("x = 1\n", "routes.py: the script has no ksr_request_route(): nothing would route a request"),
-        ("def mod_init():\n    return object()\n", "routes.py: the object that mod_init() returned (object) has no ksr_request_route()"),
+        (
+            "def mod_init():\n    return object()\n",
+            "routes.py: the object that mod_init() returned (object) has no ksr_request_route()",
+        ),
         ("import sys\nsys.exit(3)\n", "routes.py:2: SystemExit: 3"),
         ("import no_such_module_anywhere\n", "routes.py:1: ModuleNotFoundError: No module named"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_loaded_says_where_and_why(load: Load, source: str, text: str) -> None:
     with pytest.raises(ScriptError) as caught:
         load(source)
@@ -258,14 +272,17 @@ def test_a_swap_can_add_functions_and_takes_all_or_none(load: Load) -> None:
         ("x = 1", "a swap takes function definitions only, line 1 has Assign"),
         ("", "there is none"),
         ("def greet(self):\n    return ''\n", "greet is called with (self, msg), the new one takes (self)"),
-        ("def greet(self, msg, more):\n    return ''\n", "greet is called with (self, msg), the new one takes (self, msg, more)"),
+        (
+            "def greet(self, msg, more):\n    return ''\n",
+            "greet is called with (self, msg), the new one takes (self, msg, more)",
+        ),
         ("def greet(self, msg):\n    KSR.inf('x')\n", "KSR.inf: no Kamailio exports this name to KEMI"),
         ("def greet(self, msg):\n    KSR.tm.t_on_branch('nope')\n", "arms the callback 'nope'"),
         ("@staticmethod\ndef greet(self, msg):\n    pass\n", "greet is decorated"),
         ("def greet(self, msg):\n    return super().greet(msg)\n", "uses super()"),
         ("def greet(self, msg=undefined_name):\n    return ''\n", "failed while it was defined: NameError"),
     ],
-)  # fmt: skip
+)
 def test_a_swap_that_is_refused_changes_nothing(load: Load, source: str, text: str) -> None:
     script = load(CLASS_STYLE)
     with pytest.raises(ScriptError) as caught:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from ..net.address import Rcv
+from ..net.address import Dest, Rcv
 from ..sip.errors import SipError
 from ..sip.message import SipMessage
 
@@ -20,59 +20,48 @@ _CALL_COST = 10
 
 
 class Record:
-    """One message on the wire. Addresses as text; ``data`` is latin-1 text; ``time`` is unix time in seconds.
+    """One message on the wire. ``data`` is latin-1 text; ``time`` is unix time in seconds; ``out``: it left us.
 
-    ``runs`` are the callbacks that ran for it, ``cause`` the id of the record that made the proxy send it (0: a timer
-    or the proxy itself), ``sent`` the ids of what was sent because of it, ``error`` why it could not be used.
+    ``where`` is the Rcv it came with or the Dest it went to. ``runs`` are the callbacks that ran for it, ``cause`` the
+    id of the record that made the proxy send it (0: a timer or the proxy itself), ``sent`` the ids of what was sent
+    because of it, ``error`` why it could not be used.
     """
 
-    __slots__ = (
-        "id",
-        "time",
-        "out",
-        "proto",
-        "src_ip",
-        "src_port",
-        "dst_ip",
-        "dst_port",
-        "data",
-        "_msg",
-        "runs",
-        "cause",
-        "sent",
-        "error",
-        "conid",
-    )
+    __slots__ = ("id", "time", "out", "where", "data", "_msg", "runs", "cause", "sent", "error")
 
-    def __init__(
-        self,
-        id: int,
-        time: float,
-        out: bool,
-        proto: str,
-        src_ip: str,
-        src_port: int,
-        dst_ip: str,
-        dst_port: int,
-        data: str,
-        conid: int = 0,
-        cause: int = 0,
-    ) -> None:
+    def __init__(self, id: int, time: float, where: Rcv | Dest, data: str, out: bool = False, cause: int = 0) -> None:
         self.id = id
         self.time = time
         self.out = out
-        self.proto = proto
-        self.src_ip = src_ip
-        self.src_port = src_port
-        self.dst_ip = dst_ip
-        self.dst_port = dst_port
+        self.where = where
         self.data = data
-        self.conid = conid
         self.cause = cause
         self._msg: SipMessage | None = None
         self.runs: list[Run] = []
         self.sent: list[int] = []
         self.error = ""
+
+    @property
+    def proto(self) -> str:
+        return self.where.proto
+
+    @property
+    def conid(self) -> int:
+        return self.where.conid
+
+    @property
+    def src(self) -> tuple[str, int]:
+        """(ip, port) of the sender; ('', 0) when we did not say from where."""
+        where = self.where
+        if isinstance(where, Rcv):
+            return where.src_ip, where.src_port
+        return (where.listen.host, where.listen.port) if where.listen is not None else ("", 0)
+
+    @property
+    def dst(self) -> tuple[str, int]:
+        """(ip, port) of the receiver."""
+        where = self.where
+        return (where.dst_ip, where.dst_port) if isinstance(where, Rcv) else (where.ip, where.port)
 
     @property
     def msg(self) -> SipMessage | None:
@@ -94,19 +83,22 @@ class Record:
 
         A message we sent gets the receive information its receiver would have, so that it can be routed as well.
         """
-        listen = next((x for x in listens if x.host == self.dst_ip and x.port == self.dst_port), None)
-        rcv = self._msg.rcv if self._msg is not None else None
-        if rcv is None and (listen is not None or listens):
-            rcv = Rcv(
-                self.proto, self.src_ip, self.src_port, self.dst_ip, self.dst_port, listen or listens[0], self.conid
-            )
+        rcv: Rcv | None = None
+        if isinstance(self.where, Rcv):
+            rcv = self.where
+        elif listens:
+            listen = next((x for x in listens if (x.host, x.port) == self.dst), listens[0])
+            rcv = Rcv(self.proto, *self.src, *self.dst, listen, self.conid)
         msg = SipMessage(self.data, rcv)
         msg.id = self._msg.id if self._msg is not None else 0
         return msg
 
     @property
     def size(self) -> int:
-        return _RECORD_COST + len(self.data) + sum(_CALL_COST * len(run.calls) for run in self.runs)
+        size = _RECORD_COST + len(self.data)
+        for run in self.runs:
+            size += _CALL_COST * len(run.calls)
+        return size
 
 
 class Recorder:
@@ -123,21 +115,10 @@ class Recorder:
         self.last_id = 0
         self.on_record: Callable[[Record], None] | None = None
 
-    def add(
-        self,
-        time: float,
-        out: bool,
-        proto: str,
-        src_ip: str,
-        src_port: int,
-        dst_ip: str,
-        dst_port: int,
-        data: str,
-        conid: int = 0,
-        cause: int = 0,
-    ) -> Record:
+    def add(self, time: float, where: Rcv | Dest, data: str, out: bool = False, cause: int = 0) -> Record:
+        """Keep a message that came in or goes out. What its callbacks cost is added when they have run."""
         self.last_id = id = self.last_id + 1
-        record = Record(id, time, out, proto, src_ip, src_port, dst_ip, dst_port, data, conid, cause)
+        record = Record(id, time, where, data, out, cause)
         records = self.records
         records.append(record)
         self.bytes += _RECORD_COST + len(data)

@@ -72,17 +72,7 @@ class Sandbox:
         for name, module in live.modules.items():
             proxy.modules[name] = module.fork(proxy)
         route = REQUEST_ROUTE if self.msg.is_request else CORE_ONREPLY_ROUTE
-        self.record = proxy.recorder.add(
-            record.time,
-            False,
-            record.proto,
-            record.src_ip,
-            record.src_port,
-            record.dst_ip,
-            record.dst_port,
-            record.data,
-            record.conid,
-        )
+        self.record = proxy.recorder.add(record.time, record.where, record.data)
         self.record.msg = self.msg
         self.run = Run(proxy, self.msg, route, self.record, Avps())
         proxy.env.run = self.run

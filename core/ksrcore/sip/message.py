@@ -66,17 +66,19 @@ class Header:
     def __init__(self, line: str, eol: str = "\r\n") -> None:
         name, colon, rest = line.partition(":")
         self.raw = line + eol
-        if not colon:
-            raise ParseError("header field 'Name: value'", line)
-        self.name = name = name.rstrip(" \t")
-        key = name.lower()
-        self.key = COMPACT.get(key, key)
-        body = rest.lstrip(" \t\r\n")
-        self.body_start = len(line) - len(body)
-        self.body = body.rstrip(" \t\r\n")
         self._parsed: object = None
-        if not name or not _TOKEN.issuperset(name):
-            raise ParseError("header field name", line)
+        key = _keys.get(name)
+        if key is None or not colon:
+            key = _key(name, colon, line)
+        self.key = key
+        self.name = name.rstrip(" \t")
+        if rest[:1] == " " and rest[1:2] > " " and rest[-1] > " ":
+            self.body = rest[1:]
+            self.body_start = len(name) + 2
+        else:
+            body = rest.lstrip(" \t\r\n")
+            self.body_start = len(line) - len(body)
+            self.body = body.rstrip(" \t\r\n")
 
     def parsed(self, parser: Callable[[str], T]) -> T:
         """The value, parsed once by ``parser``. A field has one parser for its kind. Raises :class:`SipError`."""
@@ -90,6 +92,22 @@ class Header:
 
 
 _cache: dict[str, Header] = {}
+#: Spelling of a field name to its key; bounded, for a peer may invent names.
+_keys: dict[str, str] = {}
+
+
+def _key(name: str, colon: str, line: str) -> str:
+    """The key of a field name as written (white space before the colon and all), checked."""
+    plain = name.rstrip(" \t")
+    if not colon:
+        raise ParseError("header field 'Name: value'", line)
+    if not plain or not _TOKEN.issuperset(plain):
+        raise ParseError("header field name", line)
+    key = plain.lower()
+    key = COMPACT.get(key, key)
+    if len(_keys) < 1024 and len(name) <= 64:
+        _keys[name] = key
+    return key
 
 
 def _header(line: str) -> Header:
