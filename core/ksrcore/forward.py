@@ -112,7 +112,10 @@ def connect(
         if msg.close_after:
             flags |= SND_CLOSE
     if listen is None or listen.proto != proto or (":" in listen.host) != (":" in ip):
-        listen = proxy.pick_listen(proto, ip)
+        # Kamailio (mhomed=0) sends from where the message came in, when transport and family allow.
+        listen = msg.rcv.listen if msg is not None and msg.rcv is not None else None
+        if listen is None or listen.proto != proto or (":" in listen.host) != (":" in ip):
+            listen = proxy.pick_listen(proto, ip)
         if listen is None:
             raise NoSocket(f"no {proto} socket to send to {ip}:{port}")
     return Dest(proto, ip, port, listen, conid, flags)

@@ -28,7 +28,7 @@ class Maxfwd(Module):
     """Decrements, adds and tests Max-Forwards."""
 
     name = "maxfwd"
-    max_limit = Param(70, "the value a larger Max-Forwards is cut to before it is decremented: int, 1 to 256")
+    max_limit = Param(70, "the value a larger Max-Forwards is cut to: int, 1 to 256")
 
     def _value(self, msg: SipMessage) -> int:
         done = msg.extra.get("maxfwd")
@@ -42,7 +42,7 @@ class Maxfwd(Module):
         """Decrement Max-Forwards, or add one of ``limit`` (0 to 255) where there is none.
 
         1 decremented, 2 added, -1 it is 0 already (or a bad ``limit``), -2 it is no number. A value above
-        ``max_limit`` is cut to that first.
+        ``max_limit`` is cut to that instead.
         """
         if not 0 <= limit <= 255:
             return -1
@@ -56,7 +56,7 @@ class Maxfwd(Module):
         if value <= 0:
             return -1 if value == 0 else -2
         body = header.body
-        new = (value if value <= self.max_limit else self.max_limit) - 1
+        new = value - 1 if value <= self.max_limit else self.max_limit
         # Kamailio writes into the message: the field keeps its length.
         text = str(new).rjust(len(body))
         if done is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..net.address import bracketed, canonical_ip
 from ..pv.accessor import compile_spec
 from ..pv.errors import PvError
+from ..pv.registry import Value, pv
 from ..sip.errors import SipError
 from ..sip.nameaddr import NameAddr, parse_nameaddrs
 from ..sip.uri import is_ipv4, parse_uri
@@ -44,7 +45,7 @@ _CHANGED = "nathelper.contact"
 
 @lru_cache(maxsize=4096)
 def private(host: str, reserved: bool = True) -> bool:
-    """Whether ``host`` is an IPv4 address of a private network: RFC 1918, 6598, 7335; ``reserved``: all 192.0.0.0/24."""
+    """Whether ``host`` is an IPv4 address of a private network: RFC 1918, 6598, 7335, with all of 192.0.0.0/24."""
     if not is_ipv4(host):
         return False
     a, b, c, d = map(int, host.split("."))
@@ -401,3 +402,25 @@ class Nathelper(SdpFunctions, Module):
         """Enable (1) or disable (0) the keepalive pings."""
         if self.pinger is not None:
             self.pinger.enabled = bool(params and int(str(params[0])))
+
+
+# -- pseudo-variables -------------------------------------------------------------------------------------------------
+
+
+@pv("rr_count")
+def _rr_count(run: Run) -> Value:
+    """The number of Record-Route values."""
+    try:
+        return len(run.msg.nameaddrs("record-route"))
+    except SipError:
+        return None
+
+
+@pv("rr_top_count")
+def _rr_top_count(run: Run) -> Value:
+    """2 when the topmost Record-Route is one of two of a proxy (r2=on), 1 when it is single, 0 without."""
+    try:
+        values = run.msg.nameaddrs("record-route")
+        return 0 if not values else 2 if parse_uri(values[0].uri).r2 == "on" else 1
+    except SipError:
+        return None

@@ -95,7 +95,7 @@ class SdpFunctions:
             for media in sdp.media:
                 lumps.insert(start + media.end, "\r\na=direction:active", "body")
         mark = self.nortpproxy_str.strip("\r\n")
-        if flags & ADD_MARK and mark and mark not in sdp.body:
+        if flags & ADD_MARK and mark:
             lumps.insert(end, f"\r\n{mark}", "body")
         # What an earlier call replaced is not replaced again.
         done: Any = msg.extra.get(_FIXED, frozenset())

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..pv.accessor import compile_spec
+from ..pv.errors import PvError
+from ..pv.registry import Accessor, Value, pv, pv_class
+from ..pv.spec import Spec
 from ..sip.errors import SipError
 from ..sip.lumps import Lump
 from ..sip.uri import parse_uri
 from .declare import Module, Param, export
-from .rr_loose import LooseRouting
+from .rr_loose import LooseRouting, route_uri
 
 if TYPE_CHECKING:
     from ..net.address import Dest, Listen
@@ -131,11 +134,13 @@ class Rr(LooseRouting, Module):
             if self.custom_user_avp:
                 value = self._user_avp.get(run)
                 user = str(value) if value is not None else ""
-            if not user:
-                try:
-                    user = parse_uri(ruri).user
-                except SipError:
-                    user = ""
+            # Kamailio takes the user of the Request-URI as it came, the rewritten one's only when that has none.
+            for text in (msg.ruri, msg.new_uri):
+                if not user and text:
+                    try:
+                        user = parse_uri(text).user
+                    except SipError:
+                        continue
         return f"{scheme}{user}@" if user else scheme
 
     def _ftag(self, msg: SipMessage) -> str:
@@ -233,3 +238,49 @@ class Rr(LooseRouting, Module):
     def on_route(self) -> list[Callable[[Run, str], None]]:
         """Functions called with the run and our Route's parameters for each request that carried our Route."""
         return self.callbacks
+
+
+# -- pseudo-variables -------------------------------------------------------------------------------------------------
+
+
+@pv("route_uri")
+def _route_uri(run: Run) -> Value:
+    """The URI of the topmost Route, null without one."""
+    return route_uri(run.msg)
+
+
+def _rr(run: Run) -> Rr:
+    return run.proxy.module("rr")  # type: ignore[no-any-return]
+
+
+@pv("fti")
+def _fti(run: Run) -> Value:
+    """The tag of the user agent that began the dialog: the From tag downstream, the To tag upstream."""
+    try:
+        from_ = run.msg.from_
+    except SipError:
+        return None
+    tag = run.msg.to_tag if _rr(run).upstream(run.msg) else from_.tag if from_ is not None else ""
+    return tag or None
+
+
+@pv("tti")
+def _tti(run: Run) -> Value:
+    """The tag of the user agent that was called: the To tag downstream, the From tag upstream."""
+    try:
+        from_ = run.msg.from_
+    except SipError:
+        return None
+    tag = (from_.tag if from_ is not None else "") if _rr(run).upstream(run.msg) else run.msg.to_tag
+    return tag or None
+
+
+@pv_class("rdir")
+def _rdir(spec: Spec) -> Accessor:
+    """``$rdir(id)``: 1 downstream, 2 upstream; ``$rdir(name)``: the word."""
+    what = str(spec.inner or "")
+    if what == "id":
+        return Accessor(spec, lambda run: 2 if _rr(run).upstream(run.msg) else 1)
+    if what == "name":
+        return Accessor(spec, lambda run: "upstream" if _rr(run).upstream(run.msg) else "downstream")
+    raise PvError("expected $rdir(id) or $rdir(name)", str(spec))

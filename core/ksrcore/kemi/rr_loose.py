@@ -61,11 +61,6 @@ class _Routes:
                 begin, end = values[numbers[0] - 1].end, values[numbers[-1]].end
             msg.lumps.delete(body_at + begin, end - begin, "route")
 
-    def end(self) -> int:
-        """The offset after the last Route field."""
-        field = self.values[-1][1]
-        return self.msg.offsets[field] + len(self.msg.headers[field].raw)
-
 
 class LooseRouting:
     """``loose_route`` and the functions that ask what it found."""
@@ -169,11 +164,11 @@ class LooseRouting:
         if uri.lr:
             msg.dst_uri = uri.text
             return 1
-        # The next hop is a strict router: its URI becomes the Request-URI, which goes to the end of the route set.
+        # The next hop is a strict router: its URI becomes the Request-URI, which becomes the last Route.
         old = msg.new_uri or msg.ruri
         msg.new_uri = uri.text
         routes.remove(at, at + 1)
-        msg.lumps.insert(routes.end(), f"Route: <{old}>\r\n", "route")
+        msg.lumps.insert(msg.headers_end, f"Route: <{old}>\r\n", "route")
         return 1
 
     def _after_strict(self, msg: SipMessage, routes: _Routes, first: Uri) -> int:
@@ -260,6 +255,17 @@ class LooseRouting:
     def next_hop_route(self, run: Run) -> int:
         """After ``loose_route()``: 1 when the next hop came from a Route after our own, else -1."""
         return 1 if NEXT_HOP in run.msg.extra else -1
+
+
+def route_uri(msg: SipMessage) -> str | None:
+    """The URI of the topmost Route value, None without one or when it cannot be parsed."""
+    header = msg.index.get("route")
+    if header is None:
+        return None
+    try:
+        return parse_uri(header.parsed(parse_nameaddrs)[0].uri).text
+    except SipError:
+        return None
 
 
 def find_listen(proxy: Proxy, host: str, port: int, proto: str) -> Listen | None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from ..net.address import canonical_ip
 from ..sip.digest import parse_credentials
 from ..sip.errors import SipError
-from ..sip.message import COMPACT
+from ..sip.message import COMPACT, Header
 from ..sip.nameaddr import parse_nameaddrs
-from ..sip.uri import Uri, parse_uri, uri_equal
+from ..sip.uri import Uri, parse_uri
 from .declare import Module, Param, export
 from .siputils_contact import ContactFunctions
 
@@ -33,6 +33,30 @@ _KNOWN_FIELDS = frozenset(
 def _long(name: str) -> str:
     key = name.lower()
     return COMPACT.get(key, key)
+
+
+#: Parameters that make URIs differ when only one has them.
+_DECIDING = frozenset(("user", "maddr", "ttl", "method"))
+
+
+def _same(one: Uri, two: Uri) -> bool:
+    if (
+        one.scheme != two.scheme
+        or one.user != two.user
+        or one.password != two.password
+        or one.host.lower() != two.host.lower()
+        or one.port_no != two.port_no
+    ):
+        return False
+    first = {name.lower(): value.lower() for name, value in one.params_list()}
+    second = {name.lower(): value.lower() for name, value in two.params_list()}
+    for name in first.keys() | second.keys():
+        if name in first and name in second:
+            if first[name] != second[name]:
+                return False
+        elif name in _DECIDING:
+            return False
+    return True
 
 
 class Siputils(ContactFunctions, Module):
@@ -112,15 +136,11 @@ class Siputils(ContactFunctions, Module):
 
     @export
     def is_user(self, run: Run, user: str) -> int:
-        """1 when the credentials of the request are for ``user``, else -1. They are not verified here."""
-        for key in ("authorization", "proxy-authorization"):
-            for header in run.msg.all(key):
-                try:
-                    if header.parsed(parse_credentials).user == user and user:
-                        return 1
-                except SipError:
-                    continue
-        return -1
+        """1 when the credentials that the auth functions found right are for ``user``, else -1."""
+        header = run.msg.extra.get("auth")
+        if not isinstance(header, Header):
+            return -1
+        return 1 if user and header.parsed(parse_credentials).user == user else -1
 
     @export
     def is_gruu(self, run: Run) -> int:
@@ -245,9 +265,13 @@ class Siputils(ContactFunctions, Module):
 
     @export
     def cmp_uri(self, run: Run, one: str, two: str) -> int:
-        """1 when two URIs are equal by RFC 3261 19.1.4, -1 when not, -2 when one cannot be parsed."""
+        """1 when two URIs are equal, -1 when not, -2 when one cannot be parsed.
+
+        As Kamailio: RFC 3261 19.1.4 without resolving escapes and without looking at headers; of parameters only
+        user, maddr, ttl and method make a difference when one URI alone has them.
+        """
         try:
-            return 1 if uri_equal(one, two) else -1
+            return 1 if _same(parse_uri(one), parse_uri(two)) else -1
         except SipError:
             return -2
 
