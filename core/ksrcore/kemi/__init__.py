@@ -11,13 +11,17 @@ from .hdr import Hdr
 from .known import known
 from .maxfwd import Maxfwd
 from .nathelper import Nathelper
+from .permissions import Permissions
 from .pv import Pv
 from .pvx import Pvx
+from .registrar import Registrar
 from .rr import Rr
 from .sanity import Sanity
 from .siputils import Siputils
 from .sl import Sl
 from .tm import Tm
+from .tmx import Tmx
+from .usrloc import Usrloc
 from .x import X
 from .xlog import Xlog
 
@@ -30,6 +34,7 @@ MODULES: list[type[Module]] = [
     Xlog,
     Sl,
     Tm,
+    Tmx,
     Hdr,
     Maxfwd,
     Sanity,
@@ -39,6 +44,9 @@ MODULES: list[type[Module]] = [
     Nathelper,
     Auth,
     AuthDb,
+    Usrloc,
+    Registrar,
+    Permissions,
 ]
 
 __all__ = ["MODULES", "known"]

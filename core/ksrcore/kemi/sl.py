@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from hashlib import md5
 from typing import TYPE_CHECKING
@@ -49,6 +50,12 @@ class Sl(Module):
 
     def start(self) -> None:
         self.proxy.request_filters.append(self.filter_ack)
+
+    def fork(self, proxy: Proxy) -> Sl:
+        new = copy.copy(self)
+        new.proxy = proxy
+        new.start()
+        return new
 
     def _tag(self, msg: SipMessage) -> str:
         via = msg.via

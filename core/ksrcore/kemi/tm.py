@@ -103,11 +103,11 @@ class Tm(TmContacts, TmUac):
         self.proxy.reply_handlers.append(self.engine.reply_in)
 
     def fork(self, proxy: Proxy) -> Tm:
-        """No transactions of its own to begin with: the sandbox's message makes them, or :meth:`adopt` brings one."""
+        """No transactions to begin with: the sandbox's message makes them, or :meth:`adopt` brings one. No hooks either:
+        other modules bring theirs when they are forked."""
         new = copy.copy(self)
         new.proxy = proxy
         new.engine = Engine(proxy, new)
-        new.engine.hooks = self.engine.hooks.copy()
         new.start()
         return new
 

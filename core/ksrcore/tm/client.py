@@ -169,7 +169,7 @@ def _add(
             hop = next_hop(client.dst_uri or (path_uri(client.path) if client.path else client.uri))
         if hop.ip:
             used = proto or hop.proto
-            _build(engine, msg, client, lumps, used, hop.ip, hop.port)
+            build(engine, msg, client, lumps, used, hop.ip, hop.port)
             return client
     except SipError as error:
         log.error("%s: bad destination: %s", t, error)
@@ -191,10 +191,9 @@ def _add(
     client.fr_at = min(proxy.now + t.fr, t.expires)
     record = run.record
 
-    def resolved(found: list[tuple[str, str, int]]) -> None:
-        _resolved(engine, client, record, found)
-
-    proxy.resolve(hop.host, hop.port, proto or hop.proto, resolved)
+    proxy.resolve(
+        hop.host, hop.port, proto or hop.proto, lambda found: resolved(engine, client, record, found)
+    )
     return client
 
 
@@ -232,12 +231,18 @@ def _branch_route(engine: Engine, run: Run, t: Transaction, msg: SipMessage, cli
     return not inner.dropped
 
 
-def _build(engine: Engine, msg: SipMessage, client: Client, lumps: Any, proto: str, ip: str, port: int) -> None:
+def build(engine: Engine, msg: SipMessage, client: Client, lumps: Any, proto: str, ip: str, port: int) -> None:
     """The branch's destination and text. Raises NoSocket."""
     dest = connect(engine.proxy, msg, proto, ip, port, client.socket, client.otcpid if proto != "udp" else 0)
     rcv = msg.rcv
     conid = rcv.conid if rcv is not None else 0
     via = via_line(dest.listen, client.branch, conid, msg.advertise, msg.add_local_rport)  # type: ignore[arg-type]
+    t = client.t
+    if t is not None and t.local and t.extra is not None and "local" in t.extra:
+        first, rest = t.extra["local"]
+        client.text = first + via + rest
+        client.dest = dest
+        return
     kept = msg.lumps
     msg.lumps = lumps
     try:
@@ -247,7 +252,7 @@ def _build(engine: Engine, msg: SipMessage, client: Client, lumps: Any, proto: s
     client.dest = dest
 
 
-def _resolved(engine: Engine, client: Client, record: Record, found: list[tuple[str, str, int]]) -> None:
+def resolved(engine: Engine, client: Client, record: Record, found: list[tuple[str, str, int]]) -> None:
     """The addresses of a branch's host name have come, best first."""
     t = client.t
     if t is None or t.engine is None or client.state != RESOLVING:
@@ -257,7 +262,7 @@ def _resolved(engine: Engine, client: Client, record: Record, found: list[tuple[
     run.t_lookup = True
     for at, (proto, ip, port) in enumerate(found):
         try:
-            _build(engine, msg, client, client.lumps, proto, ip, port)
+            build(engine, msg, client, client.lumps, proto, ip, port)
         except NoSocket as error:
             log.error("%s: %s", t, error)
             continue

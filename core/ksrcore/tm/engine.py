@@ -151,7 +151,7 @@ class Engine:
         t = Transaction(self, msg, run.record, run.avps)
         t.key = self.request_key(msg, msg.method)
         self.servers[t.key] = t
-        self._label(t, msg)
+        self.label(t, msg)
         options = msg.extra.get("tm")
         if options is not None:
             self._apply(t, options)  # type: ignore[arg-type]
@@ -167,7 +167,8 @@ class Engine:
             self.hooks.call(REQUEST_IN, t, run, None, 0)
         return t
 
-    def _label(self, t: Transaction, msg: SipMessage) -> None:
+    def label(self, t: Transaction, msg: SipMessage) -> None:
+        """Give it its branch prefix and the numbers of ``$T(id_index)`` and ``$T(id_label)``."""
         cseq = msg.cseq
         t.id_index = index = branch_hash(msg.callid, cseq.number_text if cseq is not None else "")
         self.serial = t.id_label = serial = (self.serial + 1) & 0x7FFFFFFF

@@ -78,9 +78,3 @@ class Hooks:
                 callback(event, t, run, reply, code)
             except Exception:
                 log.exception("hook %r failed", callback)
-
-    def copy(self) -> Hooks:
-        new = Hooks()
-        new.events = self.events
-        new._all = list(self._all)
-        return new

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..forward import reply_dest
 from ..run import BRANCH_FAILURE_ROUTE, CORE_ONREPLY_ROUTE, FAILURE_ROUTE, TM_ONREPLY_ROUTE, Run
 from ..sip.build import build_ack, build_forwarded_reply, build_reply
-from . import cancel
+from . import cancel, uac
 from .hooks import FAILURE, REPLY_IN
 from .select import pick
 from .states import SEND, SEND_ACK, reply_event
@@ -94,6 +94,8 @@ def reply_in(engine: Engine, run: Run) -> bool:
         # The script will go on with it later; other replies wait for that too, as in Kamailio.
         client.replied = True
         return True
+    if t.local and t.is_invite and 200 <= code < 300 and t.extra is not None and "local" in t.extra:
+        uac.acknowledge(engine, t, client, msg, run.record)
     settle(engine, t, client, code, msg, run.record)
     client.replied = True
     return True
