@@ -165,7 +165,7 @@ class Location:
         self._note(contact)
         return contact
 
-    def update(self, contact: Contact, **changes: Any) -> Contact:
+    def update(self, contact: Contact, /, **changes: Any) -> Contact:
         """Replace a stored contact by one with `changes` (not of aor and ruid) and return that."""
         if "aor" in changes or "ruid" in changes:
             raise StoreError("usrloc: an update cannot change aor or ruid; delete the contact and insert another")

@@ -1,0 +1,93 @@
+"""What saving and looking up have in common: addresses of record, GRUUs, methods."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ..sip.errors import SipError
+from ..sip.uri import Uri, parse_uri
+
+if TYPE_CHECKING:
+    from ..sip.message import SipMessage
+
+__all__ = ["AorError", "METHOD_BITS", "extract_aor", "method_bits", "target_uri", "unescape_uri"]
+
+#: Kamailio's bits of the ``methods`` column; a method it does not know has METHOD_OTHER.
+METHOD_BITS: Final = {
+    name: 1 << bit
+    for bit, name in enumerate(
+        (
+            "INVITE", "CANCEL", "ACK", "BYE", "INFO", "REGISTER", "SUBSCRIBE", "NOTIFY", "MESSAGE", "OPTIONS",
+            "PRACK", "UPDATE", "REFER", "PUBLISH", "GET", "POST", "PUT", "DELETE", "KDMQ",
+        )
+    )
+}  # fmt: skip
+METHOD_OTHER: Final = 1 << 19
+
+#: Longest address of record, in bytes (Kamailio's MAX_AOR_LEN less its terminator).
+_AOR_MAX: Final = 255
+
+
+class AorError(Exception):
+    """There is no address of record in a URI, or it is too long."""
+
+
+def method_bits(text: str) -> int:
+    """The bits of a comma-separated list of methods."""
+    bits = 0
+    for name in text.split(","):
+        name = name.strip()
+        if name:
+            bits |= METHOD_BITS.get(name, METHOD_OTHER)
+    return bits
+
+
+def unescape_uri(text: str) -> str:
+    """Resolve ``%xx``. Raises :class:`AorError` for a broken escape."""
+    if "%" not in text:
+        return text
+    head, *parts = text.split("%")
+    out = [head]
+    for part in parts:
+        try:
+            if len(part) < 2 or part[:2] != part[:2].strip("+-_ "):
+                raise ValueError
+            out.append(chr(int(part[:2], 16)) + part[2:])
+        except ValueError:
+            raise AorError(f"broken escape in {text!r}") from None
+    return "".join(out)
+
+
+def extract_aor(uri: Uri, use_domain: bool, case_sensitive: bool, realm_prefix: str) -> str:
+    """The address of record of a URI: its user, or user@domain with ``use_domain``, '' for one without user.
+
+    The domain is in lower case always, the user unless ``case_sensitive``. Raises :class:`AorError`.
+    """
+    user = unescape_uri(uri.user)
+    aor = user if case_sensitive else user.lower()
+    if use_domain:
+        host = uri.host
+        if realm_prefix:
+            host = host.removeprefix(realm_prefix)
+        aor = f"{aor}@{host.lower()}" if aor else host.lower()
+    if len(aor) > _AOR_MAX:
+        raise AorError(f"address of record {aor[:40]}... is longer than {_AOR_MAX} bytes")
+    return aor
+
+
+def target_uri(msg: SipMessage, text: str) -> Uri:
+    """The URI ``text`` names, or the message's own: the R-URI of a request, the To URI of a reply.
+
+    Raises :class:`AorError`.
+    """
+    try:
+        if text:
+            return parse_uri(text)
+        if msg.is_request:
+            return msg.parsed_uri
+        to = msg.to
+        if to is None:
+            raise AorError("no To")
+        return to.parsed_uri
+    except SipError as error:
+        raise AorError(str(error)) from None
