@@ -138,7 +138,7 @@ def test_errors_name_the_transformation() -> None:
         ("$(ru{s.substr,1})", "{s.substr,1}: s.substr takes 2 parameters, got 1"),
         ("$(ru{s.strip,x})", "{s.strip,x}: s.strip expects a number of 32 bits or a pseudo-variable, got 'x'"),
         ("$(ru{s.select,1,ab})", "{s.select,1,ab}: s.select expects an index and one separator character"),
-        ("$(ru{re.subst,/(/x/})", "{re.subst,/(/x/}: bad regular expression"),
+        ("$(ru{re.subst,/(/x/})", "{re.subst,/(/x/}: bad regular expression '('"),
         ("$(ru{param.value,a,bc})", "{param.value,a,bc}: param.value expects one separator character, got 'bc'"),
     ]:
         with pytest.raises(PvError) as error:
