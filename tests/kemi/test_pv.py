@@ -128,6 +128,18 @@ def test_documented_where_kamailio_5_6_3_differs(script: Script) -> None:
     assert [pvx.xavp_getd("d"), pvx.xavi_get_keys("d", 0)] == [None, None]
 
 
+def test_functions_of_later_versions(script: Script) -> None:
+    pvx = script.KSR.pvx
+    assert [pvx.shvinc_get("debug"), pvx.shvinc_get("debug"), pvx.shv_sets("debug", "x"), pvx.shvinc_get("debug")] == [
+        2, 3, 1, None,
+    ]  # fmt: skip
+    for name in ("$xavp(a)", "$xavp(a)", "$xavp(b)", "$xavi(A)"):
+        script.set(name, 1)
+    assert [pvx.xavp_rm_all("a"), pvx.xavi_rm_all("a")] == [1, 1]
+    assert script.get("$xavp(a)", "$xavp(b)", "$xavi(A)") == [None, 1, None]
+    assert [script.KSR.pv.setl("$var(l)", 2**40), script.KSR.pv.getl("$var(l)")] == [True, 2**40]
+
+
 def test_the_lists_can_be_logged(script: Script, caplog: pytest.LogCaptureFixture) -> None:
     script.set("$xavp(a=>b)", "c")
     script.set("$xavu(x)", 5)

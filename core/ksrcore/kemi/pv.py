@@ -138,7 +138,7 @@ class Pv(Module):
         return "<null>" if value is None else value
 
     @export
-    def getl(self, run: Run, pvn: str) -> int:
+    def getl(self, run: Run, pvn: str) -> Value:
         """The value as a number, like geti (Kamailio 5.7 and later)."""
         value = (GETTERS.get(pvn) or accessor("KSR.pv.getl", pvn).get)(run)
         return value if isinstance(value, int) else _digits(value)

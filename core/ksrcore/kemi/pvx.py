@@ -111,6 +111,16 @@ class Pvx(XavpFunctions, XaviFunctions, XavuFunctions, Module):
         return 1
 
     @export
+    def shvinc_get(self, run: Run, varname: str) -> Value:
+        """Add one to $shv(varname) and give the result; None when it holds text (Kamailio 5.7 and later)."""
+        shared = self._pv().shared
+        value = shared.get(varname, 0)
+        if not isinstance(value, int):
+            return None
+        shared[varname] = value + 1
+        return value + 1
+
+    @export
     def evalx(self, run: Run, dst: str, fmt: str) -> int:
         """Write the evaluated format to the variable dst. -1 when the format or the variable cannot be used."""
         try:
@@ -143,6 +153,18 @@ class Pvx(XavpFunctions, XaviFunctions, XavuFunctions, Module):
         if source is None or target is None:
             return -1
         target.value = source.copy().value
+        return 1
+
+    @export
+    def xavp_rm_all(self, run: Run, rname: str) -> int:
+        """Remove every $xavp(rname). Always 1 (Kamailio 5.8 and later)."""
+        run.avps.xavps.remove_all(rname)
+        return 1
+
+    @export
+    def xavi_rm_all(self, run: Run, rname: str) -> int:
+        """Remove every $xavi(rname). Always 1 (Kamailio 5.8 and later)."""
+        run.avps.xavis.remove_all(rname)
         return 1
 
     @export
