@@ -22,7 +22,6 @@ from .kemi.declare import Module, ParamError
 from .kemi.facade import Env
 from .myself import Myself
 from .net.address import Dest, Listen, Rcv, ip_family
-from .pv.state import Avps
 from .run import CORE_ONREPLY_ROUTE, REQUEST_ROUTE, Run
 from .sip.errors import SipError
 from .sip.message import SipMessage, VersionError, parse_message
@@ -84,6 +83,8 @@ class Proxy:
         self.transmit = transmit
         self.listens: list[Listen] = listens if listens is not None else []
         self.aliases: set[str] = {alias.lower() for alias in aliases or ()}
+        #: What the configuration defines (#!define, -A), by name.
+        self.defines: dict[str, str] = {}
         #: Which hosts, ports and transports are this proxy's own.
         self.myself = Myself(self)
         self.now = now
@@ -117,7 +118,6 @@ class Proxy:
         self.timer_sources: list[TimerSource] = []
         self._timers: list[tuple[float, int, Timer]] = []
         self._timer_ids = count()
-        self._message_ids = count(1)
 
     def wall(self) -> float:
         """Unix time in seconds."""
@@ -214,8 +214,7 @@ class Proxy:
             except SipError as error:
                 self._refuse(record, rcv, error, 400, "Bad Request")
                 return
-            record.msg = msg
-            msg.id = next(self._message_ids)
+            msg.id = record.id
             if msg.is_request:
                 self._request(msg, record)
             else:
@@ -229,7 +228,7 @@ class Proxy:
         if msg.error is not None or msg.via is None:
             self._bad_request(msg, record, msg.error or SipError("request without Via"))
             return
-        run = Run(self, msg, REQUEST_ROUTE, record, Avps())
+        run = Run(self, msg, REQUEST_ROUTE, record)
         for taken in self.request_filters:
             if taken(run):
                 return
@@ -246,7 +245,7 @@ class Proxy:
         if msg.error is not None or msg.via is None:
             record.error = str(msg.error or "reply without Via")
             return
-        run = Run(self, msg, CORE_ONREPLY_ROUTE, record, Avps())
+        run = Run(self, msg, CORE_ONREPLY_ROUTE, record)
         script = self.script
         if script is not None and script.has("ksr_reply_route"):
             script.call(run, "ksr_reply_route")
@@ -286,7 +285,7 @@ class Proxy:
         except SipError:
             return
         if answerable:
-            run = Run(self, msg, REQUEST_ROUTE, record, Avps())
+            run = Run(self, msg, REQUEST_ROUTE, record)
             self.modules["sl"].reply(run, code, reason)  # type: ignore[attr-defined]
 
     # -- messages out ---------------------------------------------------------------------------------------------
@@ -295,7 +294,7 @@ class Proxy:
         """Send ``data`` (latin-1 text) to ``dest``; ``record`` is the message that caused it."""
         out = self.recorder.add(self.now + self.wall_offset, dest, data, True, record.id if record is not None else 0)
         if record is not None:
-            record.sent.append(out.id)
+            record.sent += (out.id,)
         if self.transmit(data.encode("latin-1"), dest):
             return True
         out.error = "not sent"
@@ -307,7 +306,7 @@ class Proxy:
         rcv = Rcv("udp", "1.0.0.127", 5060, "1.0.0.127", 5060, listen, 0) if listen is not None else None
         msg = parse_message(_FAKE, rcv)
         where = rcv if rcv is not None else Dest("udp", "1.0.0.127", 5060)
-        return Run(self, msg, REQUEST_ROUTE, Record(0, self.wall(), where, msg.buf), Avps())
+        return Run(self, msg, REQUEST_ROUTE, Record(0, self.wall(), where, msg.buf))
 
 
 _FAKE = (

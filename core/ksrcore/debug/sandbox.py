@@ -23,7 +23,6 @@ from ..kemi.declare import Decl
 from ..kemi.facade import Failed, KsrUnknown, coerce, from_wire
 from ..net.address import Dest
 from ..proxy import Proxy
-from ..pv.state import Avps
 from ..run import CORE_ONREPLY_ROUTE, REQUEST_ROUTE, Run
 from ..sip.errors import SipError
 
@@ -64,6 +63,7 @@ class Sandbox:
         )
         proxy.sandbox = True
         proxy.aliases = live.aliases
+        proxy.defines = live.defines
         proxy.started = live.started
         proxy.script = live.script
         proxy.counters = dict(live.counters)
@@ -73,8 +73,7 @@ class Sandbox:
             proxy.modules[name] = module.fork(proxy)
         route = REQUEST_ROUTE if self.msg.is_request else CORE_ONREPLY_ROUTE
         self.record = proxy.recorder.add(record.time, record.where, record.data)
-        self.record.msg = self.msg
-        self.run = Run(proxy, self.msg, route, self.record, Avps())
+        self.run = Run(proxy, self.msg, route, self.record)
         proxy.env.run = self.run
 
     def _collect(self, data: bytes, dest: Dest) -> bool:

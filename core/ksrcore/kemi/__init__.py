@@ -9,6 +9,7 @@ from .corex import Corex
 from .declare import Module
 from .hdr import Hdr
 from .known import known
+from .kx import Kx
 from .maxfwd import Maxfwd
 from .nathelper import Nathelper
 from .permissions import Permissions
@@ -42,6 +43,7 @@ MODULES: list[type[Module]] = [
     Corex,
     Siputils,
     Nathelper,
+    Kx,
     Auth,
     AuthDb,
     Usrloc,
