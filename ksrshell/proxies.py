@@ -89,14 +89,14 @@ def remove_stale(found: Found) -> bool:
 
 
 def resolve(name_or_path: str | Path | None = None) -> Path:
-    """The control socket meant: a path (it has a slash), a proxy's name, or None for the only one that runs.
+    """The control socket meant: a path (it has a slash or ends with .sock), a proxy's name, or None for the only one that runs.
 
     Raises :class:`AttachError` when there is none, or more than one to choose from.
     """
     if isinstance(name_or_path, Path):
         return name_or_path
-    if name_or_path is not None and "/" in name_or_path:
-        return Path(name_or_path)
+    if name_or_path is not None and ("/" in name_or_path or name_or_path.endswith(".sock")):
+        return Path(name_or_path).expanduser()
     if name_or_path is not None:
         path = folder() / f"{name_or_path}.sock"
         try:

@@ -144,14 +144,13 @@ class Session:
                 self.call("ksr.sandbox.close", {"sandbox": sandbox})
 
     def _current_sandbox(self) -> int:
-        """The sandbox of the message in use; a new one when the proxy was lost meanwhile."""
+        """The sandbox of the message in use. Raises :class:`UsageError` when there is none, or the proxy is another."""
         with self._using:
             if self.current is None:
                 raise UsageError("KSR needs a message to work on: use(msgs[-1]) first")
             if self._sandbox is None or self._sandbox_process != self.client.process:
-                self._sandbox = None
-                self._open_sandbox(self.current)
-            assert self._sandbox is not None
+                self.current = self._sandbox = None
+                raise UsageError(f"{self.name} is a new process and has not seen that message: use(msgs[-1]) again")
             return self._sandbox
 
     def sandbox_call(self, name: str, args: tuple[Any, ...], live: bool = False) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import threading
 import time
@@ -92,7 +93,7 @@ class Toolbar:
 
 
 class News:
-    """Exceptions of the script while messages are routed: a line each above the prompt, at most one a second."""
+    """Exceptions of the script while messages are routed: a line above the prompt, at most one in five seconds."""
 
     def __init__(self, shell: KsrShell) -> None:
         self._shell = shell
@@ -108,7 +109,7 @@ class News:
             return
         summary = event.get("message") or {}
         more = f" ({self._hidden} more in between)" if self._hidden else ""
-        self._next, self._hidden = now + 1.0, 0
+        self._next, self._hidden = now + 5.0, 0
         callbacks = ", ".join(summary.get("callbacks") or ())
         self._shell.notice(f"message {summary.get('id')}: {callbacks} raised {summary.get('exception')}{more}", "red")
 
@@ -170,8 +171,9 @@ class KsrShell(TerminalInteractiveShell):
     def _inspect(self, meth: str, oname: str, namespaces: Any = None, **kw: Any) -> Any:
         """``name?``: ours explain themselves without the noise of a Python object's type and file."""
         info = self._object_find(oname, namespaces)
-        if info.found and isinstance(info.obj, Command | Function | Module | Ksr):
-            self.say(info.obj)
+        if info.found and isinstance(info.obj, View):
+            ours = isinstance(info.obj, Command | Function | Module | Ksr)
+            self.say(info.obj if ours else Text(inspect.getdoc(type(info.obj)) or ""))
             return None
         return super()._inspect(meth, oname, namespaces, **kw)
 

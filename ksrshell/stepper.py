@@ -128,7 +128,11 @@ class Step(View):
     @property
     def where(self) -> Where:
         state = self._state
-        return Where(str(state.get("function") or ""), str(state.get("file") or ""), int(state.get("line") or 0))
+        return Where(
+            str(state.get("function") or state.get("callback") or ""),
+            str(state.get("file") or ""),
+            int(state.get("line") or 0),
+        )
 
     @property
     def source(self) -> Source:

@@ -46,7 +46,7 @@ DIFF: Mapping[_TokenType, str] = {
 
 def highlight(text: str, lexer: Lexer, colours: Mapping[_TokenType, str]) -> Text:
     """``text`` in colours; a token without one of its own has its nearest ancestor's."""
-    out = Text(no_wrap=False)
+    out = Text(no_wrap=True, overflow="ignore")
     for token, value in lexer.get_tokens(text):
         style = ""
         kind: _TokenType | None = token

@@ -59,7 +59,8 @@ def _text(renderable: Any, columns: int | None, *, colour: bool, wrap: bool) -> 
         emoji=False,
         legacy_windows=False,
     )
-    console.print(renderable, soft_wrap=not wrap)
+    # Lines that must not be broken (a message's) are longer than the terminal, which wraps them for itself.
+    console.print(renderable, soft_wrap=not wrap, crop=False)
     out = console.file
     assert isinstance(out, StringIO)
     return "\n".join(line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))

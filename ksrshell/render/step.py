@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from .console import clean, height
+from .console import clean, flat, height
 from .message import call_list, title
 from .source import window
 
@@ -36,11 +36,13 @@ def step_view(step: Step) -> RenderableType:
     if step.coming and not step.done:
         parts.append(Text(f"about to call {clean(step.coming)}", "cyan", no_wrap=True, overflow="ellipsis"))
     effects = step.effects
-    would = [f"would send {sent.data.partition(chr(13))[0]} to {sent.dst}" for sent in effects.sent]
+    would = [f"would send to {sent.dst}: {sent.data.partition(chr(13))[0]}" for sent in effects.sent]
     if effects.diff:
-        would.append("the message is changed (.diff)")
+        would.append("the message is changed: .diff shows it")
     if would:
-        parts.append(Text(clean("; ".join(would)), "yellow", no_wrap=True, overflow="ellipsis"))
+        if len(would) > 4:
+            would = [f"... {len(would) - 3} before", *would[-3:]]
+        parts.append(Text("\n".join(map(flat, would)), "yellow", no_wrap=True, overflow="ellipsis"))
     if step.exception:
         parts.append(Text(clean(step.exception), "bold red"))
     elif step.event == "return" and not step.done:

@@ -165,3 +165,10 @@ def test_every_value_renders_at_80_columns(session: Session, tmp_path: Path) -> 
     for value in (session.msgs, session.msgs[1], session.routes, session.stats, session.KSR, session.KSR.sl,
                   session.step(1), session.flow(1), session.routes["ksr_request_route"]):  # fmt: skip
         assert all(len(line) <= 80 for line in plain(value, 80).splitlines()), value
+
+
+def test_lines_of_a_message_are_never_broken(session: Session, fake: FakeProxy) -> None:
+    long = "Via: SIP/2.0/UDP " + "x" * 200 + " y"
+    message = fake.methods["ksr.message"]
+    fake.methods["ksr.message"] = lambda p: {**message(p), "data": f"OPTIONS sip:x SIP/2.0\r\n{long}\r\n\r\n"}
+    assert long in plain(session.msgs[1], 80).splitlines()

@@ -221,7 +221,7 @@ def test_several_messages_where_one_is_wanted(session: Session) -> None:
         session.use(session.msgs[-2:])  # type: ignore[arg-type]
 
 
-def test_a_new_process_makes_a_new_sandbox(session: Session, fake: FakeProxy) -> None:
+def test_a_new_process_knows_nothing_of_the_old_ones_messages(session: Session, fake: FakeProxy) -> None:
     session.use(1)
     stepping = session.step(1)
     fake.started += 1
@@ -231,5 +231,9 @@ def test_a_new_process_makes_a_new_sandbox(session: Session, fake: FakeProxy) ->
     session.client.call("core.echo", [])
     with pytest.raises(UsageError, match="ended with the proxy's process"):
         stepping.next()
+    with pytest.raises(UsageError, match="fake is a new process and has not seen that message"):
+        session.KSR.is_INVITE()
+    assert session.current is None
+    session.use(1)
     session.forget()
     assert session.current is None
