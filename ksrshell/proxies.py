@@ -89,7 +89,7 @@ def remove_stale(found: Found) -> bool:
 
 
 def resolve(name_or_path: str | Path | None = None) -> Path:
-    """The control socket meant: a path (it has a slash or ends with .sock), a proxy's name, or None for the only one that runs.
+    """The control socket meant: a path (with a slash or ending with .sock), a proxy's name, or None for the only one.
 
     Raises :class:`AttachError` when there is none, or more than one to choose from.
     """
