@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from .pv.state import Avps
 
+if TYPE_CHECKING:
     from .capture.recorder import Record
-    from .kemi.declare import Decl
     from .proxy import Proxy
-    from .pv.state import Avps
     from .sip.message import SipMessage
 
 # Kamailio's route types (core/route.h names), as bits so that a function can say where it may be called.
@@ -45,35 +43,29 @@ class Run:
     """What a KSR function sees: the proxy, the message, the kind of route, the transaction and branch in hand.
 
     ``t`` is the transaction (None: none yet, or not looked up), ``branch`` the branch index (-1: none), ``reply`` the
-    message in a failure route that won, ``avps`` the lists that travel with the transaction. ``calls`` is the flat
-    record of KSR calls (see :meth:`iter_calls`). ``exited``: the script ended by exit; ``dropped``: by drop or
-    ``KSR.set_drop()``; what that means depends on the route, as in Kamailio.
+    message in a failure route that won. ``calls`` is the flat record of KSR calls, which
+    :meth:`~ksrcore.capture.recorder.Ran.iter_calls` reads. ``exited``: the script ended by exit; ``dropped``: by drop
+    or ``KSR.set_drop()``; what that means depends on the route, as in Kamailio.
     """
 
-    __slots__ = (
-        "proxy",
-        "msg",
-        "route",
-        "callback",
-        "t",
-        "branch",
-        "reply",
-        "avps",
-        "calls",
-        "record",
-        "dropped",
-        "exited",
-        "result",
-        "exception",
-        "traceback",
-        "started",
-        "duration",
-        "version",
-        "handled",
-        "dest",
-        "local",
-        "t_lookup",
-    )
+    # Defaults of the class, not set for each run: this is the path of every message.
+    callback = ""
+    reply: SipMessage | None = None
+    dropped = False
+    exited = False
+    result: Any = None
+    exception: BaseException | None = None
+    traceback = ""
+    duration = 0.0
+    version = 0
+    #: True once something answered, relayed or dropped the request: an exception then sends no 500.
+    handled = False
+    #: Where the message is about to go: in onsend routes only.
+    dest: Any = None
+    #: tm: whether this message was looked up already (t may be None because nothing was found).
+    t_lookup = False
+    _avps: Avps | None = None
+    _local: dict[str, Any] | None = None
 
     def __init__(
         self,
@@ -81,51 +73,36 @@ class Run:
         msg: SipMessage,
         route: int,
         record: Record,
-        avps: Avps,
+        avps: Avps | None = None,
         t: Any = None,
         branch: int = -1,
     ) -> None:
         self.proxy = proxy
         self.msg = msg
         self.route = route
-        self.callback = ""
+        self.record = record
         self.t = t
         self.branch = branch
-        self.reply: SipMessage | None = None
-        self.avps = avps
         self.calls: list[Any] = []
-        self.record = record
-        self.dropped = False
-        self.exited = False
-        self.result: Any = None
-        self.exception: BaseException | None = None
-        self.traceback = ""
-        self.started = 0.0
-        self.duration = 0.0
-        self.version = 0
-        # True once something answered, relayed or dropped the request: an exception then sends no 500.
-        self.handled = False
-        # Where the message is about to go: in onsend routes only.
-        self.dest: Any = None
-        # What modules keep for the length of one run only.
-        self.local: dict[str, Any] = {}
-        # tm: whether this message was looked up already (t may be None because nothing was found).
-        self.t_lookup = False
+        if avps is not None:
+            self._avps = avps
 
-    def iter_calls(self) -> Iterator[tuple[Decl, tuple[Any, ...], Any]]:
-        """The KSR calls made: declaration, arguments, result (an exception object when it raised).
+    @property
+    def avps(self) -> Avps:
+        """The AVP lists of this message, or of its transaction: made when first used."""
+        avps = self._avps
+        if avps is None:
+            avps = self._avps = Avps()
+        return avps
 
-        They are stored flat (declaration, arguments ..., result): no tuple per call, so that keeping them costs one
-        ``extend`` and gives the garbage collector nothing to trace.
-        """
-        calls = self.calls
-        at = 0
-        while at < len(calls):
-            decl = calls[at]
-            count = decl.arity
-            if count < 0:  # a call with wrong arguments: one tuple of what came
-                yield decl.decl, calls[at + 1], calls[at + 2]
-                at += 3
-                continue
-            yield decl, tuple(calls[at + 1 : at + 1 + count]), calls[at + 1 + count]
-            at += count + 2
+    @avps.setter
+    def avps(self, avps: Avps) -> None:
+        self._avps = avps
+
+    @property
+    def local(self) -> dict[str, Any]:
+        """What modules keep for the length of one run only."""
+        local = self._local
+        if local is None:
+            local = self._local = {}
+        return local

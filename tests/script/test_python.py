@@ -14,7 +14,6 @@ from ksrcore.kemi.declare import Module, export
 from ksrcore.kemi.facade import build
 from ksrcore.net.address import Dest
 from ksrcore.proxy import Proxy
-from ksrcore.pv.state import Avps
 from ksrcore.run import REQUEST_ROUTE, Run
 from ksrcore.script.engine import ScriptError
 from ksrcore.script.python import PythonScript
@@ -72,7 +71,7 @@ def load(tmp_path: Path) -> Iterator[Load]:
 
 def call(script: PythonScript, name: str = "ksr_request_route", *args: object) -> Run:
     record = script.proxy.recorder.add(0.0, Dest("udp", "10.0.0.2", 5060), TEXT)
-    run = Run(script.proxy, SipMessage(TEXT), REQUEST_ROUTE, record, Avps())
+    run = Run(script.proxy, SipMessage(TEXT), REQUEST_ROUTE, record)
     script.call(run, name, *args)
     return run
 
@@ -112,8 +111,9 @@ def test_class_style(load: Load) -> None:
     run = call(script)
     assert lines(script) == ["child 1", "hello"]
     assert (run.result, run.callback, run.exception) == (1, "ksr_request_route", None)
-    assert [decl.path for decl, _, _ in run.iter_calls()] == ["KSR.info", "KSR.tm.t_on_branch"]
-    assert run.record.runs == [run]
+    (ran,) = run.record.runs
+    assert [decl.path for decl, _, _ in ran.iter_calls()] == ["KSR.info", "KSR.tm.t_on_branch"]
+    assert ran.callback == "ksr_request_route"
 
 
 def test_module_style(load: Load) -> None:

@@ -4,19 +4,70 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..net.address import Dest, Rcv
 from ..sip.errors import SipError
 from ..sip.message import SipMessage
 
 if TYPE_CHECKING:
+    from ..kemi.declare import Decl
     from ..net.address import Listen
     from ..run import Run
 
 #: What a record and one KSR call cost in memory beside the text, for the bound in bytes (measured, rounded up).
 _RECORD_COST = 2000
 _CALL_COST = 10
+
+
+class Ran:
+    """What is kept of a callback that ran: never the message or the transaction, whose memory the recorder must not
+    hold. ``duration`` in seconds; ``version`` is the script's generation."""
+
+    __slots__ = (
+        "callback",
+        "route",
+        "branch",
+        "result",
+        "exited",
+        "dropped",
+        "exception",
+        "traceback",
+        "duration",
+        "version",
+        "calls",
+    )
+
+    def __init__(self, run: Run) -> None:
+        self.callback = run.callback
+        self.route = run.route
+        self.branch = run.branch
+        self.result = run.result
+        self.exited = run.exited
+        self.dropped = run.dropped
+        self.exception = run.exception
+        self.traceback = run.traceback
+        self.duration = run.duration
+        self.version = run.version
+        self.calls = run.calls
+
+    def iter_calls(self) -> Iterator[tuple[Decl, tuple[Any, ...], Any]]:
+        """The KSR calls made: declaration, arguments, result (an exception object when it raised).
+
+        They are stored flat (declaration, arguments ..., result): no tuple per call, so that keeping them costs one
+        ``extend`` and gives the garbage collector nothing to trace.
+        """
+        calls = self.calls
+        at = 0
+        while at < len(calls):
+            decl = calls[at]
+            count = decl.arity
+            if count < 0:  # a call with wrong arguments: one tuple of what came
+                yield decl.decl, calls[at + 1], calls[at + 2]
+                at += 3
+                continue
+            yield decl, tuple(calls[at + 1 : at + 1 + count]), calls[at + 1 + count]
+            at += count + 2
 
 
 class Record:
@@ -27,7 +78,7 @@ class Record:
     because of it, ``error`` why it could not be used.
     """
 
-    __slots__ = ("id", "time", "out", "where", "data", "_msg", "runs", "cause", "sent", "error")
+    __slots__ = ("id", "time", "out", "where", "data", "runs", "cause", "sent", "error")
 
     def __init__(self, id: int, time: float, where: Rcv | Dest, data: str, out: bool = False, cause: int = 0) -> None:
         self.id = id
@@ -36,9 +87,8 @@ class Record:
         self.where = where
         self.data = data
         self.cause = cause
-        self._msg: SipMessage | None = None
-        self.runs: list[Run] = []
-        self.sent: list[int] = []
+        self.runs: tuple[Ran, ...] = ()
+        self.sent: tuple[int, ...] = ()
         self.error = ""
 
     @property
@@ -65,18 +115,11 @@ class Record:
 
     @property
     def msg(self) -> SipMessage | None:
-        """The parsed message; None when its first line cannot be read. Parsed when first asked for."""
-        msg = self._msg
-        if msg is None:
-            try:
-                msg = self._msg = SipMessage(self.data)
-            except SipError:
-                return None
-        return msg
-
-    @msg.setter
-    def msg(self, msg: SipMessage) -> None:
-        self._msg = msg
+        """The message as it came, parsed each time it is asked for; None when its first line cannot be read."""
+        try:
+            return SipMessage(self.data)
+        except SipError:
+            return None
 
     def fresh(self, listens: list[Listen]) -> SipMessage:
         """The message parsed anew, without what the script did to it. Raises :class:`SipError`.
@@ -90,7 +133,7 @@ class Record:
             listen = next((x for x in listens if (x.host, x.port) == self.dst), listens[0])
             rcv = Rcv(self.proto, *self.src, *self.dst, listen, self.conid)
         msg = SipMessage(self.data, rcv)
-        msg.id = self._msg.id if self._msg is not None else 0
+        msg.id = self.id
         return msg
 
     @property
@@ -130,7 +173,7 @@ class Recorder:
 
     def ran(self, record: Record, run: Run) -> None:
         """A callback of that message has ended."""
-        record.runs.append(run)
+        record.runs += (Ran(run),)
         self.bytes += _CALL_COST * len(run.calls)
 
     def _trim(self) -> None:

@@ -21,12 +21,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..pv.errors import PvError
-from ..pv.state import Avps
 from ..run import CORE_ONREPLY_ROUTE, REQUEST_ROUTE, Run
 from ..sip.errors import SipError
 
 if TYPE_CHECKING:
     from ..proxy import Proxy
+    from ..sip.message import SipMessage
     from .recorder import Record
 
 
@@ -72,19 +72,16 @@ _ALLOWED = (
 _FUNCTIONS = ("hdr", "pv", "called", "re", "len", "lower")
 
 
-def _message(record: Record) -> Any:
-    msg = record.msg
-    if msg is None:
-        raise _Unreadable
-    return msg
-
-
-def _cseq(record: Record) -> str:
-    cseq = _message(record).cseq
+def _cseq(msg: SipMessage) -> str:
+    cseq = msg.cseq
     return f"{cseq.number} {cseq.method}" if cseq is not None else ""
 
 
-FIELDS: dict[str, Callable[[Record], Any]] = {
+def _exception(record: Record) -> str:
+    return next((f"{type(e).__name__}: {e}" for ran in record.runs if (e := ran.exception) is not None), "")
+
+
+RECORD_FIELDS: dict[str, Callable[[Record], Any]] = {
     "id": lambda r: r.id,
     "time": lambda r: r.time,
     "out": lambda r: r.out,
@@ -98,17 +95,22 @@ FIELDS: dict[str, Callable[[Record], Any]] = {
     "size": lambda r: len(r.data),
     "error": lambda r: r.error,
     "cause": lambda r: r.cause,
-    "is_request": lambda r: _message(r).is_request,
-    "method": lambda r: _message(r).method,
-    "status": lambda r: _message(r).status,
-    "reason": lambda r: _message(r).reason,
-    "ruri": lambda r: _message(r).ruri,
-    "callid": lambda r: _message(r).callid,
-    "cseq": _cseq,
-    "body": lambda r: _message(r).body,
-    "callbacks": lambda r: [run.callback for run in r.runs],
-    "exception": lambda r: next((f"{type(e).__name__}: {e}" for run in r.runs if (e := run.exception) is not None), ""),
+    "callbacks": lambda r: [ran.callback for ran in r.runs],
+    "exception": _exception,
 }
+
+MESSAGE_FIELDS: dict[str, Callable[[SipMessage], Any]] = {
+    "is_request": lambda m: m.is_request,
+    "method": lambda m: m.method,
+    "status": lambda m: m.status,
+    "reason": lambda m: m.reason,
+    "ruri": lambda m: m.ruri,
+    "callid": lambda m: m.callid,
+    "cseq": _cseq,
+    "body": lambda m: m.body,
+}
+
+FIELDS = (*RECORD_FIELDS, *MESSAGE_FIELDS)
 
 
 class _Names:
@@ -125,13 +127,16 @@ class _Names:
         if self._run is None:
             msg = self.record.fresh(self.proxy.listens)
             route = REQUEST_ROUTE if msg.is_request else CORE_ONREPLY_ROUTE
-            self._run = Run(self.proxy, msg, route, self.record, Avps())
+            self._run = Run(self.proxy, msg, route, self.record)
         return self._run
 
     def __getitem__(self, name: str) -> Any:
-        field = FIELDS.get(name)
+        field = MESSAGE_FIELDS.get(name)
         if field is not None:
-            return field(self.record)
+            return field(self.run().msg)
+        record_field = RECORD_FIELDS.get(name)
+        if record_field is not None:
+            return record_field(self.record)
         if name in _FUNCTIONS:
             return getattr(self, f"fn_{name}")
         if name == _MOD:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from difflib import unified_diff
 from typing import Any
 
-from ..capture.recorder import Record
+from ..capture.recorder import Ran, Record
 from ..kemi.declare import Decl
 from ..net.address import bracketed
-from ..run import ROUTE_NAMES, Run
+from ..run import ROUTE_NAMES
 from ..script.engine import Route
 from ..sip.errors import SipError
 
@@ -28,7 +28,7 @@ def summary(record: Record) -> dict[str, Any]:
         "size": len(record.data),
         "error": record.error,
         "cause": record.cause,
-        "sent": record.sent,
+        "sent": list(record.sent),
         "callbacks": [run.callback for run in record.runs],
         "calls": sum(1 for run in record.runs for _ in run.iter_calls()),
         "exception": next((_exception(run) for run in record.runs if run.exception is not None), None),
@@ -56,7 +56,7 @@ def summary(record: Record) -> dict[str, Any]:
     return view
 
 
-def _exception(run: Run) -> str:
+def _exception(run: Ran) -> str:
     return f"{type(run.exception).__name__}: {run.exception}"
 
 
@@ -65,7 +65,7 @@ def plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool | None) else repr(value)
 
 
-def run_view(run: Run, versions: dict[str, int]) -> dict[str, Any]:
+def run_view(run: Ran, versions: dict[str, int]) -> dict[str, Any]:
     calls = []
     for decl, args, result in run.iter_calls():
         error = f"{type(result).__name__}: {result}" if isinstance(result, BaseException) else None

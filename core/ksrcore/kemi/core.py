@@ -176,7 +176,7 @@ class Core(Conditions, FlagFunctions, ForwardFunctions, LogFunctions, Module):
             return -1
         inner = Run(run.proxy, run.msg, run.route, run.record, run.avps, run.t, run.branch)
         inner.reply = run.reply
-        inner.local = run.local
+        inner._local = run.local
         result = script.call(inner, name)
         run.t = inner.t
         run.dropped = run.dropped or inner.dropped

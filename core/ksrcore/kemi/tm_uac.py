@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from ..capture.recorder import Record
+from ..net.address import Dest
 from ..tm import cancel, uac
 from .declare import Module, RpcError, export, rpc
 
@@ -41,7 +42,7 @@ class TmUac(Module):
             raise RpcError(400, "expected method, Request-URI, next hop, socket, headers and a body or none")
         method, ruri, hop, socket, headers, *body = ["" if t == "." else t for t in texts]
         proxy = self.proxy
-        record = Record(0, proxy.wall(), False, "udp", "", 0, "", 0, "")
+        record = Record(0, proxy.wall(), Dest("udp", "", 0), "")
         try:
             uac.send(self.engine, method, ruri, hop, socket, headers, body[0] if body else "", record)
         except uac.UacError as error:

@@ -231,7 +231,6 @@ class PythonScript(Script):
             self._failed(run, error)
         finally:
             env.run = outer
-        run.started = started
         run.duration = duration = perf_counter() - started
         stats = self._stats.get(name)
         if stats is None:
