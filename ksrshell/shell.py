@@ -17,7 +17,7 @@ from IPython.terminal.prompts import Prompts
 from IPython.terminal.ptutils import IPythonPTCompleter
 from prompt_toolkit.completion import CompleteEvent, Completion
 from prompt_toolkit.document import Document
-from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.formatted_text import PygmentsTokens, StyleAndTextTuples
 from pygments.token import Token, _TokenType
 from rich.text import Text
 from traitlets.config import Config
@@ -165,6 +165,8 @@ class KsrShell(TerminalInteractiveShell):
     def _extra_prompt_options(self) -> dict[str, Any]:
         options: dict[str, Any] = cast(Any, super())._extra_prompt_options()
         options["bottom_toolbar"] = self.toolbar
+        # Asked again at every refresh: the message in use ends with the proxy's process.
+        options["message"] = lambda: PygmentsTokens(cast(Any, self).prompts.in_prompt_tokens())
         options["refresh_interval"] = REFRESH
         return options
 
