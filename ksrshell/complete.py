@@ -96,7 +96,7 @@ class Completer:
         if match is None or "api" not in self._kept:
             return ""
         module, name, _ = match.groups()
-        function = self._functions().get(module or name)
+        function = self._kept["api"][2].get(module or name)
         if module is not None and isinstance(function, Module):
             function = function._functions.get(name)
         return f"{function.signature}  {function.summary}" if isinstance(function, Function) else ""
@@ -110,7 +110,7 @@ class Completer:
             try:
                 value = fetch()
             except KsrShellError:
-                value = default
+                value, seconds = default, min(seconds, 2.0)
             self._kept[key] = (self.session.client.process, time.monotonic() + seconds, value)
         return value
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 import threading
 import time
@@ -36,7 +37,7 @@ from .view import View
 #: Seconds between two looks at the proxy's figures for the toolbar.
 REFRESH = 1.0
 
-_HERE = str(Path(__file__).parent)
+_HERE = str(Path(__file__).parent) + os.sep
 
 
 class Toolbar:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from ksrshell.complete import Completer, in_string
@@ -96,3 +98,23 @@ def test_signature_while_typing(completer: Completer) -> None:
 )  # fmt: skip
 def test_in_string(text: str, inside: bool) -> None:
     assert in_string(text) is inside
+
+
+def test_a_proxy_that_refused_is_asked_again_soon(
+    completer: Completer, fake: FakeProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = fake.methods.pop("ksr.api")
+    assert texts(completer, "KSR.s") == []
+    fake.methods["ksr.api"] = api
+    assert texts(completer, "KSR.s") == []
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 3.0)
+    assert texts(completer, "KSR.s") == ["sl"]
+
+
+def test_a_signature_never_asks_the_proxy(completer: Completer, fake: FakeProxy) -> None:
+    completer.prefetch()
+    asked = len(fake.asked)
+    completer.session.client.process += 1
+    assert completer.signature("KSR.is_INVITE(")
+    assert len(fake.asked) == asked
