@@ -8,11 +8,13 @@ from .core import Core
 from .corex import Corex
 from .declare import Module
 from .hdr import Hdr
+from .htable import Htable
 from .known import known
 from .kx import Kx
 from .maxfwd import Maxfwd
 from .nathelper import Nathelper
 from .permissions import Permissions
+from .pike import Pike
 from .pv import Pv
 from .pvx import Pvx
 from .registrar import Registrar
@@ -49,6 +51,8 @@ MODULES: list[type[Module]] = [
     Usrloc,
     Registrar,
     Permissions,
+    Htable,
+    Pike,
 ]
 
 __all__ = ["MODULES", "known"]
