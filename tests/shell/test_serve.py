@@ -1,0 +1,212 @@
+"""``ksrshell serve`` as a process: ready, stop, and each way of not starting: one line, status 1, nothing left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.ports import free_port
+
+SCRIPT = "import KSR\n\ndef ksr_request_route(msg):\n    KSR.sl.send_reply(200, 'OK')\n    return 1\n"
+
+
+class Place:
+    """A folder of its own with a script; every start uses it alone."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.script = folder / "routes.py"
+        self.script.write_text(SCRIPT)
+        self.port = free_port()
+        self.env = {**os.environ, "XDG_RUNTIME_DIR": str(folder / "run"), "XDG_STATE_HOME": str(folder / "state")}
+        (folder / "run").mkdir(mode=0o700)
+
+    @property
+    def control(self) -> Path:
+        return self.folder / "run" / "ksrshell" / "routes.sock"
+
+    def start(self, *options: str, script: str = "") -> subprocess.Popen[str]:
+        listen = ["--listen", f"udp:127.0.0.1:{self.port}"] if "--listen" not in options else []
+        command = [sys.executable, "-m", "ksrshell", "serve", script or str(self.script), *listen, *options]
+        return subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.env, cwd=self.folder
+        )
+
+    def refused(self, *options: str, script: str = "") -> str:
+        """Start, expect it to end with status 1 and one line; the line."""
+        process = self.start(*options, script=script)
+        out, err = process.communicate(timeout=20)
+        lines = [line for line in err.splitlines() if line.startswith("ksrshell serve: ")]
+        assert (process.returncode, out, len(lines)) == (1, "", 1), err
+        assert "Traceback" not in err
+        assert not self.control.exists()
+        return lines[0].removeprefix("ksrshell serve: ")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    yield Place(tmp_path)
+
+
+def ready(process: subprocess.Popen[str]) -> list[str]:
+    assert process.stdout is not None
+    return process.stdout.readline().split()
+
+
+def options_answer(port: int) -> str:
+    text = (
+        f"OPTIONS sip:127.0.0.1:{port} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:1;rport;branch=z9hG4bK1\r\n"
+        "From: <sip:a@x>;tag=1\r\nTo: <sip:b@x>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+    )
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(5)
+        sock.sendto(text.encode(), ("127.0.0.1", port))
+        return sock.recv(4096).decode().split("\r\n")[0]
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_it_is_ready_answers_and_ends_on_a_signal(place: Place, signum: signal.Signals) -> None:
+    process = place.start()
+    try:
+        assert ready(process) == ["ready", "routes", str(place.control)]
+        assert options_answer(place.port) == "SIP/2.0 200 OK"
+        process.send_signal(signum)
+        _, err = process.communicate(timeout=10)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0, err
+    assert not place.control.exists()
+
+
+def test_a_missing_script(place: Place) -> None:
+    assert place.refused(script="gone.py") == "gone.py: cannot read the script: No such file or directory"
+
+
+def test_a_script_that_does_not_compile(place: Place) -> None:
+    place.script.write_text("def ksr_request_route(msg)\n")
+    assert place.refused() == f"{place.script}:1: does not compile: expected ':'"
+
+
+def test_a_script_of_another_language(place: Place) -> None:
+    assert "scripts end in .py" in place.refused(script="routes.pl")
+
+
+def test_a_taken_port(place: Place) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", place.port))
+        line = place.refused()
+    assert f"udp:127.0.0.1:{place.port}" in line
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [
+        ("tm:fr_timr=1", "module tm has no parameter 'fr_timr'; it has:"),
+        ("tmm:fr_timer=1", "no module 'tmm'"),
+        ("tm:fr_timer=soon", "modparam tm:fr_timer expects an integer, got 'soon'"),
+        ("fr_timer=1", "modparam expects MODULE:NAME=VALUE"),
+    ],
+)
+def test_a_parameter_that_is_not_there(place: Place, option: str, text: str) -> None:
+    assert text in place.refused("--modparam", option)
+
+
+@pytest.mark.parametrize(
+    "listen", ["127.0.0.1:5060", "udp:nowhere.example:5060", "udp:127.0.0.1:99999", "tls:127.0.0.1:5061"]
+)
+def test_a_listen_address_that_cannot_be_used(place: Place, listen: str) -> None:
+    assert place.refused("--listen", listen)
+
+
+def test_a_name_that_cannot_be_a_file(place: Place) -> None:
+    assert "--name is a word" in place.refused("--name", "../x")
+
+
+def test_a_locked_database(place: Place) -> None:
+    path = place.folder / "locked.db"
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("create table x (y)")
+    holder.execute("begin exclusive")
+    try:
+        assert str(path) in place.refused("--db", str(path))
+    finally:
+        holder.close()
+
+
+def test_a_database_that_cannot_be_written(place: Place) -> None:
+    (place.folder / "a-folder.db").mkdir()
+    assert "a-folder.db" in place.refused("--db", str(place.folder / "a-folder.db"))
+
+
+def test_a_file_that_is_no_database(place: Place) -> None:
+    path = place.folder / "text.db"
+    path.write_text("this is no database, it is a text that is long enough to be looked at" * 20)
+    assert "text.db" in place.refused("--db", str(path))
+    assert path.read_text().startswith("this is no database")
+
+
+def test_another_kind_of_database(place: Place) -> None:
+    assert "SQLite" in place.refused("--db", "mysql://kamailio@localhost/kamailio")
+
+
+def test_a_second_proxy_of_the_same_name(place: Place) -> None:
+    first = place.start()
+    try:
+        assert ready(first)[0] == "ready"
+        second = place.start("--listen", f"udp:127.0.0.1:{free_port()}")
+        _, err = second.communicate(timeout=20)
+        assert second.returncode == 1
+        assert "a proxy named 'routes' is already running" in err
+        assert options_answer(place.port) == "SIP/2.0 200 OK"
+    finally:
+        first.terminate()
+        first.communicate(timeout=10)
+
+
+def test_a_control_socket_of_somebody_else(place: Place) -> None:
+    path = place.folder / "run" / "theirs.sock"
+    with socket.socket(socket.AF_UNIX) as theirs:
+        theirs.bind(str(path))
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file away")
+    os.chown(path, 12345, 12345)
+    assert "belongs to user 12345" in place.refused("--control", str(path))
+    assert path.exists()
+
+
+def test_what_kill_minus_nine_leaves_is_no_obstacle(place: Place) -> None:
+    first = place.start()
+    assert ready(first)[0] == "ready"
+    first.kill()
+    first.communicate(timeout=10)
+    assert place.control.exists()
+    again = place.start()
+    try:
+        assert ready(again)[0] == "ready"
+    finally:
+        again.terminate()
+        again.communicate(timeout=10)
+
+
+def test_open_transactions_do_not_hold_it_up_for_long(place: Place) -> None:
+    nobody = free_port()
+    route = f"    KSR.seturi('sip:x@127.0.0.1:{nobody}')\n    KSR.sl.send_reply(100, 'Going')\n    KSR.tm.t_relay()\n    return 1\n"
+    place.script.write_text(f"import KSR\n\ndef ksr_request_route(msg):\n{route}")
+    process = place.start()
+    assert ready(process)[0] == "ready"
+    assert options_answer(place.port) == "SIP/2.0 100 Going"
+    started = time.monotonic()
+    process.terminate()
+    process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert time.monotonic() - started < 8
