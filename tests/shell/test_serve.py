@@ -200,8 +200,14 @@ def test_what_kill_minus_nine_leaves_is_no_obstacle(place: Place) -> None:
 
 def test_open_transactions_do_not_hold_it_up_for_long(place: Place) -> None:
     nobody = free_port()
-    route = f"    KSR.seturi('sip:x@127.0.0.1:{nobody}')\n    KSR.sl.send_reply(100, 'Going')\n    KSR.tm.t_relay()\n    return 1\n"
-    place.script.write_text(f"import KSR\n\ndef ksr_request_route(msg):\n{route}")
+    lines = [
+        "import KSR",
+        "def ksr_request_route(msg):",
+        f"    KSR.seturi('sip:x@127.0.0.1:{nobody}')",
+        "    KSR.sl.send_reply(100, 'Going')",
+        "    KSR.tm.t_relay()",
+    ]
+    place.script.write_text("\n".join(lines))
     process = place.start()
     assert ready(process)[0] == "ready"
     assert options_answer(place.port) == "SIP/2.0 100 Going"
