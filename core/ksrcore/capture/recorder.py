@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..run import Run
 
 #: What a record and one KSR call cost in memory beside the text, for the bound in bytes (measured, rounded up).
-_RECORD_COST = 2000
+_RECORD_COST = 600
 _CALL_COST = 10
 
 
@@ -78,7 +78,7 @@ class Record:
     because of it, ``error`` why it could not be used.
     """
 
-    __slots__ = ("id", "time", "out", "where", "data", "runs", "cause", "sent", "error")
+    __slots__ = ("id", "time", "out", "where", "data", "runs", "cause", "sent", "error", "size")
 
     def __init__(self, id: int, time: float, where: Rcv | Dest, data: str, out: bool = False, cause: int = 0) -> None:
         self.id = id
@@ -90,6 +90,8 @@ class Record:
         self.runs: tuple[Ran, ...] = ()
         self.sent: tuple[int, ...] = ()
         self.error = ""
+        #: What it takes in memory, in bytes, roughly.
+        self.size = _RECORD_COST + len(data)
 
     @property
     def proto(self) -> str:
@@ -136,13 +138,6 @@ class Record:
         msg.id = self.id
         return msg
 
-    @property
-    def size(self) -> int:
-        size = _RECORD_COST + len(self.data)
-        for run in self.runs:
-            size += _CALL_COST * len(run.calls)
-        return size
-
 
 class Recorder:
     """A ring of records. ``gone`` counts those dropped because the ring was full; ids start at 1 and never repeat."""
@@ -164,7 +159,7 @@ class Recorder:
         record = Record(id, time, where, data, out, cause)
         records = self.records
         records.append(record)
-        self.bytes += _RECORD_COST + len(data)
+        self.bytes += record.size
         if len(records) > self.max_count or self.bytes > self.max_bytes:
             self._trim()
         if self.on_record is not None:
@@ -174,7 +169,9 @@ class Recorder:
     def ran(self, record: Record, run: Run) -> None:
         """A callback of that message has ended."""
         record.runs += (Ran(run),)
-        self.bytes += _CALL_COST * len(run.calls)
+        cost = _CALL_COST * len(run.calls)
+        record.size += cost
+        self.bytes += cost
 
     def _trim(self) -> None:
         records = self.records
