@@ -79,6 +79,8 @@ class Toolbar:
         if hint:
             return [("", f" {flat(hint)}")]
         if self.lost:
+            if self.session.client.connected:
+                return [("bold", f" {name}: no answer "), ("", " it is busy or stopped")]
             return [("bold", f" {name}: lost "), ("", " trying to reconnect ...")]
         values = self.values
         if not values:

@@ -179,9 +179,11 @@ def test_toolbar(shell: KsrShell, fake: FakeProxy) -> None:
     assert toolbar(shell) == " fake  12.5 messages/s  3 transactions  13 captured  0 held "
     shell.toolbar.values = {**shell.toolbar.values, "gone": 4, "held": 2}
     assert toolbar(shell).endswith("13 captured (4 gone)  2 held ")
-    shell.toolbar.lost = True
-    assert toolbar(shell) == " fake: lost  trying to reconnect ..."
     shell.toolbar.stop()
+    shell.toolbar.lost = True
+    assert toolbar(shell) == " fake: no answer  it is busy or stopped"
+    shell.session.client.close()
+    assert toolbar(shell) == " fake: lost  trying to reconnect ..."
 
 
 def test_the_toolbar_shows_the_signature_of_the_call_being_typed(shell: KsrShell) -> None:
