@@ -94,7 +94,7 @@ def problem(result: LoadResult) -> str:
     """The first lines of what SIPp reports about a run that was not clean; empty for a clean one."""
     if not (result.failed or result.unexpected or result.caller.exit_code or result.callee.exit_code):
         return ""
-    return "\n".join(f"{result.caller}\n{result.callee}".splitlines()[:40])
+    return "\n".join(f"{result.caller}\n{result.callee}".splitlines()[:8])
 
 
 def callback_times(label: str, *, calls: int, rate: float, users: int, transport: str) -> dict[str, tuple[float, int]]:
