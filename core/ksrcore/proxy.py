@@ -225,8 +225,9 @@ class Proxy:
 
     def _request(self, msg: SipMessage, record: Record) -> None:
         self.counters["core:rcv_requests"] = self.counters.get("core:rcv_requests", 0) + 1
-        if msg.error is not None or msg.via is None:
-            self._bad_request(msg, record, msg.error or SipError("request without Via"))
+        error = msg.error or _without_via(msg)
+        if error is not None:
+            self._bad_request(msg, record, error)
             return
         run = Run(self, msg, REQUEST_ROUTE, record)
         for taken in self.request_filters:
@@ -242,8 +243,9 @@ class Proxy:
 
     def _reply(self, msg: SipMessage, record: Record) -> None:
         self.counters["core:rcv_replies"] = self.counters.get("core:rcv_replies", 0) + 1
-        if msg.error is not None or msg.via is None:
-            record.error = str(msg.error or "reply without Via")
+        error = msg.error or _without_via(msg)
+        if error is not None:
+            record.error = str(error)
             return
         run = Run(self, msg, CORE_ONREPLY_ROUTE, record)
         script = self.script
@@ -307,6 +309,14 @@ class Proxy:
         msg = parse_message(_FAKE, rcv)
         where = rcv if rcv is not None else Dest("udp", "1.0.0.127", 5060)
         return Run(self, msg, REQUEST_ROUTE, Record(0, self.wall(), where, msg.buf))
+
+
+def _without_via(msg: SipMessage) -> SipError | None:
+    """Why the topmost Via cannot be used, None when it can."""
+    try:
+        return None if msg.via is not None else SipError("no Via")
+    except SipError as error:
+        return error
 
 
 _FAKE = (
