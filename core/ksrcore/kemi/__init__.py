@@ -22,6 +22,7 @@ from .rr import Rr
 from .sanity import Sanity
 from .siputils import Siputils
 from .sl import Sl
+from .textops import Textops
 from .tm import Tm
 from .tmx import Tmx
 from .usrloc import Usrloc
@@ -46,6 +47,7 @@ MODULES: list[type[Module]] = [
     Siputils,
     Nathelper,
     Kx,
+    Textops,
     Auth,
     AuthDb,
     Usrloc,
