@@ -103,8 +103,8 @@ class Tm(TmContacts, TmUac):
         self.proxy.reply_handlers.append(self.engine.reply_in)
 
     def fork(self, proxy: Proxy) -> Tm:
-        """No transactions to begin with: the sandbox's message makes them, or :meth:`adopt` brings one. No hooks either:
-        other modules bring theirs when they are forked."""
+        """No transactions to begin with: the sandbox's message makes them, or :meth:`adopt` brings one. No hooks
+        either: other modules bring theirs when they are forked."""
         new = copy.copy(self)
         new.proxy = proxy
         new.engine = Engine(proxy, new)
@@ -504,6 +504,10 @@ class Tm(TmContacts, TmUac):
     @export
     def t_set_disable_6xx(self, run: Run, on: int) -> int:
         """1: treat 6xx replies of this transaction as other negative ones."""
+        settings = self._settings(run)
+        if isinstance(settings, Options):
+            settings.disable_6xx = bool(on)
+            return 1
         return self._switch(run, T_DISABLE_6XX, on)
 
     @export

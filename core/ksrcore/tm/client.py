@@ -217,7 +217,9 @@ def _branch_route(engine: Engine, run: Run, t: Transaction, msg: SipMessage, cli
     msg.branches = []
     inner = Run(proxy, msg, BRANCH_ROUTE, run.record, t.avps, t, client.index)
     inner.t_lookup = True
-    proxy.script.call(inner, t.on_branch)  # type: ignore[union-attr]
+    name, t.on_branch = t.on_branch, ""
+    proxy.script.call(inner, name)  # type: ignore[union-attr]
+    t.on_branch = t.on_branch or name
     client.uri = msg.uri
     client.dst_uri = msg.dst_uri
     client.path = msg.path

@@ -35,7 +35,7 @@ from .states import (
     WAIT,
 )
 from .timers import NEVER, Timers
-from .transaction import RELEASED, REPLIED, Options, Saved, Transaction
+from .transaction import RELEASED, REPLIED, T_DISABLE_6XX, Options, Saved, Transaction
 
 if TYPE_CHECKING:
     from ..capture.recorder import Record
@@ -87,6 +87,7 @@ class Engine:
         self.inv_lifetime = cfg.max_inv_lifetime / 1000
         self.noninv_lifetime = cfg.max_noninv_lifetime / 1000
         self.auto_100 = bool(cfg.auto_inv_100)
+        self.disable_6xx = bool(cfg.disable_6xx_block)
         self.server_header = self.proxy.server_header
         self.timers.common(self.t1, 2 * self.t1, 4 * self.t1, self.t2, self.wait, self.fr)
 
@@ -152,11 +153,12 @@ class Engine:
         t.key = self.request_key(msg, msg.method)
         self.servers[t.key] = t
         self.label(t, msg)
+        if self.disable_6xx:
+            t.flags |= T_DISABLE_6XX
         options = msg.extra.get("tm")
-        if options is not None:
-            self._apply(t, options)  # type: ignore[arg-type]
         lifetime = self.inv_lifetime if t.is_invite else self.noninv_lifetime
         if isinstance(options, Options):
+            self._apply(t, options)
             lifetime = (options.inv_lifetime if t.is_invite else options.noninv_lifetime) or lifetime
         t.expires = self.proxy.now + lifetime if lifetime else NEVER
         t.saved = Saved(msg)
@@ -187,6 +189,8 @@ class Engine:
         t.t1 = options.t1 or t.t1
         t.t2 = options.t2 or t.t2
         t.flags |= options.flags
+        if options.disable_6xx is not None:
+            t.flags = t.flags | T_DISABLE_6XX if options.disable_6xx else t.flags & ~T_DISABLE_6XX
 
     def find(self, id_index: int, id_label: int) -> Transaction | None:
         """The transaction of that ``$T(id_index)`` and ``$T(id_label)``."""

@@ -12,6 +12,7 @@ from . import cancel, uac
 from .hooks import FAILURE, REPLY_IN
 from .select import pick
 from .states import SEND, SEND_ACK, reply_event
+from .timers import NEVER
 from .transaction import REPLIED, T_6XX, T_CANCELED, T_DISABLE_6XX, T_DROPPED, T_IN_FAILURE, T_SUSPENDED_REPLY
 
 if TYPE_CHECKING:
@@ -70,7 +71,12 @@ def reply_in(engine: Engine, run: Run) -> bool:
         return True
     from .client import step
 
+    # restart_fr_on_each_reply off: only a first 1xx, and a higher one from 180 on, gives the callee more time.
+    fr_at = client.fr_at if client.replied and code < 200 and not engine.cfg.restart_fr_on_each_reply else NEVER
     actions = step(engine, client, reply_event(code))
+    if fr_at < NEVER and not (code >= 180 and code > client.status):
+        client.fr_at = fr_at
+        engine.timers.set(client, proxy.now, min(fr_at, client.retr_at) - proxy.now)
     if actions & SEND_ACK and client.dest is not None and code >= 300:
         to = msg.get("to")
         ack = build_ack(client.text, to.body if to is not None else "", engine.cfg.ac_extra_hdrs.lower())
@@ -135,7 +141,7 @@ def settle(engine: Engine, t: Transaction, client: Client, code: int, reply: Sip
     faked = reply is None
     if t.status >= 200:
         # RFC 3261 16.7 step 5: 2xx to an INVITE go through always; nothing else does any more.
-        if reply is not None and t.is_invite and 200 <= code < 300 and t.relayed != -2 and t.status < 300:
+        if reply is not None and t.is_invite and 200 <= code < 300 and not (t.relayed == -2 and t.status < 300):
             client.status = code
             relay(engine, t, client, code, reply, record)
         else:
@@ -162,7 +168,7 @@ def settle(engine: Engine, t: Transaction, client: Client, code: int, reply: Sip
 
         if failover(engine, client, record):
             return
-    if code >= 600 and not t.flags & T_DISABLE_6XX and not (engine.cfg.disable_6xx_block and not t.flags & T_6XX):
+    if code >= 600 and not t.flags & T_DISABLE_6XX:
         t.flags |= T_6XX
         reason = cancel.local_reason(engine, code)
         for other in t.branches:

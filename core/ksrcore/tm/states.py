@@ -14,7 +14,8 @@ Server, INVITE (17.2.1, RFC 6026 7.1)::
 
 Kamailio's names for the timers: ``fr`` is H (fr_timer), ``retr`` is G (retr_timer1 doubling up to retr_timer2),
 ``wait`` is I, J and L in one (wt_timer). A 2xx that the script itself sent (``R2XX_LOCAL``) is retransmitted until its
-ACK comes, over any transport, because no other UAS does it (13.3.1.4).
+ACK comes, over any transport, because no other UAS does it (13.3.1.4). A 2xx that comes after a negative reply was
+sent (408, mostly) still is passed on (16.7 step 5).
 
 Server, non-INVITE (17.2.2)::
 
@@ -111,8 +112,10 @@ SERVER_INVITE: Final[Table] = {
         ACK: (CONFIRMED, STOP | SET_WAIT),
         RETR: (COMPLETED, RESEND),
         FR: (CONFIRMED, STOP | SET_WAIT),
+        R2XX: (ACCEPTED, SEND | STOP | SET_WAIT),
     },
     CONFIRMED: {
+        R2XX: (ACCEPTED, SEND | SET_WAIT),
         WAIT: (TERMINATED, FREE),
     },
     ACCEPTED: {

@@ -10,8 +10,8 @@ from . import replies
 from .errors import error_reply
 from .states import CALLING, TERMINATED
 from .timers import NEVER
-from .transaction import T_CANCELED, T_IN_FAILURE, T_SUSPENDED, T_SUSPENDED_REPLY, Client, Saved
-from .uas import newtran
+from .transaction import T_CANCELED, T_IN_FAILURE, T_NO_AUTO_100, T_SUSPENDED, T_SUSPENDED_REPLY, Client, Saved
+from .uas import auto_100, newtran
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -39,6 +39,8 @@ def suspend(engine: Engine, run: Run) -> int:
         return -1
     if run.route == REQUEST_ROUTE:
         t.saved = Saved(msg)
+    if t.is_invite and t.status < 100 and not t.flags & T_NO_AUTO_100 and auto_100(engine, run):
+        engine.reply(t, 100, engine.cfg.auto_inv_100_reason, run.record)
     t.flags |= T_SUSPENDED
     # A branch that was never sent: its timeout is the transaction's, its place is taken when the script goes on.
     blind = Client(t, len(t.branches), msg.uri, "", "")

@@ -119,7 +119,9 @@ def relay(engine: Engine, run: Run, hop: Hop | None = None, proto: str = "", fla
         if invite is not None:
             if t is None:
                 t = engine.create(run)
-            engine.reply(t, 200, "canceling", run.record)
+            pending = any(branch.status < 200 for branch in invite.branches) or invite.status < 200
+            reason = "canceling" if pending else "ok -- no more pending branches"
+            engine.reply(t, 200, reason, run.record)
             cancel_invite(engine, run, invite)
             return 1
         mode = engine.cfg.unmatched_cancel
