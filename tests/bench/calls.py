@@ -8,6 +8,7 @@ server's processes used during the calls and until their transactions were freed
 from runs of their own, so that the stop-watch does not disturb the CPU figures.
 """
 
+import signal
 import statistics
 import sys
 from pathlib import Path
@@ -89,6 +90,8 @@ def main(
     reference: str,
     times: bool,
 ) -> None:
+    # A stopped benchmark, too, takes its servers and folders with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # Rich takes 80 columns where there is no terminal, which cuts the server names.
     console = Console() if sys.stdout.isatty() else Console(width=120)
     done: list[Round] = []

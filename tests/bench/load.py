@@ -6,6 +6,7 @@ Prints failed calls, unexpected messages, retransmissions and the server's memor
 call failed, a message was unexpected or one was repeated.
 """
 
+import signal
 import sys
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from lab.server import ServerFailed
 @click.option("--runs", default=2, show_default=True, help="Runs on one server: is its memory level?")
 @click.option("--transport", "transports", multiple=True, type=click.Choice(["udp", "tcp"]), default=("udp", "tcp"))
 def main(label: str, users: int, calls: int, rate: float, runs: int, transports: tuple[str, ...]) -> None:
+    # A stopped benchmark, too, takes its servers and folders with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # Rich takes 80 columns where there is no terminal, which cuts the server names.
     console = Console() if sys.stdout.isatty() else Console(width=120)
     table = Table(title=f"{label}: {users} registrations, then {calls} calls at {rate:g}/s")

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from lab.child import die_with_parent
 from lab.database import DOMAIN, password
 from lab.needs import need
 from lab.ports import free_port
@@ -99,6 +100,7 @@ class Baresip:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=self.directory,
+                preexec_fn=die_with_parent,
             )
         try:
             self._connect()

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
+from lab.child import die_with_parent
 from lab.database import DOMAIN
 from lab.ports import free_port
 
@@ -90,6 +91,7 @@ class Server(ABC):
                 env={**os.environ, **self.environment},
                 cwd=self.directory,
                 start_new_session=True,
+                preexec_fn=die_with_parent,
             )
         try:
             self.started(deadline)

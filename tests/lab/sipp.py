@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from lab.child import die_with_parent
 from lab.database import DOMAIN
 from lab.needs import need
 from lab.ports import free_port, is_bound
@@ -130,6 +131,7 @@ class Sipp:
                 stderr=subprocess.STDOUT,
                 # -trace_counts has no file option: it writes to the working directory.
                 cwd=self.folder,
+                preexec_fn=die_with_parent,
                 env={**os.environ, "TERM": os.environ.get("TERM") or "xterm"},
             )
         deadline = time.monotonic() + 5
