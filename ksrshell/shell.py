@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import os
+import signal
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -318,13 +319,31 @@ def start(session: Session, *, on_exit: Callable[[], None] | None = None) -> int
     shell.toolbar.start()
     threading.Thread(target=shell.ours.prefetch, name="ksrshell-prefetch", daemon=True).start()
     try:
-        cast(Any, shell).mainloop()
+        with _orderly_end():
+            cast(Any, shell).mainloop()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 1
     finally:
         session.client.on_lost = session.client.on_back = None
         shell.toolbar.stop()
         if on_exit is not None:
             on_exit()
     return 0
+
+
+@contextmanager
+def _orderly_end() -> Iterator[None]:
+    """A closed terminal (SIGHUP) and SIGTERM end the shell by SystemExit: a demo's proxy and folder go with it."""
+
+    def leave(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGHUP, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _state_folder() -> Path:

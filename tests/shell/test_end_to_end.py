@@ -214,3 +214,22 @@ def test_at_a_terminal(proxy: Proxy, terminal: str) -> None:
     assert child.exitstatus == 0
     if terminal == "dumb":
         assert not re.search(r"\x1b\[3\d", child.before or "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_a_demo_whose_terminal_is_closed_leaves_nothing(proxy: Proxy, tmp_path: Path, number: signal.Signals) -> None:
+    temporary = tmp_path / "t"
+    temporary.mkdir()
+    environment = {**proxy.environment, "TERM": "xterm", "TMPDIR": str(temporary)}
+    child = pexpect.spawn(
+        sys.executable, ["-m", "ksrshell", "demo"], env=environment, encoding="utf-8", dimensions=(24, 80), timeout=20
+    )  # type: ignore[call-overload, unused-ignore]
+    child.expect(r"In \[")
+    (folder,) = temporary.glob("ksrshell-demo-*")
+    with ksrshell.connect(folder / "demo.sock") as session:
+        pid = int(session.hello["pid"])
+    child.kill(number)
+    child.expect(pexpect.EOF)
+    child.close()
+    assert list(temporary.glob("ksrshell-demo-*")) == []
+    assert not Path(f"/proc/{pid}").exists()
