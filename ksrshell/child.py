@@ -8,8 +8,19 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import FrameType
 
 from .errors import KsrShellError
+
+
+def end_on_signals() -> None:
+    """Let SIGTERM and SIGHUP (the terminal is closed) end this process in order, so that nothing of it stays."""
+
+    def end(signum: int, frame: FrameType | None) -> None:
+        sys.exit(128 + signum)
+
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, end)
 
 
 class ChildProxy:
@@ -23,8 +34,9 @@ class ChildProxy:
         with log.open("ab") as errors:
             start = errors.tell()
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "ksrshell", "serve", *arguments],
-                stdin=subprocess.DEVNULL,
+                [sys.executable, "-m", "ksrshell", "serve", "--while-stdin", *arguments],
+                # Its end tells the proxy that we are gone, however that came about.
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 # Ctrl-C at the prompt is for the prompt.
@@ -65,8 +77,9 @@ class ChildProxy:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
 
     def __enter__(self) -> ChildProxy:
         return self

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .child import ChildProxy
+from .child import ChildProxy, end_on_signals
 from .errors import KsrShellError
 from .serve import serve_options
 
@@ -37,6 +37,7 @@ def run(
 
     from .attach import open_shell
 
+    end_on_signals()
     arguments = [script, "--debug", str(level)]
     for option, values in (("--listen", listens), ("--alias", aliases), ("--modparam", modparams)):
         for value in values:

@@ -51,6 +51,7 @@ def serve_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command()
 @click.argument("script", type=click.Path())
 @serve_options
+@click.option("--while-stdin", is_flag=True, hidden=True, help="End when standard input ends.")
 def serve(
     script: str,
     listens: tuple[str, ...],
@@ -60,6 +61,7 @@ def serve(
     name: str,
     control: str,
     level: int,
+    while_stdin: bool,
 ) -> None:
     """Run SCRIPT (a KEMI script in Python) as a SIP proxy in the foreground.
 
@@ -75,6 +77,7 @@ def serve(
     if listens:
         options.listens = list(listens)
     options.ready = _ready
+    options.while_stdin = while_stdin
     try:
         run_proxy(options)
     except ServeError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import signal
 import sys
 import time
@@ -68,6 +69,8 @@ class Options:
     name: str = ""
     control: str = ""
     ready: Callable[[str, str], None] | None = None
+    #: End when standard input ends: whoever started the proxy holds the other end.
+    while_stdin: bool = False
 
 
 def serve(options: Options) -> None:
@@ -118,12 +121,20 @@ async def _serve(options: Options) -> None:
         for signum in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signum, stopping.set)
             stack.callback(loop.remove_signal_handler, signum)
+        if options.while_stdin:
+            loop.add_reader(0, _until_eof, stopping)
+            stack.callback(loop.remove_reader, 0)
         _tame_collector()
         network.on_message = lambda data, rcv: proxy.receive(data, rcv, time.monotonic())
         if options.ready is not None:
             options.ready(name, str(path))
         await _tick(proxy, stopping)
         await _drain(proxy)
+
+
+def _until_eof(stopping: asyncio.Event) -> None:
+    if not os.read(0, 4096):
+        stopping.set()
 
 
 def _tame_collector() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from ..agent import AgentError, Traffic, UserAgent
-from ..child import ChildProxy
+from ..child import ChildProxy, end_on_signals
 from ..errors import KsrShellError
 
 DOMAIN = "demo.example"
@@ -31,6 +31,7 @@ def demo(code: str | None, as_json: bool) -> None:
     Everything is on this machine and in a folder of its own that is removed at the end. Without a terminal the calls
     are routed, the ladder of one is printed, and the command ends.
     """
+    end_on_signals()
     try:
         with playground() as (proxy, traffic):
             if code is None and not (sys.stdin.isatty() and sys.stdout.isatty()):

@@ -29,6 +29,7 @@ class Place:
         self.port = free_port()
         self.env = {**os.environ, "XDG_RUNTIME_DIR": str(folder / "run"), "XDG_STATE_HOME": str(folder / "state")}
         (folder / "run").mkdir(mode=0o700)
+        self.processes: list[subprocess.Popen[str]] = []
 
     @property
     def control(self) -> Path:
@@ -37,9 +38,17 @@ class Place:
     def start(self, *options: str, script: str = "") -> subprocess.Popen[str]:
         listen = ["--listen", f"udp:127.0.0.1:{self.port}"] if "--listen" not in options else []
         command = [sys.executable, "-m", "ksrshell", "serve", script or str(self.script), *listen, *options]
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.env, cwd=self.folder
         )
+        self.processes.append(process)
+        return process
+
+    def close(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
 
     def refused(self, *options: str, script: str = "") -> str:
         """Start, expect it to end with status 1 and one line; the line."""
@@ -54,7 +63,9 @@ class Place:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    yield Place(tmp_path)
+    place = Place(tmp_path)
+    yield place
+    place.close()
 
 
 def ready(process: subprocess.Popen[str]) -> list[str]:
