@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .acc import Acc
 from .auth import Auth
 from .auth_db import AuthDb
 from .core import Core
@@ -23,6 +24,7 @@ from .sanity import Sanity
 from .siputils import Siputils
 from .sl import Sl
 from .textops import Textops
+from .textopsx import Textopsx
 from .tm import Tm
 from .tmx import Tmx
 from .usrloc import Usrloc
@@ -48,6 +50,7 @@ MODULES: list[type[Module]] = [
     Nathelper,
     Kx,
     Textops,
+    Textopsx,
     Auth,
     AuthDb,
     Usrloc,
@@ -55,6 +58,7 @@ MODULES: list[type[Module]] = [
     Permissions,
     Htable,
     Pike,
+    Acc,
 ]
 
 __all__ = ["MODULES", "known"]
