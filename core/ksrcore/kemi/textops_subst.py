@@ -220,9 +220,10 @@ class SubstFunctions:
         msg = run.msg
         done = -1
         for offset, header in fields(msg, name, which):
-            new = subst.apply(run, header.body)
-            if new is not None:
-                msg.lumps.replace(offset + header.body_start, len(header.body), new, header.key)
+            body_at = offset + header.body_start
+            for match in subst.matches(header.body):
+                length = match.end() - match.start()
+                msg.lumps.replace(body_at + match.start(), length, subst.replacement(run, match), header.key)
                 done = 1
         return done
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..net.address import Dest
 from .lumps import Lump
 from .via import parse_vias
 
 if TYPE_CHECKING:
-    from ..net.address import Dest, Listen
+    from ..net.address import Listen
     from .message import Header, SipMessage
     from .via import Via
 
@@ -55,10 +56,11 @@ def _seen(msg: SipMessage, via: Via) -> tuple[str, str]:
     rcv = msg.rcv
     if rcv is None:
         return "", ""
-    rport = via.rport
     host = via.host
-    if rport is None and not msg.force_rport and host == rcv.src_ip and not via.received:
+    params = via.params_text.lower()
+    if host == rcv.src_ip and not msg.force_rport and "rport" not in params and "received" not in params:
         return "", ""
+    rport = via.rport
     port = str(rcv.src_port) if rport == "" or msg.force_rport else ""
     if host[:1] == "[":
         host = host[1:-1].lower()
@@ -183,6 +185,11 @@ def _apply(msg: SipMessage, start: int, dest: Dest, extra: list[Lump], stream: b
             extra.append(Lump(offset + length.body_start, len(length.body), str(len(body)), "content-length"))
     head = lumps.apply(buf, start, stop, dest, extra)
     return head + (buf[stop:body_at] or "\r\n") + body
+
+
+def edited(msg: SipMessage) -> str:
+    """Header fields and body with the script's edits done and Content-Length right, nothing else added."""
+    return _apply(msg, msg.head_at, Dest("udp", "", 0), [], False)
 
 
 def build_forwarded_reply(msg: SipMessage, dest: Dest, status_line: str = "", extra: list[Lump] | None = None) -> str:

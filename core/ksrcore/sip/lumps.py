@@ -67,20 +67,26 @@ class Lumps:
     def apply(self, buf: str, start: int, stop: int, dest: Dest, extra: list[Lump] | None = None) -> str:
         """``buf[start:stop]`` with the edits in that range done; ``extra`` come after ours at equal offsets.
 
-        Where edits overlap, the earlier offset wins, as in Kamailio: the later one only extends what is removed.
+        Where edits overlap, the earlier offset wins, as in Kamailio: the later one only extends what is removed. Of
+        edits at one offset all texts are kept.
         """
         items = self.items if extra is None else self.items + extra
         if not items:
             return buf[start:stop]
         parts = []
         at = start
+        last = -1
         for lump in sorted(items, key=_by_offset):
             offset = lump.offset
             if offset < start or offset > stop:
                 continue
             if offset < at:
+                if offset == last:
+                    text = lump.text
+                    parts.append(text if isinstance(text, str) else text(dest))
                 at = max(at, offset + lump.length)
                 continue
+            last = offset
             if offset > at:
                 parts.append(buf[at:offset])
             text = lump.text
