@@ -150,8 +150,8 @@ def reply_dest(msg: SipMessage) -> Dest:
 def onsend(proxy: Proxy, msg: SipMessage, dest: Dest, text: str, run: Run) -> bool:
     """Run ``ksr_onsend_route`` for a request about to leave, when the script has it. False: the script dropped it."""
     script = proxy.script
-    if script is None or not script.has("ksr_onsend_route"):
-        return True
+    if script is None or run.route == ONSEND_ROUTE or not script.has("ksr_onsend_route"):
+        return True  # what an onsend route itself forwards runs none, or it might never end
     sending = Run(proxy, msg, ONSEND_ROUTE, run.record, run.avps, run.t, run.branch)
     sending.t_lookup = True
     sending.dest = dest

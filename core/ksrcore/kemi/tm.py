@@ -20,6 +20,7 @@ from ..sip.errors import SipError
 from ..tm import replies, uas
 from ..tm.client import E_BAD_ADDRESS, relay_to
 from ..tm.engine import Engine
+from ..tm.redirect import redirect_contacts
 from ..tm.states import COMPLETED, PROCEEDING, TERMINATED
 from ..tm.timers import NEVER
 from ..tm.transaction import (
@@ -37,7 +38,7 @@ from ..tm.transaction import (
     Saved,
     Transaction,
 )
-from .declare import Param, export, rpc
+from .declare import Param, ParamError, export, rpc
 from .tm_contacts import TmContacts
 from .tm_uac import TmUac
 
@@ -85,18 +86,19 @@ class Tm(TmContacts, TmUac):
     local_cancel_reason = Param(1, "CANCELs that a final reply causes say so in Reason")
     e2e_cancel_reason = Param(1, "Reason fields of a received CANCEL are passed on")
     remap_503_500 = Param(1, "a 503 becomes a 500")
-    failure_exec_mode = Param(0, "1: branches that could not be sent count as failed replies")
+    failure_exec_mode = Param(0, "1: when no branch can be sent, the failure route runs and relaying reports success")
     relay_100 = Param(0, "pass 100 replies on")
     rich_redirect = Param(0, "Contacts of 3xx replies carry 1: branch flags, 2: paths (a sum)")
     event_callback = Param("", "callback before a request of our own is sent, with 'tm:local-request'")
     event_callback_lres_sent = Param("", "callback after a reply of our own, with 'tm:local-response'")
-    xavp_contact = Param("", "xavp with attributes per contact")
 
     def __init__(self, proxy: Proxy) -> None:
         super().__init__(proxy)
         self.engine = Engine(proxy, self)
 
     def start(self) -> None:
+        if not self.reparse_invite:
+            raise ParamError("modparam tm:reparse_invite: ACK and CANCEL always come from the INVITE as sent; use 1")
         self.engine.configure()
         self.proxy.timer_sources.append(self.engine.timers)
         self.proxy.request_done.append(self.engine.request_done)
@@ -117,7 +119,7 @@ class Tm(TmContacts, TmUac):
         engine = self.engine
         index = -1
         if msg.is_request:
-            source = live.engine.servers.get(Engine.request_key(msg, msg.method))
+            source = live.engine.servers.get(live.engine.request_key(msg, msg.method))
         else:
             found = replies.match(live.engine, msg)
             source = found[0] if found is not None else None
@@ -222,9 +224,11 @@ class Tm(TmContacts, TmUac):
         if t is None or t.engine is None:
             log.error("t_reply: no transaction exists; t_newtran() makes one")
             return -1
-        sl: Any = self.proxy.modules["sl"]
-        result: int = sl.stateful_reply(run, *self._reply_args(code, reason))
-        return result
+        code, reason = self._reply_args(code, reason)
+        run.handled = True
+        msg = run.msg if run.msg.is_request else None
+        extra = redirect_contacts(run.msg, self.rich_redirect) if 300 <= code < 400 and msg is not None else ""
+        return 1 if self.engine.reply(t, code, reason, run.record, msg, extra) else -1
 
     def _reply_args(self, code: int, reason: str) -> tuple[int, str]:
         if not 100 <= code <= 699:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..run import BRANCH_FAILURE_ROUTE, BRANCH_ROUTE, FAILURE_ROUTE, ONREPLY_ROUTE, REQUEST_ROUTE, Run
 from ..tm import cancel, suspend
-from ..tm.engine import Engine
 from ..tm.timers import NEVER
 from ..tm.transaction import T_DROPPED, Transaction
 from . import tmx_variables
@@ -50,9 +49,10 @@ class Tmx(Module):
         return tm  # type: ignore[no-any-return]
 
     def request_done(self, run: Run) -> None:
-        key = run.local.get("tmx") if self.running else None
-        if key is not None and self.running.get(key) is run.record:
-            del self.running[key]
+        if self.running:
+            key = self.tm.engine.own_key(run.msg)
+            if self.running.get(key) is run.record:
+                del self.running[key]
 
     # -- where the script is ------------------------------------------------------------------------------------------
 
@@ -84,12 +84,11 @@ class Tmx(Module):
         msg = run.msg
         if not self.precheck_trans or not msg.is_request or msg.method in ("ACK", "CANCEL"):
             return -1
-        key = Engine.request_key(msg, msg.method)
+        key = self.tm.engine.own_key(msg)
         other = self.running.get(key)
         if other is not None and other is not run.record:
             return 1
         self.running[key] = run.record
-        run.local["tmx"] = key
         return -1
 
     # -- acting on transactions ---------------------------------------------------------------------------------------

@@ -354,14 +354,16 @@ def failover(engine: Engine, client: Client, record: Record) -> bool:
         for slot in _COPIED:
             setattr(new, slot, getattr(client, slot))
         new.branch = f"{t.prefix}.{new.index:x}"
-        # The text that was sent, with another Via on top (reparse_on_dns_failover).
+        if not engine.cfg.reparse_on_dns_failover and not t.local:
+            build(engine, msg, new, msg.lumps, proto, ip, port)
         rcv = msg.rcv
         conid = rcv.conid if rcv is not None else 0
         old = client.dest
         rport = msg.add_local_rport
         before = via_line(old.listen, client.branch, conid, msg.advertise, rport)  # type: ignore[union-attr, arg-type]
         after = via_line(dest.listen, new.branch, conid, msg.advertise, rport)  # type: ignore[arg-type]
-        new.text = client.text.replace(before, after, 1)
+        # With reparse_on_dns_failover: the text that was sent before, under another Via.
+        new.text = new.text or client.text.replace(before, after, 1)
         new.dest = dest
         new.targets = found
         client.targets = None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from ..forward import branch_hash, reply_dest
+from ..run import EVENT_ROUTE, Run
 from ..sip.build import build_reply
 from ..sip.errors import SipError
 from . import cancel, client, replies
@@ -35,13 +36,12 @@ from .states import (
     WAIT,
 )
 from .timers import NEVER, Timers
-from .transaction import RELEASED, REPLIED, T_DISABLE_6XX, Options, Saved, Transaction
+from .transaction import FAILED, RELEASED, REPLIED, T_DISABLE_6XX, Options, Saved, Transaction
 
 if TYPE_CHECKING:
     from ..capture.recorder import Record
     from ..kemi.tm import Tm
     from ..proxy import Proxy
-    from ..run import Run
     from ..sip.message import SipMessage
     from .transaction import Client
 
@@ -72,6 +72,8 @@ class Engine:
         self.retransmitted = 0
         #: Replies to send when the script that failed to relay has not replied itself, by transaction label.
         self.failed: dict[int, tuple[int, str]] = {}
+        self._keyed: SipMessage | None = None
+        self._key = ""
         self.secret = f"{proxy.name}{proxy.started}"
         self.tag = md5(f"ksr {self.secret}".encode(), usedforsecurity=False).hexdigest()
         self.configure()
@@ -93,8 +95,7 @@ class Engine:
 
     # -- finding ------------------------------------------------------------------------------------------------------
 
-    @staticmethod
-    def request_key(msg: SipMessage, method: str) -> str:
+    def request_key(self, msg: SipMessage, method: str) -> str:
         """What a request of ``method`` in the transaction of ``msg`` is found by (RFC 3261 17.2.3).
 
         Branch, sent-by and method; an ACK belongs to its INVITE. Without the magic cookie, Kamailio's set for RFC 2543
@@ -114,7 +115,16 @@ class Engine:
             return ""
         number = cseq.number if cseq is not None else 0
         tag = from_.tag if from_ is not None else ""
-        return f"{msg.callid}|{number}|{tag}|{msg.ruri}|{via.text}|{method}"
+        ruri = msg.ruri if self.cfg.ruri_matching else ""
+        top = via.text if self.cfg.via1_matching else ""
+        return f"{msg.callid}|{number}|{tag}|{ruri}|{top}|{method}"
+
+    def own_key(self, msg: SipMessage) -> str:
+        """:meth:`request_key` of the message's own method; a script asks for it again and again."""
+        if self._keyed is not msg:
+            self._keyed = msg
+            self._key = self.request_key(msg, msg.method)
+        return self._key
 
     def lookup(self, run: Run) -> Transaction | None:
         """The transaction of the run's request, looked up once a run."""
@@ -122,7 +132,7 @@ class Engine:
             return run.t  # type: ignore[no-any-return]
         run.t_lookup = True
         msg = run.msg
-        t = self.servers.get(self.request_key(msg, msg.method))
+        t = self.servers.get(self.own_key(msg))
         if t is not None and self.cfg.callid_matching and t.msg.callid != msg.callid:
             t = None
         run.t = t
@@ -150,7 +160,7 @@ class Engine:
         """A transaction for the run's request."""
         msg = run.msg
         t = Transaction(self, msg, run.record, run.avps)
-        t.key = self.request_key(msg, msg.method)
+        t.key = self.own_key(msg)
         self.servers[t.key] = t
         self.label(t, msg)
         if self.disable_6xx:
@@ -341,6 +351,15 @@ class Engine:
             cancel.cancel_all(self, t, cancel.local_reason(self, code))
         return True
 
+    def _tell(self, t: Transaction, record: Record | None) -> None:
+        """Run ``event_callback_lres_sent`` after a reply of our own."""
+        name = self.cfg.event_callback_lres_sent
+        script = self.proxy.script
+        if name and script is not None and script.has(name):
+            run = Run(self.proxy, t.msg, EVENT_ROUTE, record or t.record, t.avps, t)
+            run.t_lookup = True
+            script.call(run, name, "tm:local-response")
+
     def send_reply(
         self, t: Transaction, text: str, code: int, reason: str, reply: SipMessage | None, record: Record | None
     ) -> None:
@@ -359,8 +378,10 @@ class Engine:
         wanted = self.hooks.events | t.armed
         if first_final:
             self.proxy.count(f"tmx:{code // 100}xx_transactions")
-        if wanted & REPLY_OUT:
+        if wanted & REPLY_OUT and (reply is not None or code >= 200 or self.cfg.pass_provisional_replies):
             self.hooks.call(REPLY_OUT, t, None, reply, code)
+        if reply is None and self.cfg.event_callback_lres_sent:
+            self._tell(t, record)
         if first_final and wanted & COMPLETED:
             self.hooks.call(COMPLETED, t, None, reply, code)
 
@@ -399,6 +420,11 @@ class Engine:
             if failed is not None:
                 self.reply(t, *failed)
                 return
+        if t.kept & FAILED:
+            # failure_exec_mode: nothing could be sent; the failure route decides now that the request's is over.
+            t.kept &= ~FAILED
+            replies.complete(self, t, run.record)
+            return
         if t.branches or t.kept & RELEASED:
             return
         log.warning("%s: the script created a transaction and neither replied nor relayed; it is released", t)

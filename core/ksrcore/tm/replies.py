@@ -9,6 +9,7 @@ from ..forward import reply_dest
 from ..run import BRANCH_FAILURE_ROUTE, CORE_ONREPLY_ROUTE, FAILURE_ROUTE, TM_ONREPLY_ROUTE, Run
 from ..sip.build import build_ack, build_forwarded_reply, build_reply
 from . import cancel, uac
+from . import client as clients
 from .hooks import FAILURE, REPLY_IN
 from .select import pick
 from .states import SEND, SEND_ACK, reply_event
@@ -69,11 +70,9 @@ def reply_in(engine: Engine, run: Run) -> bool:
     if not client.text:
         # A branch that was never sent cannot have an answer.
         return True
-    from .client import step
-
     # restart_fr_on_each_reply off: only a first 1xx, and a higher one from 180 on, gives the callee more time.
     fr_at = client.fr_at if client.replied and code < 200 and not engine.cfg.restart_fr_on_each_reply else NEVER
-    actions = step(engine, client, reply_event(code))
+    actions = clients.step(engine, client, reply_event(code))
     if fr_at < NEVER and not (code >= 180 and code > client.status):
         client.fr_at = fr_at
         engine.timers.set(client, proxy.now, min(fr_at, client.retr_at) - proxy.now)
@@ -164,9 +163,7 @@ def settle(engine: Engine, t: Transaction, client: Client, code: int, reply: Sip
         if t.engine is None or t.status >= 200:
             return
     if code == 503 and reply is not None:
-        from .client import failover
-
-        if failover(engine, client, record):
+        if clients.failover(engine, client, record):
             return
     if code >= 600 and not t.flags & T_DISABLE_6XX:
         t.flags |= T_6XX

@@ -13,7 +13,8 @@ from .cancel import cancel_invite
 from .client import E_BAD_ADDRESS, E_BAD_URI, E_SCRIPT, E_SEND, E_UNSPEC, Target, forward, targets
 from .errors import error_reply
 from .hooks import ACK_IN
-from .transaction import T_DISABLE_FAILOVER, T_DISABLE_INTERNAL_REPLY, T_NO_AUTO_100, Options
+from .states import TERMINATED
+from .transaction import FAILED, T_DISABLE_FAILOVER, T_DISABLE_INTERNAL_REPLY, T_NO_AUTO_100, Client, Options
 
 if TYPE_CHECKING:
     from ..run import Run
@@ -89,6 +90,8 @@ def newtran(engine: Engine, run: Run) -> int:
 def _valid(msg: SipMessage) -> bool:
     try:
         parse_uri(msg.uri)
+        if None in (msg.from_, msg.to, msg.cseq) or not msg.callid:
+            raise SipError("From, To, Call-ID or CSeq is missing")
     except SipError as error:
         log.error("no transaction for a %s: %s", msg.method, error)
         return False
@@ -118,6 +121,8 @@ def relay(engine: Engine, run: Run, hop: Hop | None = None, proto: str = "", fla
         invite = engine.lookup_invite(msg)
         if invite is not None:
             if t is None:
+                if not _valid(msg):
+                    return E_BAD_URI
                 t = engine.create(run)
             pending = any(branch.status < 200 for branch in invite.branches) or invite.status < 200
             reason = "canceling" if pending else "ok -- no more pending branches"
@@ -147,11 +152,25 @@ def relay(engine: Engine, run: Run, hop: Hop | None = None, proto: str = "", fla
         engine.reply(t, 100, engine.cfg.auto_inv_100_reason, run.record)
     result = forward(engine, run, t, msg, targets(msg, True), hop, proto)
     if result < 0:
+        if engine.cfg.failure_exec_mode and t.on_failure:
+            if not t.branches:
+                add_failed(t, msg, -result)
+            t.kept |= FAILED
+            return 1
         if not flags & 2 and not t.flags & T_DISABLE_INTERNAL_REPLY:
             engine.failed[t.id_label] = error_reply(result, "TM")
         if result == E_SEND:
             result = E_UNSPEC
     return result
+
+
+def add_failed(t: Transaction, msg: SipMessage, error: int) -> None:
+    """A branch in place of one that could not be made, for the failure route to see."""
+    code, reason = error_reply(error, "TM")
+    branch = Client(t, len(t.branches), msg.uri, msg.dst_uri, msg.path)
+    branch.state = TERMINATED
+    branch.status, branch.reason, branch.faked = code, reason, True
+    t.branches.append(branch)
 
 
 def auto_100(engine: Engine, run: Run) -> bool:
