@@ -171,7 +171,9 @@ class Recorder:
         record.runs += (Ran(run),)
         cost = _CALL_COST * len(run.calls)
         record.size += cost
-        self.bytes += cost
+        # A transaction's callbacks may run when its request's record is gone already.
+        if self.records and record.id >= self.records[0].id:
+            self.bytes += cost
 
     def _trim(self) -> None:
         records = self.records
