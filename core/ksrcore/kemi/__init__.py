@@ -20,6 +20,7 @@ from .pv import Pv
 from .pvx import Pvx
 from .registrar import Registrar
 from .rr import Rr
+from .rtpproxy import Rtpproxy
 from .sanity import Sanity
 from .siputils import Siputils
 from .sl import Sl
@@ -59,6 +60,7 @@ MODULES: list[type[Module]] = [
     Htable,
     Pike,
     Acc,
+    Rtpproxy,
 ]
 
 __all__ = ["MODULES", "known"]
