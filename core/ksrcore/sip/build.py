@@ -61,7 +61,7 @@ def _seen(msg: SipMessage, via: Via) -> tuple[str, str]:
     if host == rcv.src_ip and not msg.force_rport and "rport" not in params and "received" not in params:
         return "", ""
     rport = via.rport
-    port = str(rcv.src_port) if rport == "" or msg.force_rport else ""
+    port = str(rcv.src_port) if rport is not None or msg.force_rport else ""
     if host[:1] == "[":
         host = host[1:-1].lower()
     received = rcv.src_ip if rport is not None or via.received or host != rcv.src_ip else ""
@@ -137,7 +137,7 @@ def reply_via_text(text: str, at: int, port: str, received: str) -> str:
 def build_request(msg: SipMessage, uri: str, via: str, dest: Dest, path: str = "") -> str:
     """``msg`` as it leaves for ``dest``: Request-URI, our Via (a whole field) on top, the script's edits.
 
-    ``path``: the value of a Route field to add before the others. Content-Length follows the body when an edit changed
+    ``path``: the value of a Route field to add before the others, or below our Via. Content-Length follows the body when an edit changed
     it, and is added on streams where it is missing.
     """
     buf = msg.buf
@@ -150,14 +150,14 @@ def build_request(msg: SipMessage, uri: str, via: str, dest: Dest, path: str = "
     stream = dest.proto != "udp" and "content-length" not in msg.index
     if not items and not path and not stream:
         return f"{msg.method} {uri} {msg.version}\r\n{buf[head_at:at]}{via}{fixed}{buf[at + len(raw) :]}"
+    route = msg.index.get("route") if path else None
+    if path and route is None:
+        via += f"Route: {path}\r\n"
     extra = [Lump(at, 0, via, "via")]
     if fixed is not raw:
         extra.append(Lump(at, len(raw), fixed, "via"))
-    if path:
-        route = msg.index.get("route")
-        extra.append(
-            Lump(msg.offset_of(route) if route is not None else msg.headers_end, 0, f"Route: {path}\r\n", "route")
-        )
+    if route is not None:
+        extra.append(Lump(msg.offset_of(route), 0, f"Route: {path}\r\n", "route"))
     first = f"{msg.method} {uri} {msg.version}\r\n"
     return first + _apply(msg, head_at, dest, extra, stream)
 
