@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..net.address import AddressError, Dest, Listen, canonical_ip, parse_listen
 from ..run import Run
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..proxy import Timer
     from ..store.contact import Contact
     from .nathelper import Nathelper
+    from .usrloc import Usrloc
 
 #: How often the pings of one interval are sent in portions, seconds: a large table must not stop the traffic.
 _STEP = 1.0
@@ -53,8 +54,7 @@ class Pinger:
 
     def start(self) -> None:
         if "usrloc" not in self.proxy.modules:
-            log.warning("nathelper: no keepalive pings without the usrloc module")
-            return
+            raise ParamError("modparam nathelper:natping_interval needs the usrloc module")
         self.timer = self.proxy.after(_STEP, self.tick, every=_STEP)
         self.round_at = self.proxy.now + self.module.natping_interval
         self.proxy.reply_handlers.insert(0, self.reply)
@@ -78,19 +78,28 @@ class Pinger:
     def contacts(self) -> list[Contact]:
         """The contacts to ping: by flags, server id, and transport (UDP; others keep their connection)."""
         module = self.module
-        usrloc: Any = self.proxy.modules["usrloc"]
+        usrloc = self.usrloc
         only = 1 << usrloc.nat_bflag if module.ping_nated_only and usrloc.nat_bflag >= 0 else 0
         never = 1 << module.natping_disable_bflag if module.natping_disable_bflag >= 0 else 0
         now = self.proxy.wall()
         found = []
-        for contact in usrloc.contacts():
-            if module.ping_nated_only and not contact.cflags & only or contact.cflags & never:
-                continue
-            if module.filter_server_id and contact.server_id != usrloc.server_id:
-                continue
-            if contact.valid(now):
-                found.append(contact)
+        for table in usrloc.tables.values():
+            for _, contacts in table.all():
+                for contact in contacts:
+                    if module.ping_nated_only and not contact.cflags & only or contact.cflags & never:
+                        continue
+                    # This server's id is 0.
+                    if module.filter_server_id and contact.server_id != 0:
+                        continue
+                    if contact.valid(now):
+                        found.append(contact)
         return found
+
+    @property
+    def usrloc(self) -> Usrloc:
+        module = self.proxy.modules["usrloc"]
+        assert module.name == "usrloc"
+        return module  # type: ignore[return-value]
 
     def ping(self, contact: Contact) -> None:
         """Send one ping to where the registration came from; nothing for a contact that cannot be reached."""
@@ -151,8 +160,12 @@ class Pinger:
         if not timeout:
             self.unanswered.clear()
             return
-        usrloc: Any = self.proxy.modules["usrloc"]
         for ruid, since in list(self.unanswered.items()):
             if self.proxy.now - since >= timeout:
                 del self.unanswered[ruid]
-                usrloc.remove_contact(ruid)
+                for table in self.usrloc.tables.values():
+                    contact = table.by_ruid(ruid)
+                    if contact is not None:
+                        log.info("nathelper: %s does not answer pings, removed", contact.contact)
+                        table.delete(contact)
+                        self.usrloc.count(table)

@@ -263,9 +263,10 @@ def route_uri(msg: SipMessage) -> str | None:
     if header is None:
         return None
     try:
-        return parse_uri(header.parsed(parse_nameaddrs)[0].uri).text
+        uri = header.parsed(parse_nameaddrs)[0].uri
     except SipError:
         return None
+    return uri if ":" in uri else None
 
 
 def find_listen(proxy: Proxy, host: str, port: int, proto: str) -> Listen | None:

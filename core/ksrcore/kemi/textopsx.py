@@ -139,18 +139,23 @@ class Textopsx(ValueFunctions, Module):
 
     @export
     def keep_hf(self, run: Run) -> int:
-        """Remove all fields but Via, From, To, Call-ID, CSeq, Content-*, Max-Forwards, Contact, Route, Record-Route."""
-        return 1 if remove_where(run.msg, lambda header: header.key not in _KEPT) else -1
+        """Remove all fields but Via, From, To, Call-ID, CSeq, Content-*, Max-Forwards, Contact, Route, Record-Route.
+
+        -1 always: what Kamailio's KEMI function says.
+        """
+        remove_where(run.msg, lambda header: header.key not in _KEPT)
+        return -1
 
     @export
     def keep_hf_re(self, run: Run, regex: str) -> int:
-        """Like ``keep_hf``; fields whose name matches the regex stay too. 1, -1 when none was removed."""
+        """Like ``keep_hf``; fields whose name matches the regex stay too."""
         try:
             search = compile_posix(regex, ignore_case=True).search
         except PosixError as error:
             log.error("keep_hf: %s", error)
             return -1
-        return 1 if remove_where(run.msg, lambda h: h.key not in _KEPT and search(h.name) is None) else -1
+        remove_where(run.msg, lambda h: h.key not in _KEPT and search(h.name) is None)
+        return -1
 
     @export
     def fnmatch(self, run: Run, text: str, pattern: str) -> int:
