@@ -295,3 +295,25 @@ def test_stray_replies(play: Play) -> None:
     assert len(p.feed(reply(invite, 200).replace("CSeq: 1 INVITE", "CSeq: 1 OPTIONS"), BOB)) == 1
     alone = reply(invite, 200).replace(f"Via: {invite.header('Via')[1]}\r\n", "").replace(ours, "z9hG4bKx.1.0")
     assert p.feed(alone, BOB) == []
+
+
+def test_a_resolver_that_answers_at_once(play: Play) -> None:
+    p = play()
+    p.proxy.resolve = lambda host, port, proto, done: done([("udp", BOB, 5060)] if host == "good" else [])
+    (sent,) = p.feed(request("OPTIONS", uri="sip:bob@good"))
+    assert sent.to == f"{BOB}:5060"
+    assert firsts(p.feed(request("OPTIONS", uri="sip:bob@bad", branch="z9hG4bK2"))) == [
+        f"{ALICE} SIP/2.0 478 Unresolvable destination (478/TM)"
+    ]
+    p.feed(reply(sent, 200), BOB)
+    p.advance(6)
+    assert p.transactions == 0
+
+
+def test_a_connection_that_is_refused_later(play: Play) -> None:
+    p = play()
+    (sent,) = p.feed(request("OPTIONS", uri=f"sip:bob@{BOB};transport=tcp"))
+    assert p.tm.send_failed(sent.text)
+    assert firsts(p.take()) == [f"{ALICE} SIP/2.0 500 Service Unavailable"]
+    assert not p.tm.send_failed(sent.text)
+    assert not p.tm.send_failed("SIP/2.0 200 OK\r\n\r\n")

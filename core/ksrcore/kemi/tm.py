@@ -17,6 +17,7 @@ from ..run import (
     Run,
 )
 from ..sip.errors import SipError
+from ..tm import client as clients
 from ..tm import replies, uas
 from ..tm.client import E_BAD_ADDRESS, relay_to
 from ..tm.engine import Engine
@@ -283,6 +284,10 @@ class Tm(TmContacts, TmUac):
     def count(self) -> int:
         """How many transactions there are, completed ones that wait for late messages included."""
         return len(self.engine.clients)
+
+    def send_failed(self, text: str) -> bool:
+        """The network could not deliver this message (latin-1 text). False: it was no request of a transaction."""
+        return clients.send_failed(self.engine, text)
 
     def busy(self) -> bool:
         """Whether some transaction has no final reply yet."""

@@ -107,7 +107,8 @@ def forward(
     first = len(t.branches)
     error = E_UNSPEC
     ready: list[Client] = []
-    dropped = False
+    # A resolver may answer at once: what that leads to waits until all branches are there.
+    t.forwarding = True
     for target in wanted:
         if len(t.branches) >= MAX_BRANCHES:
             error = E_TOO_MANY_BRANCHES
@@ -117,16 +118,18 @@ def forward(
             ready.append(made)
         else:
             error = made
-            dropped = dropped or made == E_CFG
+    t.forwarding = False
     if not ready:
-        if not dropped or error != E_CFG:
+        if error != E_CFG:
             log.error("%s: no branch could be added (%d)", t, error)
         return error
     t.kept |= FORWARDED
     t.leg = first
     sent = 0
     for client in ready:
-        if client.state == RESOLVING:
+        if client.sent or client.status >= 200:
+            sent += 1
+        elif client.state == RESOLVING:
             sent += 1
             engine.timers.set(client, engine.proxy.now, client.fr_at - engine.proxy.now)
         elif send(engine, client, run):
@@ -134,6 +137,8 @@ def forward(
         else:
             error = E_SEND
     if sent:
+        if all(client.status >= 200 for client in ready):
+            replies.complete(engine, t, run.record)
         return 1
     return error
 
@@ -333,6 +338,24 @@ def _not_sent(engine: Engine, client: Client, record: Record, failed: bool) -> b
         client.status = 503
         client.faked = True
     return False
+
+
+def send_failed(engine: Engine, text: str) -> bool:
+    """The network could not deliver a request after all (a connection that was refused). False: it is none of ours.
+
+    As RFC 3261 16.9 wants, that is a 503 of the branch.
+    """
+    at = text.find("branch=")
+    if at < 0 or text.startswith("SIP/2.0 ") or text.startswith(("ACK ", "CANCEL ")):
+        return False
+    branch = text[at + 7 :].split("\r\n", 1)[0].split(";", 1)[0].strip()
+    prefix, _, index = branch.rpartition(".")
+    t = engine.clients.get(prefix)
+    client = next((c for c in t.branches if c.branch == branch), None) if t is not None else None
+    if t is None or client is None or client.state != CALLING:
+        return False
+    _not_sent(engine, client, t.record, True)
+    return True
 
 
 def failover(engine: Engine, client: Client, record: Record) -> bool:
