@@ -172,7 +172,9 @@ def _stateless_branch(proxy: Proxy, msg: SipMessage) -> str:
     """The same for each retransmission (RFC 3261 16.11): made from what identifies the transaction upstream."""
     via = msg.via
     top = via.text if via is not None else ""
-    number = msg.cseq.number_text if msg.cseq is not None else ""
+    cseq = msg.index.get("cseq")
+    # The body's first word, read by hand: a field that cannot be parsed is forwarded as well.
+    number = cseq.body.split(None, 1)[0] if cseq is not None and cseq.body else ""
     # A CANCEL and the ACK of a negative reply must go out with their INVITE's branch: no method in it.
     digest = md5(f"{top}|{msg.callid}|{number}|{proxy.name}".encode("latin-1"), usedforsecurity=False).hexdigest()
     return f"z9hG4bK{branch_hash(msg.callid, number):x}.{digest}.0"

@@ -59,7 +59,7 @@ class Maxfwd(Module):
         new = value - 1 if value <= self.max_limit else self.max_limit
         # Kamailio writes into the message: the field keeps its length.
         text = str(new).rjust(len(body))
-        if done is not None:
+        if done is not None and done[0] in msg.lumps.items:  # type: ignore[index]
             msg.lumps.items.remove(done[0])  # type: ignore[index]
         offset = msg.offset_of(header) + header.body_start
         lump = Lump(offset, len(body), text, "max-forwards")

@@ -237,6 +237,8 @@ class Engine:
             self.labels.pop((t.id_index, t.id_label), None)
         if t.ack_key is not None and self.acks.get(t.ack_key) is t:
             del self.acks[t.ack_key]
+        if self.failed:
+            self.failed.pop(t.id_label, None)
         t.state = TERMINATED
         self.freed += 1
         t.release()
