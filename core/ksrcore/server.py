@@ -23,7 +23,7 @@ from .control.rpc import rpc_methods
 from .control.server import ControlServer
 from .control.socket import ControlSocketError
 from .kemi.declare import ParamError
-from .net.address import AddressError, parse_listen
+from .net.address import AddressError, Dest, parse_listen
 from .net.dns import ResolveError, Resolver, Target
 from .net.loop import run
 from .net.network import Network
@@ -126,6 +126,7 @@ async def _serve(options: Options) -> None:
             stack.callback(loop.remove_reader, 0)
         _tame_collector()
         network.on_message = lambda data, rcv: proxy.receive(data, rcv, time.monotonic())
+        network.on_send_error = _undelivered(proxy)
         if options.ready is not None:
             options.ready(name, str(path))
         await _tick(proxy, stopping)
@@ -166,6 +167,19 @@ def connect(proxy: Proxy, network: Network, resolver: Resolver) -> None:
         resolver.lookup(host, port, proto, proto == "tls", resolved)
 
     proxy.resolve = resolve
+
+
+def _undelivered(proxy: Proxy) -> Callable[[Dest, bytes, OSError], None]:
+    """What was handed over could not be sent after all (a connection that was refused): tm tries the next address."""
+    tm: Any = proxy.modules["tm"]
+
+    def undelivered(dest: Dest, data: bytes, error: OSError) -> None:
+        log.warning("could not send to %s: %s", dest.text, error)
+        with proxy.lock:
+            proxy.now = time.monotonic()
+            tm.send_failed(data.decode("latin-1"))
+
+    return undelivered
 
 
 async def _tick(proxy: Proxy, stopping: asyncio.Event) -> None:

@@ -137,8 +137,8 @@ def reply_via_text(text: str, at: int, port: str, received: str) -> str:
 def build_request(msg: SipMessage, uri: str, via: str, dest: Dest, path: str = "") -> str:
     """``msg`` as it leaves for ``dest``: Request-URI, our Via (a whole field) on top, the script's edits.
 
-    ``path``: the value of a Route field to add before the others, or below our Via. Content-Length follows the body when an edit changed
-    it, and is added on streams where it is missing.
+    ``path``: the value of a Route field to add before the others, or below our Via. Content-Length follows the body
+    when an edit changed it, and is added on streams where it is missing.
     """
     buf = msg.buf
     header = msg.index["via"]
