@@ -250,8 +250,8 @@ class Htable(Module):
 
     @export
     def sht_setxi(self, run: Run, table: str, key: str, value: int, expire: int) -> int:
-        """Set an item to a number that expires in ``expire`` seconds (tables with autoexpire): 1, -1 no table."""
-        return self._set(table, key, value, expire)
+        """Set an item to a number that expires in ``expire`` seconds (tables with autoexpire): 0, -1 no table."""
+        return min(self._set(table, key, value, expire), 0)
 
     def _set(self, name: str, key: str, value: int | str, expire: int | None) -> int:
         table = self._table(name)

@@ -424,10 +424,10 @@ def _ulc(spec: Spec) -> Accessor:
         if found is None:
             return None
         table, aor, contacts = found
-        if attribute == "count":
-            return len(contacts)
         if index >= len(contacts):
             return None
+        if attribute == "count":
+            return len(contacts)
         if attribute == "aor":
             return aor
         if attribute == "domain":

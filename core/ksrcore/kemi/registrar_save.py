@@ -301,7 +301,7 @@ class _Register:
             except SipError:
                 supported = False
             if not supported:
-                outcome.outbound = False
+                self.aor = ""  # no Contact in this reply
                 raise Refused(439, "No support for Outbound on edge proxy")
 
     def check_path(self, outcome: Outcome) -> bool:
@@ -350,9 +350,7 @@ class _Register:
             instance = value.param("+sip.instance")
             reg_id = _number(value.param("reg-id") or "")
             if instance and reg_id:
-                found = self.table.match_instance(self.aor, instance, reg_id)
-                if found is not None:
-                    return found
+                return self.table.match_instance(self.aor, instance, reg_id)
         return self.table.match(self.aor, value.uri, common["callid"], common["path"])
 
     def remove_others(self, value: NameAddr, common: dict[str, Any]) -> None:
@@ -385,9 +383,9 @@ class _Register:
         """Apply one contact; save's return value for it."""
         table = self.table
         old = self.known(value, common)
+        fields = self.fields(value, expires)
         if old is None:
             if expires:
-                fields = self.fields(value, expires)
                 ruid = table.new_ruid()
                 table.insert(Contact(aor=self.aor, ruid=ruid, contact=value.uri, **common, **fields))
                 self.touched.add(ruid)
@@ -402,7 +400,7 @@ class _Register:
         if not expires:
             table.delete(old)
             return 3
-        table.update(old, contact=value.uri, **common, **self.fields(value, expires))
+        table.update(old, contact=value.uri, **common, **fields)
         self.touched.add(old.ruid)
         return 2
 

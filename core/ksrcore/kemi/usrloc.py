@@ -267,7 +267,7 @@ class Usrloc(Module):
                 "Server-Id": contact.server_id,
                 "Tcpconn-Id": contact.connection_id,
                 "Keepalive": contact.keepalive,
-                "Last-Keepalive": contact.last_modified,
+                "Last-Keepalive": contact.last_modified or int(now),
                 "KA-Roundtrip": 0,
                 "Last-Modified": contact.last_modified,
             }
