@@ -14,6 +14,7 @@ from .known import known
 from .kx import Kx
 from .maxfwd import Maxfwd
 from .nathelper import Nathelper
+from .path import Path
 from .permissions import Permissions
 from .pike import Pike
 from .pv import Pv
@@ -49,6 +50,7 @@ MODULES: list[type[Module]] = [
     Corex,
     Siputils,
     Nathelper,
+    Path,
     Kx,
     Textops,
     Textopsx,
