@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from hashlib import md5
+from hashlib import blake2b, md5
+from secrets import token_hex
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -74,7 +75,9 @@ class Engine:
         self.failed: dict[int, tuple[int, str]] = {}
         self._keyed: SipMessage | None = None
         self._key = ""
-        self.secret = f"{proxy.name}{proxy.started}"
+        # Begins every branch id's hash, so that others cannot guess them; a replay in a sandbox repeats itself.
+        self.secret = f"{proxy.name}{proxy.started}{'' if proxy.sandbox else token_hex(16)}"
+        self._hash = blake2b(self.secret.encode(), digest_size=16)
         self.tag = md5(f"ksr {self.secret}".encode(), usedforsecurity=False).hexdigest()
         self.configure()
 
@@ -184,8 +187,9 @@ class Engine:
         cseq = msg.cseq
         t.id_index = index = branch_hash(msg.callid, cseq.number_text if cseq is not None else "")
         self.serial = t.id_label = serial = (self.serial + 1) & 0x7FFFFFFF
-        digest = md5(f"{self.secret}{serial}".encode(), usedforsecurity=False).hexdigest()
-        t.prefix = prefix = f"z9hG4bK{index:x}.{digest}"
+        digest = self._hash.copy()
+        digest.update(b"%d" % serial)
+        t.prefix = prefix = f"z9hG4bK{index:x}.{digest.hexdigest()}"
         self.clients[prefix] = t
 
     @staticmethod
@@ -427,7 +431,11 @@ class Engine:
             t.kept &= ~FAILED
             replies.complete(self, t, run.record)
             return
-        if t.branches or t.kept & RELEASED:
+        if t.kept & RELEASED:
+            return
+        if t.branches:
+            if all(branch.status >= 200 for branch in t.branches):
+                self.release(t)  # nothing could be sent, and the script wanted no reply of ours
             return
         log.warning("%s: the script created a transaction and neither replied nor relayed; it is released", t)
         self.release(t)
