@@ -22,6 +22,10 @@ def ksr_request_route(self, msg):
     KSR.tm.t_on_reply("ksr_onreply")
     KSR.tm.t_on_branch("ksr_branch")
     KSR.tm.t_on_branch_failure("ksr_failure")
+    if "i" in ci:
+        KSR.tm.t_set_disable_internal_reply(1)
+    if "p" in ci:
+        KSR.tm.t_replicate("sip:10.0.0.8")
     if "f" in ci:
         KSR.corex.append_branch_uri("sip:carol@10.0.0.4")
     if "d" in ci:
@@ -65,7 +69,7 @@ def ksr_onreply(self, msg):
     return 1
 """
 
-_CALLIDS = st.sampled_from(["a", "f", "d", "fd", "n", "nr", "s", "c", "x", "n0", "b", "fb", "r"])
+_CALLIDS = st.sampled_from(["a", "f", "d", "fd", "n", "nr", "s", "c", "x", "n0", "b", "fb", "r", "i", "fi", "id", "p", "fx"])
 _REQUEST = st.tuples(
     st.just("request"),
     st.sampled_from(["INVITE", "INVITE", "OPTIONS", "BYE", "CANCEL", "ACK"]),
