@@ -27,6 +27,7 @@ _CACHE_TEXT: Final = 512
 _cache: dict[str, "Uri"] = {}
 
 _SCHEME_CHARS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789+-.")
+_SPACES: Final = frozenset(" \t\r\n\0")
 _RESERVED: Final = frozenset(";/?:@&=+$,%")
 _TEL_SEPARATORS: Final = str.maketrans("", "", "-.()")
 # RFC 3261 19.1.4: a parameter of these names in one URI only makes the URIs differ.
@@ -204,6 +205,9 @@ def parse_uri(text: str) -> Uri:
 
 
 def _parse(text: str) -> Uri:
+    if not _SPACES.isdisjoint(text):
+        # It would end the Request-URI, or the line, of the request that is sent with it.
+        raise ParseError("URI without white space", text)
     scheme, colon, rest = text.partition(":")
     scheme = scheme.lower()
     if scheme == "sip" or scheme == "sips":
