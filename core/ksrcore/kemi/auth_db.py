@@ -166,7 +166,7 @@ class AuthDb(Module):
         except SipError as error:
             log.error("is_subscriber: %s", error)
             return -1
-        if not parsed.user or (not flags & 2 and not self._loads):
+        if not flags & 2 and not self._loads:
             return -1
         try:
             row = self._row(table, parsed.user, parsed.host if flags & 1 else None)
