@@ -460,6 +460,8 @@ def timer(engine: Engine, client: Client, now: float) -> None:
         if actions & SET_RETR:
             client.interval = interval = min(client.interval * 2, t.t2)
             client.retr_at = now + interval
+        if client.retr_at <= now:
+            client.retr_at = NEVER  # nothing to repeat: the same instant would come again without end
     at = min(client.fr_at, client.retr_at)
     if at < NEVER:
         engine.timers.set(client, now, at - now)
