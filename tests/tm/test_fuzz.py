@@ -69,7 +69,7 @@ def ksr_onreply(self, msg):
     return 1
 """
 
-_CALLIDS = st.sampled_from(["a", "f", "d", "fd", "n", "nr", "s", "c", "x", "n0", "b", "fb", "r", "i", "fi", "id", "p", "fx"])
+_CALLIDS = st.sampled_from("a f d fd n nr s c x n0 b fb r i fi id p fx".split())
 _REQUEST = st.tuples(
     st.just("request"),
     st.sampled_from(["INVITE", "INVITE", "OPTIONS", "BYE", "CANCEL", "ACK"]),
