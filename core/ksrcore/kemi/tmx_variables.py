@@ -33,7 +33,7 @@ def branch_index(run: Run) -> Value:
     t = _transaction(run)
     if t is None:
         return None
-    if run.route in (FAILURE_ROUTE, BRANCH_FAILURE_ROUTE):
+    if run.route == FAILURE_ROUTE:
         return len(t.branches)
     return run.branch if run.branch >= 0 else 0
 
