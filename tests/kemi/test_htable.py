@@ -42,16 +42,12 @@ def test_items_expire() -> None:
 
 
 def test_tables_of_the_database() -> None:
-    rows = [
-        ("plain", 0, 0, "text"),
-        ("number", 0, 1, "5"),
-        ("many", 1, 0, "a"),
-        ("many", 1, 0, "b"),
-        ("bad", 0, 1, "x"),
-    ]
+    db = Database.open(":memory:")
     names = ("key_name", "key_type", "value_type", "key_value")
-    database = [["htable", dict(zip(names, row, strict=True))] for row in rows]
-    bench = Bench(["htable:htable=t=>size=4;dbtable=htable;dbmode=1"], database=database, db=_database(database))
+    many = [("many", 1, 0, text) for text in "ab"]
+    for row in [("plain", 0, 0, "text"), ("number", 0, 1, "5"), *many, ("bad", 0, 1, "x")]:
+        db.insert("htable", dict(zip(names, row, strict=True)))
+    bench = Bench(["htable:htable=t=>size=4;dbtable=htable;dbmode=1"], db=db)
     keys = ("plain", "number", "many[0]", "many[1]", "many::size", "bad")
     values = bench.request({}, [f'KSR.htable.sht_get("t", "{key}")' for key in keys])[0]
     assert values == ["text", 5, "a", "b", 2, None]
@@ -61,14 +57,6 @@ def test_tables_of_the_database() -> None:
     bench.request({}, ['KSR.htable.sht_seti("t", "new", 8)'])
     assert bench.rpc("htable.reload", "t") == "Ok. Htable reloaded."
     assert bench.request({}, ['KSR.htable.sht_get("t", "new")'])[0] == [7]
-
-
-def _database(database: list[Any]) -> Database:
-    db = Database.open(":memory:")
-    for table, row in database:
-        db.insert(table, row)
-    database.clear()
-    return db
 
 
 def test_a_sandbox_writes_for_itself() -> None:

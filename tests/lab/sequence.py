@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,7 @@ class Bench:
     ) -> None:
         self.sent: list[str] = []
         self.db = Database.open(":memory:") if db is None else db
+        weakref.finalize(self, self.db.close)
         for table, row in database or ():
             self.db.insert(table, row)
         listens = [Listen("udp", "127.0.0.1", PORT), Listen("tcp", "127.0.0.1", PORT)]

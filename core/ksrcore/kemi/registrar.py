@@ -15,7 +15,8 @@ from ..store.errors import StoreError
 from .declare import Module, Param, ParamError, Value, export
 from .registrar_common import AorError, extract_aor, target_uri
 from .registrar_lookup import add_record, lookup, lookup_branch, matches
-from .registrar_save import NO_REPLY, PREPARE_REPLY, Outcome, reply_headers, save, send_outcome
+from .registrar_reply import NO_REPLY, PREPARE_REPLY, Outcome, reply_headers, send_outcome
+from .registrar_save import save
 from .usrloc import Usrloc, aor_hash
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from ..sip.values import parse_tokens
 from ..store.contact import ALL_METHODS, Contact
 from ..store.errors import StoreError
 from .registrar_common import AorError, extract_aor, method_bits, target_uri
+from .registrar_reply import Outcome, format_q
 from .usrloc import aor_hash, reversed_hex
 
 if TYPE_CHECKING:
@@ -22,26 +23,14 @@ if TYPE_CHECKING:
     from ..store.location import Location
     from .registrar import Registrar
 
-__all__ = ["Outcome", "format_q", "save", "send_outcome"]
+__all__ = ["save"]
 
 log = logging.getLogger("ksrcore.registrar")
 
-# Flags of save().
+# Flags of save(); those about the reply are in registrar_reply.
 MEMORY_ONLY: Final = 1
-NO_REPLY: Final = 2
 ONE_CONTACT: Final = 4
 NO_RANGE: Final = 8
-PREPARE_REPLY: Final = 16
-
-#: The reasons for a refusal, as Kamailio's P-Registrar-Error names them, with the status of the reply.
-REASONS: Final = {
-    400: "Bad Request",
-    420: "Bad Extension",
-    423: "Interval Too Brief",
-    439: "First Hop Lacks Outbound Support",
-    500: "Server Internal Error",
-    503: "Service Unavailable",
-}
 
 _NEVER: Final = 0xFFFFFFFF
 _MAX_EXPIRES: Final = 0xFFFFFFFF
@@ -55,22 +44,6 @@ class Refused(Exception):
         self.code = code
         self.text = text
         self.result = result
-
-
-class Outcome:
-    """What came of a save: ``result`` is its return value, the rest goes into the reply."""
-
-    __slots__ = ("result", "code", "error", "contacts", "path", "unsupported", "outbound", "min_expires")
-
-    def __init__(self) -> None:
-        self.result = 1
-        self.code = 200
-        self.error = ""
-        self.contacts = ""
-        self.path = ""
-        self.unsupported = ""
-        self.outbound = False
-        self.min_expires = 0
 
 
 class _Register:
@@ -451,11 +424,6 @@ def _options(msg: SipMessage, key: str) -> frozenset[str]:
     )
 
 
-def format_q(q: int) -> str:
-    """Thousandths as a q-value without trailing zeros: 750 is ``0.75``."""
-    return "1" if q >= 1000 else f"0.{q:03d}".rstrip("0") if q else "0"
-
-
 def save(module: Registrar, run: Run, table: Location, flags: int, uri: str) -> Outcome:
     """Save the request's contacts; what came of it. Never raises."""
     outcome = Outcome()
@@ -474,34 +442,3 @@ def save(module: Registrar, run: Run, table: Location, flags: int, uri: str) -> 
         outcome.result, outcome.code, outcome.error = -1, 500, "usrloc_record_insert failed"
     outcome.contacts = work.contact_field()
     return outcome
-
-
-def reply_headers(module: Registrar, outcome: Outcome) -> str:
-    """The header text of the reply, in Kamailio's order."""
-    text = outcome.contacts
-    if outcome.unsupported:
-        text += f"Unsupported: {outcome.unsupported}\r\n"
-    if outcome.path:
-        text += f"Path: {outcome.path}\r\n"
-    mode = module.outbound_mode
-    if mode and outcome.code != 439:
-        flow = f"Flow-Timer: {module.flow_timer}\r\n" if module.flow_timer and outcome.outbound else ""
-        require = "Require: outbound\r\n" if outcome.outbound and outcome.code == 200 else ""
-        text += f"{require}Supported: outbound\r\n{flow}" if mode == 2 else f"Supported: outbound\r\n{require}{flow}"
-    if outcome.min_expires:
-        text += f"Min-Expires: {outcome.min_expires}\r\n"
-    if outcome.error:
-        text += f"P-Registrar-Error: {outcome.error}\r\n"
-    if outcome.code >= 500 and module.retry_after:
-        text += f"Retry-After: {module.retry_after}\r\n"
-    return text
-
-
-def send_outcome(module: Registrar, run: Run, outcome: Outcome) -> bool:
-    """Send the reply: with the transaction when there is one."""
-    reason = REASONS.get(outcome.code, "OK")
-    sl = module.proxy.modules["sl"]
-    sent: int = sl.stateful_reply(  # type: ignore[attr-defined]
-        run, outcome.code, reason, reply_headers(module, outcome)
-    )
-    return sent > 0

@@ -39,6 +39,13 @@ URI_CONTACT = 8
 _REQUIRED = ("to", "from", "cseq", "call-id", "via")
 
 
+def _remember(good: set[str], body: str) -> None:
+    if len(good) >= 4096:
+        good.clear()
+    if len(body) <= 512:
+        good.add(body)
+
+
 class _Failed(Exception):
     """A check failed: the reply's code and reason (0: none is sent), and a header field for the reply."""
 
@@ -68,6 +75,9 @@ class Sanity(Module):
 
     def start(self) -> None:
         self.supported = frozenset(token.strip() for token in self.proxy_require.split(",")) - {""}
+        # From and To bodies that passed: a call repeats them in each of its messages.
+        self._good_uris: set[str] = set()
+        self._good_tags: set[str] = set()
 
     @export
     def sanity_check(self, run: Run, checks: int, uris: int) -> int:
@@ -194,12 +204,15 @@ class Sanity(Module):
         for bit, key, reason in ((URI_FROM, "from", "Invalid From Header"), (URI_TO, "to", "Ivalid To Header")):
             if uris & bit:
                 header = msg.index.get(key)
+                if header is None:
+                    raise _Failed(400, reason)
+                if header.body in self._good_uris:
+                    continue
                 try:
-                    if header is None:
-                        raise _Failed(400, reason)
                     parse_uri(header.parsed(parse_nameaddr).uri)
                 except SipError:
                     raise _Failed(400, reason) from None
+                _remember(self._good_uris, header.body)
         if uris & URI_CONTACT and "contact" in msg.index:
             try:
                 contact = msg.index["contact"].parsed(parse_nameaddrs)[0]
@@ -208,11 +221,10 @@ class Sanity(Module):
             except SipError:
                 raise _Failed(400, "Bad Contact URI") from None
 
-    @staticmethod
-    def _tags(msg: SipMessage) -> None:
+    def _tags(self, msg: SipMessage) -> None:
         for key, reason in (("from", "Many From Tag Params"), ("to", "Many To Tag Params")):
             header = msg.index.get(key)
-            if header is None:
+            if header is None or header.body in self._good_tags:
                 continue
             try:
                 params = header.parsed(parse_nameaddr).params_text
@@ -220,6 +232,7 @@ class Sanity(Module):
                 continue
             if ";" in params and sum(name.lower() == "tag" for name, *_ in iter_params(params)) > 1:
                 raise _Failed(400, reason)
+            _remember(self._good_tags, header.body)
 
     @staticmethod
     def _digest(msg: SipMessage, key: str, strict: bool) -> None:

@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     from ..run import Run
     from ..sip.message import Header
 
-#: What a message says about its own text: replaced when the text is.
-_TEXT_SLOTS = (
-    "buf", "is_request", "method", "ruri", "version", "status", "reason", "headers", "index", "body_at", "error",
-    "_offsets", "head_at",
-)  # fmt: skip
-
 #: What modules keep about edits that are now part of the text.
 _EDIT_MARKS = ("maxfwd", "nathelper.contact", "nathelper.sdp")
 
@@ -42,8 +36,7 @@ def set_text(run: Run, text: str) -> bool:
     except SipError as error:
         log.error("textopsx: %s", error)
         return False
-    for slot in _TEXT_SLOTS:
-        setattr(msg, slot, getattr(new, slot))
+    msg.take_text(new)
     return True
 
 
