@@ -408,7 +408,7 @@ def _split_slow(buf: str) -> tuple[str, int, int, list[str], list[str]]:
     while buf.startswith(("\r\n", "\n"), start):
         start += 2 if buf[start] == "\r" else 1
     at = start
-    lines: list[str] = []
+    ends: list[tuple[int, int]] = []
     eols: list[str] = []
     body_at = len(buf)
     head_at = -1
@@ -416,25 +416,25 @@ def _split_slow(buf: str) -> tuple[str, int, int, list[str], list[str]]:
         stop = buf.find("\n", at)
         if stop < 0:
             # Kamailio's parser too takes a last line without its line end.
-            line, eol, after = buf[at:], "", len(buf)
+            stop, eol, after = len(buf), "", len(buf)
         elif stop > at and buf[stop - 1] == "\r":
-            line, eol, after = buf[at : stop - 1], "\r\n", stop + 1
+            stop, eol, after = stop - 1, "\r\n", stop + 1
         else:
-            line, eol, after = buf[at:stop], "\n", stop + 1
-        if head_at >= 0 and not line:
+            eol, after = "\n", stop + 1
+        if head_at >= 0 and stop == at:
             body_at = after
             break
-        if head_at < 0:
-            head_at = after
-            lines.append(line)
-            eols.append(eol)
-        elif line[0] in " \t" and len(lines) > 1:
-            lines[-1] += eols[-1] + line
+        if head_at >= 0 and buf[at] in " \t" and len(ends) > 1:
+            # A fold: the field goes on. Its text is sliced once, however many folds there are.
+            ends[-1] = (ends[-1][0], stop)
             eols[-1] = eol
         else:
-            lines.append(line)
+            ends.append((at, stop))
             eols.append(eol)
+            if head_at < 0:
+                head_at = after
         at = after
+    lines = [buf[start:stop] for start, stop in ends]
     if not lines:
         raise ParseError("a SIP message", buf)
     return lines[0], head_at, body_at, lines[1:], eols[1:]

@@ -104,7 +104,10 @@ class Engine:
         Branch, sent-by and method; an ACK belongs to its INVITE. Without the magic cookie, Kamailio's set for RFC 2543
         clients: Request-URI, From tag, Call-ID, CSeq number and the whole Via.
         """
-        via = msg.via
+        try:
+            via = msg.via
+        except SipError:
+            return ""  # asked of a captured message only: the proxy routes none
         if via is None:
             return ""
         if method == "ACK":
