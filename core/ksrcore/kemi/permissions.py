@@ -73,7 +73,7 @@ class Permissions(Module):
     peer_tag_mode = Param(0, "allow_trusted: 0 the tag of the first row that matches, 1 of all: int")
     max_subnets = Param(512, "the most subnets to take from the table: int")
     load_backends = Param(0xFFFF, "what to load: 1 addresses, 2 trusted peers: int")
-    reload_delta = Param(5, "seconds between two reloads of one table, 0 for no limit: int")
+    reload_delta = Param(5, "seconds between two reloads, 0 for no limit: int")
     trusted_cleanup_interval = Param(60, "no effect: an old list is dropped at once: int")
 
     def __init__(self, proxy: Proxy) -> None:
@@ -82,7 +82,7 @@ class Permissions(Module):
         self.trusted: Trusted | None = None
         self._db: Database | None = None
         self._tag: Setter | None = None
-        self._reloaded: dict[str, float] = {}
+        self._reloaded = -1e9
 
     def start(self) -> None:
         for name, only in _FIXED.items():
@@ -117,7 +117,6 @@ class Permissions(Module):
         assert isinstance(new, Permissions)
         new.addresses = self.addresses.fork() if self.addresses is not None else None
         new.trusted = self.trusted.fork() if self.trusted is not None else None
-        new._reloaded = dict(self._reloaded)
         return new
 
     def _reload_addresses(self) -> None:
@@ -201,18 +200,19 @@ class Permissions(Module):
 
     # -- RPC --------------------------------------------------------------------------------------------------------
 
-    def _may_reload(self, what: str) -> None:
+    def _may_reload(self) -> None:
+        """One reload in reload_delta seconds, whichever table it is of, as in Kamailio."""
         now = self.proxy.now
-        if self.reload_delta and now - self._reloaded.get(what, -1e9) < self.reload_delta:
+        if self.reload_delta and now - self._reloaded < self.reload_delta:
             raise RpcError(500, "ongoing reload")
-        self._reloaded[what] = now
+        self._reloaded = now
 
     @rpc("permissions.addressReload")
     def rpc_address_reload(self, params: list[Any]) -> str:
         """Read the address table again."""
         if self.addresses is None:
             raise RpcError(500, "Reload failed. No address_table")
-        self._may_reload("address")
+        self._may_reload()
         try:
             self._reload_addresses()
         except StoreError as error:
@@ -245,7 +245,7 @@ class Permissions(Module):
         """Read the trusted table again."""
         if self.trusted is None:
             raise RpcError(500, "Reload failed. No trusted_table")
-        self._may_reload("trusted")
+        self._may_reload()
         try:
             self.trusted.reload()
         except StoreError as error:
