@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections import defaultdict
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
@@ -101,7 +102,8 @@ class Proxy:
         self.request_done: list[Callable[[Run], None]] = []
         #: Asked in turn for a reply that the script let pass; one that returns True has taken it.
         self.reply_handlers: list[Callable[[Run], bool]] = []
-        self.counters: dict[str, int] = {}
+        #: Statistics, named as Kamailio groups them: ``core:rcv_requests``, ``sl:sent_replies`` ...
+        self.counters: defaultdict[str, int] = defaultdict(int)
         self.sandbox = False
         #: Opened by whoever assembles the proxy; None: nothing is kept.
         self.db: Database | None = None
@@ -125,7 +127,7 @@ class Proxy:
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to a statistic, named as Kamailio groups them: ``core:rcv_requests``, ``sl:sent_replies`` ..."""
-        self.counters[name] = self.counters.get(name, 0) + by
+        self.counters[name] += by
 
     def is_myself(self, host: str, port: int = 0, proto: str = "") -> bool:
         """Whether a host, port (0 any) and transport ('' any) are one of our listen sockets or aliases."""
@@ -224,7 +226,7 @@ class Proxy:
             log.error("message %d from %s:%d: %s", record.id, rcv.src_ip, rcv.src_port, traceback.format_exc())
 
     def _request(self, msg: SipMessage, record: Record) -> None:
-        self.counters["core:rcv_requests"] = self.counters.get("core:rcv_requests", 0) + 1
+        self.counters["core:rcv_requests"] += 1
         error = msg.error or _without_via(msg)
         if error is not None:
             self._bad_request(msg, record, error)
@@ -242,7 +244,7 @@ class Proxy:
             done(run)
 
     def _reply(self, msg: SipMessage, record: Record) -> None:
-        self.counters["core:rcv_replies"] = self.counters.get("core:rcv_replies", 0) + 1
+        self.counters["core:rcv_replies"] += 1
         error = msg.error or _without_via(msg)
         if error is not None:
             record.error = str(error)

@@ -66,7 +66,7 @@ class Sandbox:
         proxy.defines = live.defines
         proxy.started = live.started
         proxy.script = live.script
-        proxy.counters = dict(live.counters)
+        proxy.counters.update(live.counters)
         proxy.server_header = live.server_header
         proxy.db = live.db.fork() if live.db is not None else None
         for name, module in live.modules.items():

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import accumulate
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .cseq import CSeq, parse_cseq
 from .errors import ParseError, SipError
@@ -173,6 +173,25 @@ class Branch:
         return new
 
 
+class _Lazy:
+    """An attribute computed when first read and kept in the instance: later reads cost no call."""
+
+    def __init__(self, compute: Callable[[Any], Any]) -> None:
+        self.compute = compute
+        self.name = compute.__name__
+        self.__doc__ = compute.__doc__
+
+    def __get__(self, msg: Any, owner: type) -> Any:
+        value = msg.__dict__[self.name] = self.compute(msg)
+        return value
+
+
+if TYPE_CHECKING:
+    lazy = property
+else:
+    lazy = _Lazy
+
+
 class SipMessage:
     """A request or reply and the state that routing it builds up.
 
@@ -210,7 +229,6 @@ class SipMessage:
     close_after = False
     reply_no_connect = False
     reply_close = False
-    _offsets: list[int] | None = None
 
     def __init__(self, buf: str, rcv: Rcv | None = None) -> None:
         self.buf = buf
@@ -278,13 +296,10 @@ class SipMessage:
         """Every header field of that lower-case long name, in order."""
         return [h for h in self.headers if h.key == key]
 
-    @property
+    @lazy
     def offsets(self) -> list[int]:
         """The offset in ``buf`` of each header field, and of the end of the last."""
-        offsets = self._offsets
-        if offsets is None:
-            offsets = self._offsets = list(accumulate([len(h.raw) for h in self.headers], initial=self.head_at))
-        return offsets
+        return list(accumulate([len(h.raw) for h in self.headers], initial=self.head_at))
 
     def offset_of(self, header: Header) -> int:
         """The offset in ``buf`` of the first field that is this object (equal lines share one object)."""
@@ -308,7 +323,7 @@ class SipMessage:
     def parsed_uri(self) -> Uri:
         return parse_uri(self.new_uri or self.ruri)
 
-    @property
+    @lazy
     def via(self) -> Via | None:
         """The topmost Via value."""
         h = self.index.get("via")
@@ -317,22 +332,22 @@ class SipMessage:
     def vias(self) -> list[Via]:
         return [via for h in self.headers if h.key == "via" for via in h.parsed(parse_vias)]
 
-    @property
+    @lazy
     def from_(self) -> NameAddr | None:
         h = self.index.get("from")
         return h.parsed(parse_nameaddr) if h is not None else None
 
-    @property
+    @lazy
     def to(self) -> NameAddr | None:
         h = self.index.get("to")
         return h.parsed(parse_nameaddr) if h is not None else None
 
-    @property
+    @lazy
     def cseq(self) -> CSeq | None:
         h = self.index.get("cseq")
         return h.parsed(parse_cseq) if h is not None else None
 
-    @property
+    @lazy
     def callid(self) -> str:
         h = self.index.get("call-id")
         return h.body if h is not None else ""
@@ -341,7 +356,7 @@ class SipMessage:
         """All values of the fields of that name: contact, route, record-route, path ..."""
         return [value for h in self.headers if h.key == key for value in h.parsed(parse_nameaddrs)]
 
-    @property
+    @lazy
     def to_tag(self) -> str:
         """The To tag, '' when there is none or the field cannot be read."""
         try:
@@ -349,6 +364,13 @@ class SipMessage:
         except SipError:
             return ""
         return (to.tag or "") if to is not None else ""
+
+    def take_text(self, new: SipMessage) -> None:
+        """Become a message of the text of ``new``, and keep the routing state."""
+        for name in _LAZY:
+            self.__dict__.pop(name, None)
+        for name in _TEXT:
+            setattr(self, name, getattr(new, name))
 
     # -- copies -------------------------------------------------------------------------------------------------
 
@@ -368,6 +390,24 @@ class SipMessage:
             if self.is_request
             else f"<SipMessage {self.status} {self.reason}>"
         )
+
+
+#: What is read from the text, and what is kept once it was asked for.
+_TEXT = (
+    "buf",
+    "is_request",
+    "method",
+    "ruri",
+    "version",
+    "status",
+    "reason",
+    "headers",
+    "index",
+    "body_at",
+    "head_at",
+    "error",
+)
+_LAZY = ("via", "from_", "to", "cseq", "callid", "to_tag", "offsets")
 
 
 class VersionError(ParseError):
