@@ -33,6 +33,8 @@ def set_text(run: Run, text: str) -> bool:
     msg = run.msg
     try:
         new = SipMessage(text, msg.rcv)
+        if new.via is None:
+            raise SipError("a message without Via cannot be routed")
     except SipError as error:
         log.error("textopsx: %s", error)
         return False

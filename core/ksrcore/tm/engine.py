@@ -254,7 +254,7 @@ class Engine:
 
     def event(self, t: Transaction, event: int, text: str = "", code: int = 0, record: Record | None = None) -> bool:
         """Step the server machine. False: a reply could not be sent. ``text``: the reply of a reply event."""
-        step = (SERVER_INVITE if t.is_invite and not t.local else SERVER_OTHER)[t.state].get(event)
+        step = (SERVER_INVITE if t.is_invite and not t.local else SERVER_OTHER).get(t.state, {}).get(event)
         if step is None:
             return True
         t.state, actions = step
