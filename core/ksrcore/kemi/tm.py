@@ -250,7 +250,8 @@ class Tm(TmSettings, TmContacts, TmUac):
             result = uas.relay(self.engine, run, flags=1)
         finally:
             msg.dst_uri, msg.branches = before
-        if result > 0 and run.t is not None:
+        # One that was answered already goes on as it was: it has a state that local ones do not know.
+        if result > 0 and run.t is not None and run.t.status < 200:
             run.t.local = True
         return result
 
