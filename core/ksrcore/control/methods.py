@@ -354,7 +354,7 @@ class Methods:
 
     def subscribe(self, connection: Connection, params: Any) -> dict[str, Any]:
         wanted = params.get("events") if isinstance(params, dict) else None
-        if not isinstance(wanted, list) or not set(wanted) <= set(EVENTS):
+        if not isinstance(wanted, list) or not all(event in EVENTS for event in wanted):
             raise ControlError(errors.INVALID_PARAMS, f"events is a list of {', '.join(EVENTS)}; got {wanted!r}")
         connection.events = set(wanted)
         return {}

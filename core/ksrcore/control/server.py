@@ -8,6 +8,7 @@ import json
 import logging
 import os
 from collections.abc import Awaitable, Callable
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,7 @@ class ControlServer:
         if not line.strip():
             return
         try:
-            request = json.loads(line)
+            request = json.loads(line, parse_constant=_number, parse_float=_number)
         except (ValueError, RecursionError) as error:
             connection.send(_error(None, errors.PARSE_ERROR, f"not JSON: {error}"))
             return
@@ -124,6 +125,9 @@ class ControlServer:
             )
             return
         id = request.get("id")
+        if not isinstance(id, str | int | float | None):
+            connection.send(_error(None, errors.INVALID_REQUEST, "an id is a string, a number or null"))
+            return
         try:
             handler = self.methods.get(request["method"])
             if handler is None:
@@ -156,6 +160,14 @@ class ControlServer:
             connection.send(answer)
         except (TypeError, ValueError) as error:
             connection.send(_error(id, errors.INTERNAL_ERROR, f"the result cannot be written as JSON: {error}"))
+
+
+def _number(text: str) -> float:
+    """Python's json reads NaN, Infinity and 1e999, none of which it could write back as JSON."""
+    value = float(text)
+    if not isfinite(value):
+        raise ValueError(f"{text} is out of range")
+    return value
 
 
 def _failure(id: Any, error: Exception) -> dict[str, Any]:
