@@ -97,7 +97,8 @@ def make(env, impl, decl, failed, coerce, given, MISSING, to_wire, from_wire):
         except BaseException as error:
             run.calls.extend({record_error})
             raise
-        {convert}run.calls.extend({record})
+        {convert}calls = run.calls
+        calls += {record}
         return result
     return {name}
 """

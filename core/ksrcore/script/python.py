@@ -62,6 +62,7 @@ class PythonScript(Script):
         self.generation = 0
         self._hit_names: list[tuple[str, str]] = []
         self._callbacks: dict[str, Callable[..., Any]] = {}
+        self._missing: set[str] = set()
         self._stats: dict[str, _Stats] = {}
         self._armed: set[str] = set()
         self._versions: dict[str, list[Version]] = {}
@@ -197,7 +198,15 @@ class PythonScript(Script):
     # -- calling --------------------------------------------------------------------------------------------------
 
     def has(self, name: str) -> bool:
-        return name in self._callbacks or callable(getattr(self.handler, name, None))
+        if name in self._callbacks:
+            return True
+        # Also what is not there is remembered: ksr_onsend_route is asked for with each request that leaves.
+        if name in self._missing:
+            return False
+        if callable(getattr(self.handler, name, None)):
+            return True
+        self._missing.add(name)
+        return False
 
     def function(self, name: str) -> Callable[..., Any]:
         """The callable of that name, as it is now. Raises :class:`ScriptError`."""
@@ -212,11 +221,12 @@ class PythonScript(Script):
     def call(self, run: Run, name: str, *args: Any) -> int:
         run.callback = name
         run.version = self.generation
-        env = run.proxy.env  # a sandbox has an environment of its own
+        proxy = run.proxy
+        env = proxy.env  # a sandbox has an environment of its own
         outer = env.run
         env.run = run
-        started = perf_counter()
         code = 1
+        started = perf_counter()
         try:
             fn = self._callbacks.get(name)
             if fn is None:
@@ -232,20 +242,23 @@ class PythonScript(Script):
         finally:
             env.run = outer
         run.duration = duration = perf_counter() - started
-        stats = self._stats.get(name)
-        if stats is None:
-            stats = self._stats[name] = _Stats()
-        stats.calls += 1
-        stats.total += duration
-        if duration > stats.longest:
-            stats.longest = duration
-        run.proxy.recorder.ran(run.record, run)
+        if not proxy.sandbox:
+            try:
+                stats = self._stats[name]
+            except KeyError:
+                stats = self._stats[name] = _Stats()
+            stats.calls += 1
+            stats.total += duration
+            if duration > stats.longest:
+                stats.longest = duration
+        proxy.recorder.ran(run.record, run)
         return code
 
     def _failed(self, run: Run, error: Exception) -> None:
         run.exception = error
         run.traceback = user_traceback(error)
-        self._stats.setdefault(run.callback, _Stats()).exceptions += 1
+        if not run.proxy.sandbox:
+            self._stats.setdefault(run.callback, _Stats()).exceptions += 1
         # Frames and locals of the error would keep the whole message's working set alive with the record.
         error.__traceback__ = None
         if not run.proxy.sandbox:
@@ -397,6 +410,7 @@ class PythonScript(Script):
 
     def _switched(self) -> None:
         self._callbacks.clear()
+        self._missing.clear()
         self.generation += 1
         self._history.append(dict(self._current))
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, TypeVar
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .cseq import CSeq, parse_cseq
 from .errors import ParseError, SipError
@@ -92,6 +93,10 @@ class Header:
 
 
 _cache: dict[str, Header] = {}
+_raw = attrgetter("raw")
+_key_of = attrgetter("key")
+#: First lines as read before: replies repeat a few, requests those of their user.
+_firsts: dict[str, tuple[bool, str, str, str, int, str]] = {}
 #: Spelling of a field name to its key; bounded, for a peer may invent names.
 _keys: dict[str, str] = {}
 
@@ -239,11 +244,15 @@ class SipMessage:
         # What a module keeps with a message, keyed by the module's own name (rr: matched route, auth: nonce ...).
         self.extra: dict[str, object] = {}
         first, self.head_at, self.body_at, lines, eols = _split(buf)
-        self._first_line(first)
+        known = _firsts.get(first) or _first_line(first)
+        self.is_request, self.method, self.ruri, self.version, self.status, self.reason = known
         get = _cache.get
         try:
             if eols is None:
-                self.headers = [get(line) or _header(line) for line in lines]
+                known_fields = list(map(get, lines))
+                if None in known_fields:
+                    known_fields = [h or _header(line) for h, line in zip(known_fields, lines, strict=True)]
+                self.headers = cast("list[Header]", known_fields)
             else:
                 self.headers = [Header(line, eol) for line, eol in zip(lines, eols, strict=True)]
         except SipError:
@@ -255,36 +264,14 @@ class SipMessage:
                 self.error = error
                 self.headers = _tolerant(lines, eols)
         # Reversed, so that the first field of a name wins.
-        self.index = {h.key: h for h in reversed(self.headers)}
+        backwards = self.headers[::-1]
+        self.index = dict(zip(map(_key_of, backwards), backwards, strict=True))
         if not self.is_request:
             try:
                 cseq = self.cseq
                 self.method = cseq.method if cseq is not None else ""
             except SipError:
                 self.method = ""
-
-    def _first_line(self, line: str) -> None:
-        if line[:8].upper() == "SIP/2.0 ":
-            self.is_request = False
-            code, _, self.reason = line[8:].partition(" ")
-            if len(code) != 3 or not code.isdigit() or not code.isascii():
-                raise ParseError("status line 'SIP/2.0 code reason' with a three-digit code", line)
-            self.version = line[:7]
-            self.status = int(code)
-            self.method = self.ruri = ""
-            return
-        parts = line.split(" ")
-        if len(parts) != 3:
-            # RFC 4475 3.1.2.8: white space inside the Request-URI is not to be guessed around.
-            raise ParseError("request line 'METHOD uri SIP/2.0'", line)
-        self.method, self.ruri, self.version = parts
-        if not self.method or not self.ruri or not _TOKEN.issuperset(self.method):
-            raise ParseError("request line 'METHOD uri SIP/2.0'", line)
-        if self.version.upper() != "SIP/2.0":
-            raise VersionError(line)
-        self.is_request = True
-        self.status = 0
-        self.reason = ""
 
     # -- header fields ------------------------------------------------------------------------------------------
 
@@ -299,7 +286,7 @@ class SipMessage:
     @lazy
     def offsets(self) -> list[int]:
         """The offset in ``buf`` of each header field, and of the end of the last."""
-        return list(accumulate([len(h.raw) for h in self.headers], initial=self.head_at))
+        return list(accumulate(map(len, map(_raw, self.headers)), initial=self.head_at))
 
     def offset_of(self, header: Header) -> int:
         """The offset in ``buf`` of the first field that is this object (equal lines share one object)."""
@@ -408,6 +395,32 @@ _TEXT = (
     "error",
 )
 _LAZY = ("via", "from_", "to", "cseq", "callid", "to_tag", "offsets")
+
+
+def _first_line(line: str) -> tuple[bool, str, str, str, int, str]:
+    """Whether it is a request; method, Request-URI and version; status and reason."""
+    found: tuple[bool, str, str, str, int, str]
+    if line[:8].upper() == "SIP/2.0 ":
+        code, _, reason = line[8:].partition(" ")
+        if len(code) != 3 or not code.isdigit() or not code.isascii():
+            raise ParseError("status line 'SIP/2.0 code reason' with a three-digit code", line)
+        found = (False, "", "", line[:7], int(code), reason)
+    else:
+        parts = line.split(" ")
+        if len(parts) != 3:
+            # RFC 4475 3.1.2.8: white space inside the Request-URI is not to be guessed around.
+            raise ParseError("request line 'METHOD uri SIP/2.0'", line)
+        method, ruri, version = parts
+        if not method or not ruri or not _TOKEN.issuperset(method):
+            raise ParseError("request line 'METHOD uri SIP/2.0'", line)
+        if version.upper() != "SIP/2.0":
+            raise VersionError(line)
+        found = (True, method, ruri, version, 0, "")
+    if len(line) <= _CACHE_LINE:
+        if len(_firsts) >= _CACHE_LIMIT:
+            _firsts.clear()
+        _firsts[line] = found
+    return found
 
 
 class VersionError(ParseError):

@@ -3,6 +3,7 @@
 Offsets are relative to the header body, so that text can be edited in place. Nothing is normalised.
 """
 
+import re
 from typing import Final
 
 from ksrcore.sip.errors import ParseError
@@ -14,6 +15,12 @@ __all__ = ["NameAddr", "parse_nameaddr", "parse_nameaddrs"]
 _CACHE_MAX: Final = 2048
 #: Longer texts are not kept: a flood of them would fill the memory.
 _CACHE_TEXT: Final = 512
+#: The usual form: [words / quoted string] "<" uri ">" *(";" name ["=" value]). What does not match takes the long way,
+#: which accepts more and says what is wrong.
+_USUAL: Final = re.compile(
+    r"((?:[A-Za-z0-9.!%*_+`'~-][A-Za-z0-9.!%*_+`'~ -]*)?|\"[^\"\\]*\" *)<([^<>\s\"]+)>"
+    r"((?:;[A-Za-z0-9.!%*_+`'~-]+(?:=[A-Za-z0-9.!%*_+`'~:\[\]-]+)?)*)"
+)
 _one: dict[str, "NameAddr"] = {}
 _many: dict[str, tuple["NameAddr", ...]] = {}
 
@@ -127,7 +134,7 @@ def parse_nameaddr(body: str) -> NameAddr:
     """
     value = _one.get(body)
     if value is None:
-        value, _ = _parse_at(body, _skip(body, 0), False)
+        value = _usual(body) or _parse_at(body, _skip(body, 0), False)[0]
         if len(body) <= _CACHE_TEXT:
             if len(_one) >= _CACHE_MAX:
                 _one.clear()
@@ -144,22 +151,45 @@ def parse_nameaddrs(body: str) -> list[NameAddr]:
     """
     values = _many.get(body)
     if values is None:
-        found = []
-        pos, size = 0, len(body)
-        while (pos := _skip(body, pos)) < size:
-            if body[pos] == ",":
-                pos += 1
-                continue
-            value, pos = _parse_at(body, pos, True)
-            found.append(value)
-        if not found:
-            raise ParseError("at least one name-addr", body)
-        values = tuple(found)
+        single = _usual(body)
+        values = (single,) if single is not None else _parse_list(body)
         if len(body) <= _CACHE_TEXT:
             if len(_many) >= _CACHE_MAX:
                 _many.clear()
             _many[body] = values
     return list(values)
+
+
+def _parse_list(body: str) -> tuple[NameAddr, ...]:
+    found = []
+    pos, size = 0, len(body)
+    while (pos := _skip(body, pos)) < size:
+        if body[pos] == ",":
+            pos += 1
+            continue
+        value, pos = _parse_at(body, pos, True)
+        found.append(value)
+    if not found:
+        raise ParseError("at least one name-addr", body)
+    return tuple(found)
+
+
+def _usual(body: str) -> NameAddr | None:
+    found = _USUAL.fullmatch(body)
+    if found is None:
+        return None
+    end = len(body)
+    params_start = found.start(3)
+    return NameAddr(
+        body,
+        0,
+        end,
+        found[1].rstrip(" "),
+        found.start(2),
+        found.end(2),
+        params_start + 1 if params_start < end else end,
+        True,
+    )
 
 
 def _skip(body: str, pos: int) -> int:

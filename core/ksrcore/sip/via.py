@@ -4,6 +4,7 @@ Offsets are relative to the header body. White space is allowed around ``/``, ``
 3.1.1.1.
 """
 
+import re
 from typing import Final
 
 from ksrcore.sip.errors import ParseError
@@ -16,6 +17,12 @@ _CACHE_MAX: Final = 1024
 _CACHE_TEXT: Final = 512
 _SPACES: Final = frozenset(WS)
 _cache: dict[str, tuple["Via", ...]] = {}
+#: The usual form: sent-protocol SP host [":" port] *(";" name ["=" value]), without white space or quotes. What does
+#: not match takes the long way, which accepts more and says what is wrong.
+_USUAL: Final = re.compile(
+    r"SIP/2\.0/([A-Za-z0-9]+) ([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?"
+    r"((?:;[A-Za-z0-9.!%*_+`'~-]+(?:=[A-Za-z0-9.!%*_+`'~:\[\]-]+)?)*)"
+)
 
 
 class Via:
@@ -27,7 +34,7 @@ class Via:
     """
 
     __slots__ = (
-        "_map",
+        "_known",
         "branch",
         "end",
         "host",
@@ -54,6 +61,7 @@ class Via:
         sent_by_start: int,
         sent_by_end: int,
         params_start: int,
+        usual: bool = False,
     ) -> None:
         self.text = text
         self.start = start
@@ -67,8 +75,15 @@ class Via:
         self.sent_by_end = sent_by_end
         self.params_start = params_start
         self.params_text = text[params_start - start :]
-        self._map = known = _params_map(self.params_text) if self.params_text else {}
-        self.branch = known.get("branch", "")
+        text = self.params_text
+        at = text.rfind("branch=")
+        self._known: dict[str, str] | None = None
+        if usual and (at == 0 or (at > 0 and text[at - 1] == ";")):
+            stop = text.find(";", at)
+            self.branch = text[at + 7 :] if stop < 0 else text[at + 7 : stop]
+        else:
+            self._known = known = _params_map(text) if text else {}
+            self.branch = known.get("branch", "")
 
     def __str__(self) -> str:
         return self.text
@@ -76,12 +91,28 @@ class Via:
     def __repr__(self) -> str:
         return f"Via({self.text!r})"
 
+    @property
+    def _map(self) -> dict[str, str]:
+        known = self._known
+        if known is None:
+            known = self._known = _params_map(self.params_text)
+        return known
+
     def param(self, name: str) -> str | None:
         """Value of the last parameter ``name`` (in any case) without quotes, '' for a flag, None when absent."""
-        return self._map.get(name) if name in self._map else self._map.get(name.lower())
+        known = self._map
+        return known.get(name) if name in known else known.get(name.lower())
 
     def param_span(self, name: str) -> tuple[int, int] | None:
         """Span in the header body of the last ``name=value`` (without its ``;``), None when absent."""
+        text = self.params_text
+        if self._known is None and text.count(name) == 1:
+            # The usual form: no quotes, no white space; only a longer name or a value could hold it.
+            at = text.find(name)
+            stop = at + len(name)
+            if (at == 0 or text[at - 1] == ";") and text[stop : stop + 1] in ("", ";", "="):
+                end = text.find(";", stop)
+                return self.params_start + at, self.params_start + (len(text) if end < 0 else end)
         name = name.lower()
         span = None
         for found, _, start, end in iter_params(self.params_text, self.params_start):
@@ -149,6 +180,24 @@ def parse_vias(body: str) -> list[Via]:
 
 
 def _parse(text: str, start: int) -> Via:
+    usual = _USUAL.fullmatch(text)
+    if usual is not None:
+        transport, host, port, params = usual.groups()
+        if not port or int(port) <= 65535:
+            begin, stop = usual.start(2), usual.start(4)
+            params_start = stop + 1 if params else stop
+            return Via(
+                text,
+                start,
+                "SIP/2.0",
+                transport.upper(),
+                host,
+                port or "",
+                start + begin,
+                start + stop,
+                start + params_start,
+                True,
+            )
     pos = text.find(" ")
     semi = text.find(";", pos + 1)
     sent_end = semi if semi >= 0 else len(text)
