@@ -67,7 +67,8 @@ def serve(
 
     Prints "ready NAME CONTROL-PATH" once it answers, logs to standard error, ends on SIGTERM or Ctrl-C.
     """
-    from ksrcore.server import Options, ServeError, log_to_stderr
+    from ksrcore.logs import log_to_stderr
+    from ksrcore.server import Options, ServeError
     from ksrcore.server import serve as run_proxy
 
     log_to_stderr(python_level(level))
@@ -89,7 +90,8 @@ def python_level(level: int) -> int:
     """Kamailio's log level as Python's logging has it."""
     if level <= -1:
         return logging.ERROR
-    return {0: logging.WARNING, 1: logging.WARNING, 2: logging.INFO}.get(level, logging.DEBUG)
+    # 25 is NOTICE, which Python has not.
+    return {0: logging.WARNING, 1: 25, 2: logging.INFO}.get(level, logging.DEBUG)
 
 
 def _ready(name: str, path: str) -> None:

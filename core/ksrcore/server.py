@@ -7,7 +7,6 @@ import gc
 import logging
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from . import logs
 from .assemble import load_script, make_proxy
 from .capture.recorder import Record
 from .control import views
@@ -191,6 +191,7 @@ async def _tick(proxy: Proxy, stopping: asyncio.Event) -> None:
             wall_checked = now
             proxy.wall_offset = time.time() - now
         proxy.advance(now)
+        logs.flush()
 
 
 async def _drain(proxy: Proxy) -> None:
@@ -264,12 +265,3 @@ class Rates:
             "received": counters.get("core:rcv_requests", 0) + counters.get("core:rcv_replies", 0),
             "uptime": proxy.wall() - proxy.started,
         }
-
-
-def log_to_stderr(level: int = logging.INFO) -> None:
-    """Kamailio-like lines on standard error."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s", "%Y-%m-%d %H:%M:%S"))
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(level)
