@@ -147,6 +147,8 @@ class Recorder:
             raise ValueError(f"the recorder needs room for at least one message, got {max_count} and {max_bytes} bytes")
         self.max_count = max_count
         self.max_bytes = max_bytes
+        # A few more than that may be there for a moment: they go together, which costs less than one by one.
+        self._slack = max_count // 128
         self.records: deque[Record] = deque()
         self.bytes = 0
         self.gone = 0
@@ -160,7 +162,7 @@ class Recorder:
         records = self.records
         records.append(record)
         self.bytes += record.size
-        if len(records) > self.max_count or self.bytes > self.max_bytes:
+        if len(records) > self.max_count + self._slack or self.bytes > self.max_bytes:
             self._trim()
         if self.on_record is not None:
             self.on_record(record)

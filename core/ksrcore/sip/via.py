@@ -12,11 +12,7 @@ from ksrcore.sip.params import WS, check_params, iter_params, spaced, split_outs
 
 __all__ = ["Via", "parse_vias"]
 
-_CACHE_MAX: Final = 1024
-#: Longer texts are not kept: a flood of them would fill the memory.
-_CACHE_TEXT: Final = 512
 _SPACES: Final = frozenset(WS)
-_cache: dict[str, tuple["Via", ...]] = {}
 #: The usual form: sent-protocol SP host [":" port] *(";" name ["=" value]), without white space or quotes. What does
 #: not match takes the long way, which accepts more and says what is wrong.
 _USUAL: Final = re.compile(
@@ -153,30 +149,18 @@ def parse_vias(body: str) -> list[Via]:
     ``SIP/2.0/transport host[:port][;params]`` or is empty, an empty parameter or one with white space in its value, a
     ``branch`` without value, and any ``name=`` without value but ``rport=``.
     """
-    vias = _cache.get(body)
-    if vias is None:
-        if "," not in body and body[:8] == "SIP/2.0/":
-            text = body.rstrip(WS)
-            vias = (_parse(text, 0),)
-            if len(body) <= _CACHE_TEXT:
-                if len(_cache) >= _CACHE_MAX:
-                    _cache.clear()
-                _cache[body] = vias
-            return [vias[0]]
-        spans = split_outside(body, ",") if "," in body else [(0, len(body))]
-        found = []
-        for start, end in spans:
-            part = body[start:end]
-            text = part.strip(WS)
-            if not text:
-                raise ParseError("Via (SIP/2.0/transport host)", body)
-            found.append(_parse(text, start + len(part) - len(part.lstrip(WS))))
-        vias = tuple(found)
-        if len(body) <= _CACHE_TEXT:
-            if len(_cache) >= _CACHE_MAX:
-                _cache.clear()
-            _cache[body] = vias
-    return list(vias)
+    # Fields keep what was parsed, so there is no cache here: a Via is as unique as its branch.
+    if "," not in body:
+        text = body.strip(WS)
+        return [_parse(text, body.find(text))]
+    found = []
+    for start, end in split_outside(body, ","):
+        part = body[start:end]
+        text = part.strip(WS)
+        if not text:
+            raise ParseError("Via (SIP/2.0/transport host)", body)
+        found.append(_parse(text, start + len(part) - len(part.lstrip(WS))))
+    return found
 
 
 def _parse(text: str, start: int) -> Via:
