@@ -190,9 +190,18 @@ class Methods:
         return sorted(found, key=lambda view: (view["module"], view["name"]))
 
     def pvs(self) -> list[dict[str, Any]]:
+        from ..pv.accessor import compile_spec
+        from ..pv.errors import PvError
         from ..pv.registry import known as known_pvs
 
-        return [{"name": f"${name}", "writable": writable} for name, writable in sorted(known_pvs().items())]
+        found = []
+        for name, inner in sorted(known_pvs().items()):
+            try:
+                writable = compile_spec(f"${name}(x)" if inner else f"${name}").writable
+            except PvError:
+                writable = False  # its inner names are of another form, such as a=>b
+            found.append({"name": f"${name}", "inner": inner, "writable": writable})
+        return found
 
     def routes(self) -> list[dict[str, Any]]:
         script = self.proxy.script

@@ -1,0 +1,191 @@
+"""``ksr.*`` on a proxy in this process: results, and one clear error for each wrong request."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from ksrcore.assemble import load_script, make_proxy
+from ksrcore.control.errors import ControlError
+from ksrcore.control.methods import Methods
+from ksrcore.control.rpc import rpc_methods
+from ksrcore.control.server import Connection
+from ksrcore.kemi.declare import RpcError
+from ksrcore.net.address import Listen, Rcv
+from ksrcore.proxy import Proxy
+from ksrcore.store.database import Database
+
+SCRIPT = """\
+import KSR
+
+def ksr_request_route(msg):
+    answer(msg)
+    return 1
+
+def answer(msg):
+    KSR.sl.sl_send_reply(200, "OK")
+"""
+
+Ask = Callable[..., Any]
+
+
+def options(n: int) -> bytes:
+    return (
+        f"OPTIONS sip:u{n}@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5080;branch=z9hG4bK{n}\r\n"
+        f"From: <sip:a@x>;tag=1\r\nTo: <sip:b@x>\r\nCall-ID: c{n}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+    ).encode()
+
+
+@pytest.fixture
+def proxy(tmp_path: Path) -> Iterator[Proxy]:
+    path = tmp_path / "controlled.py"
+    path.write_text(SCRIPT)
+    listen = Listen("udp", "127.0.0.1", 5060)
+    with Database.open(":memory:") as db:
+        proxy, ksr = make_proxy(
+            transmit=lambda data, dest: True, listens=[listen], db=db, now=1.0, wall=1_800_000_000.0
+        )
+        load_script(str(path), proxy, ksr)
+        for n in range(3):
+            proxy.receive(options(n), Rcv("udp", "127.0.0.1", 5080, "127.0.0.1", 5060, listen), 2.0)
+        yield proxy
+    for name in ("controlled", "KSR"):
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def ask(proxy: Proxy) -> Iterator[Ask]:
+    """``ask(method, **params)`` or ``ask(rpc, [params])``: the result, or raises."""
+    methods = Methods(proxy, lambda: None, lambda: {"transactions": 0})
+    table = methods.table() | rpc_methods(proxy)
+    connection = cast("Connection", object())
+
+    def call(method: str, given: Any = None, **params: Any) -> Any:
+        async def main() -> Any:
+            result = table[method](connection, given if given is not None else params)
+            return await result if inspect.isawaitable(result) else result
+
+        return loop.run_until_complete(main())
+
+    loop = asyncio.new_event_loop()
+    yield call
+    methods.close()
+    loop.close()
+
+
+def test_hello_and_stats(ask: Ask) -> None:
+    hello = ask("ksr.hello")
+    assert (hello["engine"], hello["listens"]) == ("embedded", ["udp:127.0.0.1:5060"])
+    assert ask("ksr.stats")["captured"] == 6
+
+
+def test_messages_newest_and_filtered(ask: Ask) -> None:
+    assert [m["id"] for m in ask("ksr.messages", limit=2)["messages"]] == [5, 6]
+    assert [m["id"] for m in ask("ksr.messages", limit=2, newest=False)["messages"]] == [1, 2]
+    assert [m["id"] for m in ask("ksr.messages", after=2, before=5)["messages"]] == [3, 4]
+    found = ask("ksr.messages", where='is_request and rU == "u1"')["messages"]
+    assert [(m["id"], m["sent"], m["callbacks"]) for m in found] == [(3, [4], ["ksr_request_route"])]
+
+
+def test_one_message_whole(ask: Ask) -> None:
+    message = ask("ksr.message", id=1)
+    assert message["data"].startswith("OPTIONS sip:u0@127.0.0.1 SIP/2.0\r\n")
+    (run,) = message["runs"]
+    assert (run["callback"], run["version"], run["route"]) == ("ksr_request_route", 1, "request")
+    assert run["calls"] == [{"name": "KSR.sl.sl_send_reply", "args": [200, "OK"], "result": 1, "error": None}]
+
+
+def test_a_call(ask: Ask) -> None:
+    flow = ask("ksr.flow", id=4)
+    assert (flow["callid"], [m["id"] for m in flow["messages"]]) == ("c1", [3, 4])
+
+
+def test_what_there_is(ask: Ask) -> None:
+    api = {(f["module"], f["name"]): f["status"] for f in ask("ksr.api")}
+    assert api["sl", "send_reply"] == "implemented" and api["ims_charging", "Ro_CCR"] == "known"
+    assert {"name": "$ru", "writable": True} in [{k: pv[k] for k in ("name", "writable")} for pv in ask("ksr.pvs")]
+    routes = ask("ksr.routes")
+    assert [(r["name"], r["hits"], r["version"]) for r in routes] == [("ksr_request_route", 3, 1), ("answer", 3, 1)]
+
+
+def test_swap_and_roll_back(ask: Ask, proxy: Proxy) -> None:
+    swapped = ask("ksr.swap", source="def answer(msg):\n    KSR.sl.sl_send_reply(404, 'Gone')\n", who="me")
+    assert swapped["swapped"] == [{"name": "answer", "version": 2}]
+    proxy.receive(options(9), cast("Rcv", proxy.recorder.records[0].where), 3.0)
+    assert ask("ksr.messages", limit=1)["messages"][0]["status"] == 404
+    versions = ask("ksr.versions", name="answer")
+    assert [(v["number"], v["current"], v["who"]) for v in versions] == [(1, False, "load"), (2, True, "me")]
+    assert "+    KSR.sl.sl_send_reply(404, 'Gone')" in versions[1]["diff_to_previous"]
+    assert ask("ksr.rollback", name="answer") == {"name": "answer", "version": 1}
+
+
+def test_a_sandbox(ask: Ask) -> None:
+    box = ask("ksr.sandbox.open", id=1)["sandbox"]
+    assert ask("ksr.sandbox.call", sandbox=box, name="pv.get", args=["$rU"]) == {"result": "u0"}
+    assert ask("ksr.sandbox.call", sandbox=box, name="x.exit", args=[]) == {"result": None, "exited": True}
+    ask("ksr.sandbox.call", sandbox=box, name="sl.send_reply", args=[486, "Busy"])
+    assert [s["data"][:15] for s in ask("ksr.sandbox.effects", sandbox=box)["sent"]] == ["SIP/2.0 486 Bus"]
+    assert ask("ksr.pv", id=1, names=["$ci", "$rm"]) == {"$ci": "c0", "$rm": "OPTIONS"}
+    ask("ksr.sandbox.close", sandbox=box)
+
+
+def test_stepping(ask: Ask) -> None:
+    state = ask("ksr.step.start", id=1)
+    step = state["step"]
+    assert (state["function"], state["line"]) == ("ksr_request_route", 4)
+    assert ask("ksr.step.do", step=step, op="into")["function"] == "answer"
+    assert ask("ksr.step.pv", step=step, name="$rU") == {"value": "u0"}
+    assert ask("ksr.step.eval", step=step, expr="msg.Method") == {"repr": "'OPTIONS'"}
+    assert ask("ksr.step.do", step=step, op="finish")["done"]
+    ask("ksr.step.close", step=step)
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "code", "text"),
+    [
+        ("ksr.message", {"id": 99}, 1, "no message 99: there are 1 to 6"),
+        ("ksr.message", {}, -32602, "ksr.message: id is missing; parameters: id: int"),
+        ("ksr.message", {"id": "1"}, -32602, "ksr.message: id is '1'"),
+        ("ksr.message", {"id": True}, -32602, "ksr.message: id is True"),
+        ("ksr.message", {"id": 1, "x": 2}, -32602, "ksr.message: unknown parameter 'x'"),
+        ("ksr.messages", {"where": "method =="}, 1, "cannot read the filter"),
+        ("ksr.messages", {"where": "nothing_known == 1"}, 1, "'nothing_known' is neither a field"),
+        ("ksr.messages", {"where": "__import__('os')"}, 1, "a filter can call"),
+        ("ksr.swap", {"source": "def answer(:\n"}, 1, "the new code does not compile"),
+        ("ksr.versions", {"name": "anser"}, 1, "did you mean 'answer'?"),
+        ("ksr.rollback", {"name": "answer"}, 1, "answer is at its first version"),
+        ("ksr.sandbox.call", {"sandbox": 7, "name": "is_INVITE", "args": []}, 1, "no sandbox 7"),
+        ("ksr.step.do", {"step": 7, "op": "next"}, 1, "no step 7"),
+        ("ksr.step.start", {"id": 1, "callback": "nope"}, 1, "the script has no callback 'nope'"),
+        ("ksr.subscribe", {"events": ["nope"]}, -32602, "events is a list of"),
+        ("ksr.pv", {"id": 1, "names": ["$nope"]}, 1, "$nope"),
+    ],
+)
+def test_wrong_requests(ask: Ask, method: str, params: dict[str, Any], code: int, text: str) -> None:
+    with pytest.raises(ControlError) as caught:
+        ask(method, params)
+    assert caught.value.code == code
+    assert text in caught.value.message
+
+
+def test_kamailios_rpc(ask: Ask, proxy: Proxy) -> None:
+    assert ask("core.version", []).startswith("ksrshell ")
+    assert ask("core.uptime", [])["uptime"] == 1
+    assert ask("core.psx", [])[0]["IDX"] == 0
+    assert "ul.dump" in ask("system.listMethods", [])
+    assert "core:rcv_requests = 3" in ask("stats.get_statistics", ["all"])
+    assert ask("stats.get_statistics", ["rcv_requests"]) == ["core:rcv_requests = 3"]
+    methods = ask("app_python.api_list", [])["methods"]
+    assert {"func": {"ret": "int", "module": "sl", "name": "send_reply", "params": "int, str"}} in methods
+    assert ask("app_python.reload", []) == {"old": 0, "new": 1}
+    with pytest.raises(RpcError, match="Please provide which stats to retrieve"):
+        ask("stats.get_statistics", [])
+    Path(proxy.script.path).write_text("def broken(")  # type: ignore[union-attr]
+    with pytest.raises(RpcError, match="the script was not reloaded"):
+        ask("app_python.reload", [])
