@@ -9,6 +9,7 @@ from .sip.errors import SipError
 from .sip.uri import parse_uri
 
 if TYPE_CHECKING:
+    from .net.address import Listen
     from .proxy import Proxy
 
 _CACHE_MAX = 4096
@@ -19,11 +20,11 @@ _CACHE_TEXT = 512
 class Myself:
     """Answers "is this host, port and transport mine?" from a table and two bounded caches.
 
-    The table follows the proxy's ``listens`` and ``aliases`` as they grow or shrink; :meth:`reset` is for a change
-    that leaves their number the same. A host without port or transport matches any, as in Kamailio.
+    The table follows the proxy's ``listens`` and ``aliases`` as these change. A host without port or
+    transport matches any, as in Kamailio.
     """
 
-    __slots__ = ("_proxy", "_state", "_hosts", "_checks", "_uris", "_domains")
+    __slots__ = ("_proxy", "_seen", "_hosts", "_checks", "_uris", "_hops", "_domains")
 
     def __init__(self, proxy: Proxy) -> None:
         self._proxy = proxy
@@ -33,15 +34,18 @@ class Myself:
 
     def reset(self) -> None:
         """Forget what is known about listen sockets and aliases."""
-        self._state = (-1, -1)
+        # The proxy's listens and aliases as they were when the table was made.
+        self._seen: tuple[list[Listen], set[str]] | None = None
         # Lower-case host -> (port, transport) pairs, 0 and '' for any.
         self._hosts: dict[str, list[tuple[int, str]]] = {}
         self._checks: dict[tuple[str, int, str], bool] = {}
         self._uris: dict[str, bool] = {}
+        self._hops: dict[str, bool] = {}
 
     def check(self, host: str, port: int = 0, proto: str = "") -> bool:
         """Whether a host name or address (IPv6 with or without brackets) is ours; port 0 and proto '' match any."""
-        if (len(self._proxy.listens), len(self._proxy.aliases)) != self._state:
+        proxy = self._proxy
+        if (proxy.listens, proxy.aliases) != self._seen:
             self._load()
         key = (host, port, proto)
         known = self._checks.get(key)
@@ -55,7 +59,8 @@ class Myself:
 
     def uri(self, text: str) -> bool:
         """Whether host, port and ``transport`` of a SIP URI are ours; False for what is no URI with a host."""
-        if (len(self._proxy.listens), len(self._proxy.aliases)) != self._state:
+        proxy = self._proxy
+        if (proxy.listens, proxy.aliases) != self._seen:
             self._load()
         known = self._uris.get(text)
         if known is None:
@@ -68,6 +73,24 @@ class Myself:
                 if len(self._uris) >= _CACHE_MAX:
                     self._uris.clear()
                 self._uris[text] = known
+        return known
+
+    def next_hop(self, text: str) -> bool:
+        """Like :meth:`uri` for where a request with that URI would be sent: its ``maddr`` in place of the host."""
+        proxy = self._proxy
+        if (proxy.listens, proxy.aliases) != self._seen:
+            self._load()
+        known = self._hops.get(text)
+        if known is None:
+            try:
+                uri = parse_uri(text)
+                known = uri.is_sip and self._look(uri.maddr or uri.host, uri.port_no, uri.transport)
+            except SipError:
+                known = False
+            if len(text) <= _CACHE_TEXT:
+                if len(self._hops) >= _CACHE_MAX:
+                    self._hops.clear()
+                self._hops[text] = known
         return known
 
     def add_domain(self, text: str) -> None:
@@ -88,7 +111,7 @@ class Myself:
     def _load(self) -> None:
         proxy = self._proxy
         self.reset()
-        self._state = (len(proxy.listens), len(proxy.aliases))
+        self._seen = (proxy.listens.copy(), proxy.aliases.copy())
         for listen in proxy.listens:
             # Kamailio takes own and advertised host and port in any combination.
             for host in {listen.host, listen.advertise_host} - {""}:

@@ -10,16 +10,25 @@ if TYPE_CHECKING:
     from ..run import Run
 
 
+class _Bits(dict[int, int]):
+    """Flag number to its mask; 0 for what is no flag."""
+
+    def __missing__(self, flag: int) -> int:
+        return 0
+
+
+_BIT = _Bits({flag: 1 << flag for flag in range(32)})
+
+
 class FlagFunctions:
     """``KSR.setflag`` and its family: a flag outside 0..31 is refused with False."""
 
     @export
     def setflag(self, run: Run, flag: int) -> bool:
         """Set a message flag; it goes with the transaction."""
-        if 0 <= flag < 32:
-            run.msg.flags |= 1 << flag
-            return True
-        return False
+        bit = _BIT[flag]
+        run.msg.flags |= bit
+        return bit != 0
 
     @export
     def resetflag(self, run: Run, flag: int) -> bool:
@@ -32,15 +41,14 @@ class FlagFunctions:
     @export
     def isflagset(self, run: Run, flag: int) -> bool:
         """Whether a message flag is set."""
-        return 0 <= flag < 32 and run.msg.flags >> flag & 1 == 1
+        return run.msg.flags & _BIT[flag] != 0
 
     @export
     def setbflag(self, run: Run, flag: int) -> bool:
         """Set a flag of the main branch, the Request-URI's."""
-        if 0 <= flag < 32:
-            run.msg.bflags |= 1 << flag
-            return True
-        return False
+        bit = _BIT[flag]
+        run.msg.bflags |= bit
+        return bit != 0
 
     @export
     def resetbflag(self, run: Run, flag: int) -> bool:
@@ -53,7 +61,7 @@ class FlagFunctions:
     @export
     def isbflagset(self, run: Run, flag: int) -> bool:
         """Whether a flag of the main branch is set."""
-        return 0 <= flag < 32 and run.msg.bflags >> flag & 1 == 1
+        return run.msg.bflags & _BIT[flag] != 0
 
     @export
     def setbiflag(self, run: Run, flag: int, branch: int) -> bool:

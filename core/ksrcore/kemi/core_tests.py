@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from ..sip.errors import SipError
@@ -33,18 +34,37 @@ METHOD_LETTERS = {
     "U": "UPDATE",
     "V": "PUT",
 }
-_LETTER_OF = {method: letter for letter, method in METHOD_LETTERS.items()}
-_METHODS = frozenset(_LETTER_OF) | {"INFO"}
+
+
+def _spellings(method: str) -> frozenset[str]:
+    """The method in every mixture of cases: Kamailio's parser takes those it knows in any."""
+    return frozenset(map("".join, product(*zip(method, method.lower(), strict=True))))
+
+
+class _MethodSets(dict[str, frozenset[str]]):
+    """Letters of ``KSR.is_method_in`` to the methods they name, in every mixture of cases; bounded."""
+
+    def __missing__(self, letters: str) -> frozenset[str]:
+        names = filter(None, map(METHOD_LETTERS.get, letters))
+        found: frozenset[str] = frozenset().union(*map(_spellings, names))
+        if len(letters) <= 32:
+            if len(self) >= 1024:
+                self.clear()
+            self[letters] = found
+        return found
+
+
+_METHODS_IN = _MethodSets()
 
 #: The letters of ``KSR.is_proto``.
 _PROTO_LETTERS = {"udp": "u", "tcp": "t", "tls": "e", "sctp": "s", "ws": "w", "wss": "v"}
 
 
 def _method(name: str) -> Callable[[Any, Run], bool]:
+    spellings = _spellings(name)
+
     def test(self: Any, run: Run) -> bool:
-        # Kamailio's parser takes the methods it knows in any case; the test for exact ones comes first.
-        method = run.msg.method
-        return method == name or method not in _METHODS and method.upper() == name
+        return run.msg.method in spellings
 
     test.__doc__ = f"Whether the request, or the one a reply answers (CSeq), is {name}."
     return export(name=f"is_{name}")(test)
@@ -126,9 +146,7 @@ class Conditions:
         A ACK, B BYE, C CANCEL, D DELETE, E PRACK, F REFER, G GET, I INVITE, K KDMQ, M MESSAGE, N NOTIFY, O OPTIONS,
         P PUBLISH, R REGISTER, S SUBSCRIBE, T POST, U UPDATE, V PUT; INFO has no letter.
         """
-        method = run.msg.method
-        letter = _LETTER_OF.get(method) or _LETTER_OF.get(method.upper())
-        return letter is not None and letter in letters
+        return run.msg.method in _METHODS_IN[letters]
 
     @export
     def is_proto(self, run: Run, letters: str) -> bool:
@@ -171,7 +189,7 @@ class Conditions:
     @export
     def is_myself(self, run: Run, uri: str) -> bool:
         """Whether a ``sip:``/``sips:`` URI (host, port and transport) or a bare host is one of our own."""
-        if uri[:4] == "sip:" or uri[:5] == "sips:":
+        if uri.startswith(("sip:", "sips:")):
             return self.proxy.myself.uri(uri)
         return self.proxy.myself.check(uri)
 

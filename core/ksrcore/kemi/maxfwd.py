@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..sip.lumps import Lump
 from .declare import Module, Param, export
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _MISSING = -1
 _BAD = -2
+_LIMITS = range(256)
 
 
 def _number(body: str) -> int:
@@ -30,10 +31,14 @@ class Maxfwd(Module):
     name = "maxfwd"
     max_limit = Param(70, "the value a larger Max-Forwards is cut to: int, 1 to 256")
 
+    def start(self) -> None:
+        # Kamailio writes into the message: the field keeps its length.
+        self._next = {str(n): str(min(n - 1, self.max_limit)).rjust(len(str(n))) for n in range(1, 257)}
+
     def _value(self, msg: SipMessage) -> int:
         done = msg.extra.get("maxfwd")
         if done is not None:
-            return done[1]  # type: ignore[index,no-any-return]
+            return int(done.text)  # type: ignore[attr-defined]
         header = msg.index.get("max-forwards")
         return _MISSING if header is None else header.parsed(_number)
 
@@ -44,33 +49,32 @@ class Maxfwd(Module):
         1 decremented, 2 added, -1 it is 0 already (or a bad ``limit``), -2 it is no number. A value above
         ``max_limit`` is cut to that instead.
         """
-        if not 0 <= limit <= 255:
+        if limit not in _LIMITS:
             return -1
         msg = run.msg
         header = msg.index.get("max-forwards")
         if header is None:
             msg.lumps.insert(msg.head_at, f"Max-Forwards: {limit}\r\n", "max-forwards")
             return 2
-        done = msg.extra.get("maxfwd")
-        value: int = header.parsed(_number) if done is None else done[1]  # type: ignore[index]
-        if value <= 0:
-            return -1 if value == 0 else -2
         body = header.body
-        new = value - 1 if value <= self.max_limit else self.max_limit
-        # Kamailio writes into the message: the field keeps its length.
-        text = str(new).rjust(len(body))
-        if done is not None and done[0] in msg.lumps.items:  # type: ignore[index]
-            msg.lumps.items.remove(done[0])  # type: ignore[index]
-        offset = msg.offset_of(header) + header.body_start
-        lump = Lump(offset, len(body), text, "max-forwards")
+        text = self._next.get(body)
+        if text is None or "maxfwd" in msg.extra:
+            value = self._value(msg)
+            if value <= 0:
+                return -1 if value == 0 else -2
+            text = str(value - 1 if value <= self.max_limit else self.max_limit).rjust(len(body))
+            done: Any = msg.extra.get("maxfwd")
+            if done in msg.lumps.items:
+                msg.lumps.items.remove(done)
+        offset = msg.offsets[msg.headers.index(header)] + header.body_start
+        msg.extra["maxfwd"] = lump = Lump(offset, len(body), text, "max-forwards")
         msg.lumps.items.append(lump)
-        msg.extra["maxfwd"] = (lump, new)
         return 1
 
     @export
     def is_maxfwd_lt(self, run: Run, limit: int) -> int:
         """1 when Max-Forwards is less than ``limit`` (0 to 255), -1 when not, -2 when absent, -3 when no number."""
-        if not 0 <= limit <= 255:
+        if limit not in _LIMITS:
             return -1
         value = self._value(run.msg)
         if value == _MISSING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from ..net.address import bracketed, canonical_ip
@@ -34,6 +35,10 @@ WEBSOCKET = 64
 CONTACT_PORT = 128
 SDP_SOURCE = 256
 TARGET = 512
+_VIA = RECEIVED | VIA_PRIVATE | VIA_PORT
+_CONTACT = CONTACT_PRIVATE | CONTACT_PORT
+_SDP = SDP_PRIVATE | SDP_SOURCE
+_OTHERS = SOURCE_PRIVATE | WEBSOCKET | _SDP | TARGET
 
 #: The numbers of ``;alias=ip~port~number``.
 PROTO_NUMBERS = {"udp": 1, "tcp": 2, "tls": 3, "sctp": 4, "ws": 5, "wss": 6}
@@ -41,6 +46,7 @@ PROTO_NUMBERS = {"udp": 1, "tcp": 2, "tls": 3, "sctp": 4, "ws": 5, "wss": 6}
 _NUMBER_PROTOS = {"1": "", "2": "tcp", "3": "tls", "4": "sctp", "5": "ws", "6": "ws"}
 
 _CHANGED = "nathelper.contact"
+_key_of = attrgetter("key")
 
 
 @lru_cache(maxsize=4096)
@@ -95,6 +101,7 @@ class Nathelper(SdpFunctions, Module):
             if getattr(self, name):
                 raise ParamError(f"modparam nathelper:{name} needs raw sockets, which this proxy does not open")
         self._alias = f"{self.alias_name}="
+        self._alias_param = f";{self._alias}"
         self._received = None
         if self.received_avp:
             try:
@@ -137,30 +144,35 @@ class Nathelper(SdpFunctions, Module):
             return -1
         reserved = self.nat_addr_mode != 0
         try:
-            if tests & 0x16:
+            if tests & _VIA:
                 via = msg.via
                 if via is not None:
-                    if tests & RECEIVED and via.host != rcv.src_ip and canonical_ip(via.host) != rcv.src_ip:
+                    if via.host != rcv.src_ip and tests & RECEIVED and canonical_ip(via.host) != rcv.src_ip:
                         return 1
                     if tests & VIA_PORT and (via.port_no or 5060) != rcv.src_port:
                         return 1
                     if tests & VIA_PRIVATE and private(via.host, reserved):
                         return 1
-            if tests & 0x81 and "contact" in msg.index and self._contact_test(msg, rcv, tests, reserved):
+            if tests & _CONTACT and "contact" in msg.index and self._contact_test(msg, rcv, tests, reserved):
                 return 1
         except SipError:
             pass
+        if not tests & _OTHERS:
+            return -1
         if tests & SOURCE_PRIVATE and private(rcv.src_ip, reserved):
             return 1
         if tests & WEBSOCKET and rcv.proto in ("ws", "wss"):
             return 1
-        if tests & 0x108 and self.sdp_test(msg, rcv, tests & SDP_PRIVATE != 0, tests & SDP_SOURCE != 0, reserved):
+        if tests & _SDP and self.sdp_test(msg, rcv, tests & SDP_PRIVATE != 0, tests & SDP_SOURCE != 0, reserved):
             return 1
         return 1 if tests & TARGET and self._target_test(msg) else -1
 
     @staticmethod
     def _contact_test(msg: SipMessage, rcv: Rcv, tests: int, reserved: bool) -> bool:
-        for n, value in enumerate(msg.nameaddrs("contact")):
+        values = msg.index["contact"].parsed(parse_nameaddrs)
+        if list(map(_key_of, msg.headers)).count("contact") > 1:
+            values = msg.nameaddrs("contact")
+        for n, value in enumerate(values):
             if value.uri == "*":
                 return False
             uri = parse_uri(value.uri)
@@ -250,7 +262,7 @@ class Nathelper(SdpFunctions, Module):
             return -1
         at, _, value = found
         text = value.uri
-        if trim and f";{self._alias}" in text:
+        if trim and self._alias_param in text:
             uri = parse_uri(text)
             text = uri.with_(params=";".join(p for p in uri.params.split(";") if not p.startswith(self._alias)))
         return self._put(msg, at, value, f"{text};{self._source_alias(rcv)}")
@@ -349,6 +361,9 @@ class Nathelper(SdpFunctions, Module):
 
         1 done, 2 there is none, -1 it cannot be read or the message is a reply.
         """
+        msg = run.msg
+        if self._alias_param not in (msg.new_uri or msg.ruri) and msg.is_request:
+            return 2
         return self.handle_ruri_alias_mode(run, 0)
 
     @export
@@ -358,7 +373,7 @@ class Nathelper(SdpFunctions, Module):
         if not msg.is_request:
             return -1
         text = msg.new_uri or msg.ruri
-        if f";{self._alias}" not in text:
+        if self._alias_param not in text:
             return 2
         try:
             uri = parse_uri(text)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from ..posixre import PosixError, compile_posix
 from ..sip.errors import SipError
-from ..sip.nameaddr import NameAddr, parse_nameaddrs
+from ..sip.nameaddr import parse_nameaddrs
 from ..sip.uri import Uri, parse_uri, strip_brackets
 from .core_log import log
 from .declare import export
@@ -26,40 +27,46 @@ PRELOADED = -3
 ROUTE_PARAMS = "rr.params"
 NEXT_HOP = "rr.next"
 
+_key_of = attrgetter("key")
+
 
 class _Routes:
-    """The Route values of a message in order, each with its header field's place."""
+    """The Route values of a message in order, and the numbers of their fields among the message's."""
 
-    __slots__ = ("msg", "values")
+    __slots__ = ("fields", "msg", "values")
 
     def __init__(self, msg: SipMessage) -> None:
         self.msg = msg
-        # (value, number of the field among the message's, number of the value in it, values in it)
-        self.values: list[tuple[NameAddr, int, int, int]] = []
-        for n, header in enumerate(msg.headers):
-            if header.key == "route":
-                found = header.parsed(parse_nameaddrs)
-                self.values.extend((value, n, k, len(found)) for k, value in enumerate(found))
+        keys = list(map(_key_of, msg.headers))
+        field = keys.index("route")
+        self.fields = [field]
+        self.values = msg.headers[field].parsed(parse_nameaddrs)
+        for _ in range(1, keys.count("route")):
+            field = keys.index("route", field + 1)
+            self.fields.append(field)
+            self.values = self.values + msg.headers[field].parsed(parse_nameaddrs)
 
     def remove(self, first: int, stop: int) -> None:
         """Take the values ``first:stop`` out of the message: whole fields where none of their values stays."""
         msg = self.msg
-        offsets = msg.offsets
-        fields: dict[int, list[int]] = {}
-        for _, field, number, _ in self.values[first:stop]:
-            fields.setdefault(field, []).append(number)
-        for field, numbers in fields.items():
+        for field in self.fields:
             header = msg.headers[field]
             values = header.parsed(parse_nameaddrs)
-            if len(numbers) == len(values):
-                msg.lumps.delete(offsets[field], len(header.raw), "route")
-                continue
-            body_at = offsets[field] + header.body_start
-            if numbers[0] == 0:
-                begin, end = values[0].start, values[numbers[-1] + 1].start
-            else:
-                begin, end = values[numbers[0] - 1].end, values[numbers[-1]].end
-            msg.lumps.delete(body_at + begin, end - begin, "route")
+            count = len(values)
+            offset = msg.offsets[field]
+            if first <= 0 and stop >= count:
+                msg.lumps.delete(offset, len(header.raw), "route")
+            elif first < count:
+                offset += header.body_start
+                if first <= 0:
+                    begin, end = values[0].start, values[stop].start
+                else:
+                    begin, end = values[first - 1].end, values[min(stop, count) - 1].end
+                msg.lumps.delete(offset + begin, end - begin, "route")
+            first -= count
+            stop -= count
+            if stop <= 0:
+                break
 
 
 class LooseRouting:
@@ -97,7 +104,7 @@ class LooseRouting:
             return FAILED
         try:
             routes = _Routes(msg)
-            first = parse_uri(routes.values[0][0].uri)
+            first = parse_uri(routes.values[0].uri)
         except (SipError, IndexError):
             return FAILED
         preloaded = not msg.to_tag
@@ -113,17 +120,11 @@ class LooseRouting:
         return result
 
     def _own_ruri(self, msg: SipMessage) -> bool:
-        try:
-            uri = parse_uri(msg.new_uri or msg.ruri)
-        except SipError:
-            return False
-        return uri.is_sip and self._own(uri) and uri.gr is None
+        text = msg.new_uri or msg.ruri
+        return self.proxy.myself.next_hop(text) and parse_uri(text).gr is None
 
-    def _own(self, uri: Uri) -> bool:
-        return self.proxy.myself.check(uri.maddr or uri.host, uri.port_no, uri.transport)
-
-    def _double(self, params: Uri) -> bool:
-        return bool(self.enable_double_rr) and params.r2 == "on"
+    def _double(self, uri: Uri) -> bool:
+        return "r2=" in uri.params.lower() and bool(self.enable_double_rr) and uri.r2 == "on"
 
     def _send_from(self, msg: SipMessage, uri: Uri) -> None:
         """Send from the socket that one of our own Route values names."""
@@ -141,13 +142,13 @@ class LooseRouting:
         values = routes.values
         at = 0
         uri = first
-        if self._own(first):
+        if self.proxy.myself.next_hop(first.text):
             msg.extra[ROUTE_PARAMS] = first.params
             at = 1
             if self._double(first):
                 if len(values) > 1:
                     try:
-                        self._send_from(msg, parse_uri(values[1][0].uri))
+                        self._send_from(msg, parse_uri(values[1].uri))
                     except SipError:
                         return FAILED
                     at = 2
@@ -157,7 +158,7 @@ class LooseRouting:
             if at == len(values):
                 return PRELOADED if preloaded else 1
             try:
-                uri = parse_uri(values[at][0].uri)
+                uri = parse_uri(values[at].uri)
             except SipError:
                 return FAILED
             msg.extra[NEXT_HOP] = True
@@ -185,7 +186,7 @@ class LooseRouting:
                 routes.remove(0, 1)
                 return 1
             try:
-                first = parse_uri(values[at][0].uri)
+                first = parse_uri(values[at].uri)
             except SipError:
                 return FAILED
         elif self._double(first):
@@ -194,7 +195,7 @@ class LooseRouting:
             routes.remove(0, at + 1)
             msg.new_uri = first.text
             return 1
-        last = values[-1][0].uri
+        last = values[-1].uri
         try:
             parse_uri(last)
         except SipError:
