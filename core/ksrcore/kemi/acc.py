@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..pv.accessor import compile_spec
 from ..pv.errors import PvError
-from ..pv.registry import Getter
+from ..pv.registry import Getter, Value
 from ..run import EVENT_ROUTE, Run
 from ..sip.errors import SipError
 from ..store.accounting import Accounting
 from ..store.database import Database
-from ..tm.hooks import ACK_IN, CANCEL_IN, COMPLETED, FAILURE, REPLY_OUT, REQUEST_IN
+from ..tm.hooks import ACK_IN, CANCEL_IN, COMPLETED, FAILURE, REPLY_OUT, REQUEST_IN, Hooks
 from .core_log import NOTICE
 from .dbparam import module_database
 from .declare import Module, Param, ParamError, export
@@ -116,7 +116,6 @@ class Acc(Module):
         super().__init__(proxy)
         self._accounting: Accounting | None = None
         self._db: Database | None = None
-        self._log_extra: Extra = []
         self._db_extra: Extra = []
 
     def start(self) -> None:
@@ -127,7 +126,13 @@ class Acc(Module):
                 )
         if not 0 <= self.time_mode <= 4:
             raise ParamError(f"modparam acc:time_mode expects 0 to 4, got {self.time_mode}")
-        self._log_extra = self._extra("log_extra")
+        log_extra = self._extra("log_extra")
+        self._log_getters = [get for _, get in log_extra]
+        # With the fixed values in the order of _values().
+        self._log_format = (
+            "ACC: %s: timestamp=%s;method=%s;from_tag=%s;to_tag=%s;call_id=%s;code=%s;reason=%s"
+            + "".join(f";{name.replace('%', '%%')}=%s" for name, _ in log_extra)
+        )
         self._db_extra = self._extra("db_extra")
         try:
             self._filter = {int(code) for code in self.failed_filter.split(",") if code.strip()}
@@ -142,6 +147,10 @@ class Acc(Module):
         self._failed_bit = self._bit("failed_transaction_flag")
         self._missed_bits = self._log_missed_bit | self._db_missed_bit
         self._acc_bits = self._log_bit | self._db_bit
+        self._events = _LAST_EVENTS | (REPLY_OUT if self.early_media else 0)
+        self._invite_events = (
+            self._events | (ACK_IN if self.report_ack else 0) | (CANCEL_IN if self.report_cancels else 0)
+        )
         self._watch_bits = self._missed_bits | self._acc_bits | self._bit("acc_prepare_flag")
         self._db = module_database(self.proxy, self.db_url)
         if self._db is not None:
@@ -162,8 +171,9 @@ class Acc(Module):
         self._hook()
 
     def _hook(self) -> None:
+        self._hooks: Hooks = self.proxy.modules["tm"].engine.hooks  # type: ignore[attr-defined]
         if self._watch_bits or self.acc_prepare_always:
-            self.proxy.modules["tm"].engine.hooks.add(REQUEST_IN, self._request)  # type: ignore[attr-defined]
+            self._hooks.add(REQUEST_IN, self._request)
 
     def _bit(self, name: str) -> int:
         flag: int = getattr(self, name)
@@ -211,22 +221,15 @@ class Acc(Module):
         """A transaction was created: watch it when it is flagged."""
         if not self.acc_prepare_always and not t.msg.flags & self._watch_bits:
             return
-        events = _LAST_EVENTS
-        if self.early_media:
-            events |= REPLY_OUT
-        if t.is_invite:
-            if self.report_ack:
-                events |= ACK_IN
-            if self.report_cancels:
-                events |= CANCEL_IN
-        self.proxy.modules["tm"].engine.hooks.arm(t, events, self._event)  # type: ignore[attr-defined]
+        events = self._invite_events if t.is_invite else self._events
+        self._hooks.arm(t, events, self._event)
 
     def _event(self, event: int, t: Transaction, run: Run | None, reply: SipMessage | None, code: int) -> None:
         msg = t.msg
         if event == COMPLETED:
             if code >= 300 and t.is_invite and msg.flags & self._missed_bits:
                 self._missed(t, reply, code)
-            if msg.flags & self._acc_bits and self._counts(msg, code):
+            if msg.flags & self._acc_bits and (code < 300 or self._counts_failed(msg, code)):
                 self._account(ANSWERED, t, msg, reply, code, self._text(t, reply), msg.flags)
         elif event == FAILURE:
             if t.is_invite and msg.flags & self._missed_bits:
@@ -240,8 +243,8 @@ class Acc(Module):
         elif event == CANCEL_IN and run is not None and msg.flags & self._acc_bits:
             self._account(ANSWERED, t, run.msg, None, 200, "canceling", msg.flags)
 
-    def _counts(self, msg: SipMessage, code: int) -> bool:
-        return code < 300 or bool(msg.flags & self._failed_bit and code not in self._filter)
+    def _counts_failed(self, msg: SipMessage, code: int) -> bool:
+        return bool(msg.flags & self._failed_bit and code not in self._filter)
 
     def _missed(self, t: Transaction, reply: SipMessage | None, code: int) -> None:
         flags = t.msg.flags
@@ -314,33 +317,28 @@ class Acc(Module):
         return [(self.time_attr, time.strftime(self.time_format, moment))]
 
     def _line(self, title: str, run: Run, values: dict[str, str]) -> None:
-        if self.proxy.sandbox:
+        if self.proxy.sandbox or not log.isEnabledFor(self._level):
             return
         wall = self.proxy.wall()
-        parts = [f"timestamp={int(wall)}"]
+        moment = f"{int(wall)}"
         if self.time_mode == 1:
-            parts.append(f"{self.time_exten}={int(wall % 1 * 1e6)}")
+            moment += f";{self.time_exten}={int(wall % 1 * 1e6)}"
         elif self.time_mode:
-            parts += [f"{name}={value}" for name, value in self._second_time(wall)]
-        parts += [
-            f"method={values['method']}",
-            f"from_tag={values['from_tag']}",
-            f"to_tag={values['to_tag']}",
-            f"call_id={values['callid']}",
-            f"code={values['sip_code']}",
-            f"reason={values['sip_reason']}",
-        ]
-        for name, get in self._log_extra:
-            parts.append(f"{name}={self._shown(get, run)}")
-        log.log(self._level, "ACC: %s: %s", title, ";".join(parts))
+            moment += "".join(f";{name}={value}" for name, value in self._second_time(wall))
+        extra: list[Value]
+        try:
+            extra = ["" if (value := get(run)) is None else value for get in self._log_getters]
+        except PvError:
+            extra = [self._shown(get, run) for get in self._log_getters]
+        log.log(self._level, self._log_format, title, moment, *values.values(), *extra)
 
     @staticmethod
-    def _shown(get: Getter, run: Run) -> str:
+    def _shown(get: Getter, run: Run) -> Value:
         try:
             value = get(run)
         except PvError:
             return ""
-        return "" if value is None else str(value)
+        return "" if value is None else value
 
     def _row(self, table: str, run: Run, values: dict[str, str]) -> bool:
         accounting = self._accounting

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..sip.errors import SipError
 from ..sip.nameaddr import NameAddr, parse_nameaddr, parse_nameaddrs
+from ..sip.uri import parse_uri
 from .errors import PvError
 from .parts import only_text, uri_domain, uri_or_none, uri_user
 from .registry import Value, pv, setter
@@ -23,12 +24,9 @@ def _party(key: str, letter: str) -> None:
     """The variables of From (f) and To (t)."""
 
     def value_of(run: Run) -> NameAddr | None:
-        header = run.msg.index.get(key)
-        if header is None:
-            return None
         try:
-            return header.parsed(parse_nameaddr)
-        except SipError:
+            return run.msg.index[key].parsed(parse_nameaddr)
+        except (KeyError, SipError):
             return None
 
     @pv(letter + "u", key)
@@ -38,13 +36,19 @@ def _party(key: str, letter: str) -> None:
 
     @pv(letter + "U", key + ".user")
     def user(run: Run) -> Value:
-        party = value_of(run)
-        return uri_user(uri_or_none(party.uri)) if party is not None else None
+        try:
+            uri = parse_uri(run.msg.index[key].parsed(parse_nameaddr).uri)
+        except (KeyError, SipError):
+            return None
+        user = uri.user
+        return uri_user(uri) if ";" in user else user or None
 
     @pv(letter + "d", key + ".domain")
     def domain(run: Run) -> Value:
-        party = value_of(run)
-        return uri_domain(uri_or_none(party.uri)) if party is not None else None
+        try:
+            return parse_uri(run.msg.index[key].parsed(parse_nameaddr).uri).host or None
+        except (KeyError, SipError):
+            return None
 
     @pv(letter + "n")
     def name(run: Run) -> Value:
