@@ -39,7 +39,6 @@ class NotFound(Exception):
 def find(module: Registrar, run: Run, table: Location, uri: Uri) -> list[Contact]:
     """The contacts a request for ``uri`` may go to, in order. Raises :class:`NotFound`."""
     msg = run.msg
-    now = run.proxy.wall()
     gr = uri.gr if uri.params else None
     if gr == "":
         user, dash, hashed = uri.user.rpartition("-")
@@ -59,6 +58,7 @@ def find(module: Registrar, run: Run, table: Location, uri: Uri) -> list[Contact
             instance = f"<{gr}>"
             found = [c for c in found if c.instance == instance]
     if not module.use_expired_contacts:
+        now = run.proxy.wall()
         found = [c for c in found if c.expires == 0 or c.expires > now]
     if not found:
         raise NotFound(-1)
@@ -68,6 +68,8 @@ def find(module: Registrar, run: Run, table: Location, uri: Uri) -> list[Contact
         if not found:
             raise NotFound(-2)
     mode = module.lookup_filter_mode
+    if not mode:
+        return found
     if mode & 1:
         wanted = module.config(run).get("rlf_bflags")
         if isinstance(wanted, int):
@@ -119,10 +121,8 @@ def add_record(module: Registrar, run: Run, contact: Contact) -> None:
 
 
 def _set_main(module: Registrar, msg: SipMessage, contact: Contact) -> None:
-    dst, path = _route(module, contact)
+    msg.dst_uri, msg.path = _route(module, contact) if contact.path else (contact.received, "")
     msg.new_uri = contact.contact
-    msg.dst_uri = dst
-    msg.path = path
     msg.q = contact.q
     msg.bflags |= contact.cflags
     msg.instance = contact.instance
@@ -130,9 +130,10 @@ def _set_main(module: Registrar, msg: SipMessage, contact: Contact) -> None:
     msg.reg_id = contact.reg_id
     msg.location_ua = contact.user_agent
     msg.otcpid = max(contact.connection_id, 0)
-    listen = module.listen(contact.socket)
-    if listen is not None:
-        msg.force_socket = listen
+    if contact.socket:
+        listen = module.listen(contact.socket)
+        if listen is not None:
+            msg.force_socket = listen
 
 
 def _append(module: Registrar, msg: SipMessage, contact: Contact) -> None:

@@ -129,18 +129,19 @@ class Rr(LooseRouting, Module):
         msg = run.msg
         ruri = msg.new_uri or msg.ruri
         scheme = "sips:" if ruri[:5] == "sips:" and not self.ignore_sips else "sip:"
+        if not self.add_username:
+            return scheme
         user = ""
-        if self.add_username:
-            if self.custom_user_avp:
-                value = self._user_avp.get(run)
-                user = str(value) if value is not None else ""
-            # Kamailio takes the user of the Request-URI as it came, the rewritten one's only when that has none.
-            for text in (msg.ruri, msg.new_uri):
-                if not user and text:
-                    try:
-                        user = parse_uri(text).user
-                    except SipError:
-                        continue
+        if self.custom_user_avp:
+            value = self._user_avp.get(run)
+            user = str(value) if value is not None else ""
+        # Kamailio takes the user of the Request-URI as it came, the rewritten one's only when that has none.
+        for text in (msg.ruri, msg.new_uri):
+            if not user and text:
+                try:
+                    user = parse_uri(text).user
+                except SipError:
+                    continue
         return f"{scheme}{user}@" if user else scheme
 
     def _ftag(self, msg: SipMessage) -> str:

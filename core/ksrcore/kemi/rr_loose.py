@@ -46,6 +46,13 @@ class _Routes:
             self.fields.append(field)
             self.values = self.values + msg.headers[field].parsed(parse_nameaddrs)
 
+    def clear(self) -> None:
+        """Take all values out of the message."""
+        msg = self.msg
+        offsets = msg.offsets
+        for field in self.fields:
+            msg.lumps.delete(offsets[field], len(msg.headers[field].raw), "route")
+
     def remove(self, first: int, stop: int) -> None:
         """Take the values ``first:stop`` out of the message: whole fields where none of their values stays."""
         msg = self.msg
@@ -154,9 +161,10 @@ class LooseRouting:
                     at = 2
             elif self.force_send_socket:
                 self._send_from(msg, first)
-            routes.remove(0, at)
             if at == len(values):
+                routes.clear()
                 return PRELOADED if preloaded else 1
+            routes.remove(0, at)
             try:
                 uri = parse_uri(values[at].uri)
             except SipError:
