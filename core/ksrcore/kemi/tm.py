@@ -41,6 +41,14 @@ __all__ = ["Tm"]
 
 log = logging.getLogger("ksrcore.tm")
 
+#: What t_is_set() may be asked for, and the attribute of transactions that holds it.
+_ROUTES = {
+    "branch_route": "on_branch",
+    "failure_route": "on_failure",
+    "onreply_route": "on_reply",
+    "branch_failure_route": "on_branch_failure",
+}
+
 
 class Tm(TmSettings, TmContacts, TmUac):
     name = "tm"
@@ -119,14 +127,14 @@ class Tm(TmSettings, TmContacts, TmUac):
         if source is None:
             return None
         t = Transaction(engine, source.msg.clone(), source.record, run.avps)
-        for slot in Transaction.__slots__:
-            if slot not in ("engine", "msg", "record", "avps", "branches", "extra", "armed", "fr_at", "retr_at"):
-                setattr(t, slot, getattr(source, slot))
+        for name, value in vars(source).items():
+            if name not in ("engine", "msg", "record", "avps", "branches", "extra", "armed", "fr_at", "retr_at"):
+                setattr(t, name, value)
         for client in source.branches:
             new = Client(t, client.index, client.uri, client.dst_uri, client.path)
-            for slot in Client.__slots__:
-                if slot not in ("t", "cancel_request", "fr_at", "retr_at"):
-                    setattr(new, slot, getattr(client, slot))
+            for name, value in vars(client).items():
+                if name not in ("t", "cancel_request", "fr_at", "retr_at"):
+                    setattr(new, name, value)
             t.branches.append(new)
         engine.servers[t.key] = t
         engine.clients[t.prefix] = t
@@ -320,18 +328,12 @@ class Tm(TmSettings, TmContacts, TmUac):
     @export
     def t_is_set(self, run: Run, target: str) -> int:
         """1 when 'branch_route', 'failure_route' or 'onreply_route' was set with t_on_...()."""
+        attribute = _ROUTES.get(target)
+        if attribute is None:
+            log.error("t_is_set expects %s, got %r", ", ".join(_ROUTES), target)
+            return -1
         t = run.t
         options: Any = t if t is not None and t.engine is not None else run.msg.extra.get("tm")
-        kinds = {
-            "branch_route": "on_branch",
-            "failure_route": "on_failure",
-            "onreply_route": "on_reply",
-            "branch_failure_route": "on_branch_failure",
-        }
-        attribute = kinds.get(target)
-        if attribute is None:
-            log.error("t_is_set expects %s, got %r", ", ".join(kinds), target)
-            return -1
         return 1 if options is not None and getattr(options, attribute) else -1
 
     # -- what came back -----------------------------------------------------------------------------------------------

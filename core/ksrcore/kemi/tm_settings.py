@@ -45,7 +45,7 @@ class TmSettings(Module):
 
     def _known(self, name: str, what: str) -> None:
         script = self.proxy.script
-        if name and script is not None and not script.has(name):
+        if script is not None and name and not script.has(name):
             log.error("%s(%r): the script has no callback of that name, it will not run", what, name)
 
     def _branch(self, run: Run, t: Transaction) -> Client | None:
@@ -237,10 +237,11 @@ class TmSettings(Module):
         if t is None or t.engine is None or run.route != REQUEST_ROUTE:
             log.error("t_save_lumps needs a transaction: call t_newtran() before")
             return -1
-        uri = t.saved
+        before = t.saved
         t.saved = Saved(run.msg)
-        if uri is not None:
-            t.saved.new_uri, t.saved.dst_uri = uri.new_uri, uri.dst_uri
+        if before is not None:
+            values = before.values
+            t.saved.values.update(new_uri=values.get("new_uri", ""), dst_uri=values.get("dst_uri", ""))
         t.extra = t.extra or {}
         t.extra["lumps_saved"] = True
         return 1

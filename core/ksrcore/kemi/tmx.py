@@ -147,7 +147,7 @@ class Tmx(Module):
             return -1
         t.msg.flags = run.msg.flags
         if t.saved is not None:
-            t.saved.flags = run.msg.flags
+            t.saved.values["flags"] = run.msg.flags
         return 1
 
     @export
@@ -158,7 +158,7 @@ class Tmx(Module):
             return -1
         t.msg.xflags = run.msg.xflags
         if t.saved is not None:
-            t.saved.xflags = run.msg.xflags
+            t.saved.values["xflags"] = run.msg.xflags
         return 1
 
     @export

@@ -59,7 +59,8 @@ class Listen:
 
     ``family`` is AF_INET or AF_INET6. ``uri_host`` is the host with brackets where IPv6 needs them, ``text``
     Kamailio's description of the socket (``udp:127.0.0.1:5060``, ``tcp:[::1]:5060``), ``via_host_port`` what a Via
-    says: the advertised address or the own, with the port always written. These are computed once, not per message.
+    says: the advertised address or the own, with the port always written, ``via_prefix`` our Via field up to the value
+    of its branch. These are computed once, not per message.
     """
 
     __slots__ = (
@@ -73,6 +74,7 @@ class Listen:
         "text",
         "uri_host",
         "via_host_port",
+        "via_prefix",
     )
 
     def __init__(
@@ -98,6 +100,7 @@ class Listen:
         self.port = port
         self.text = f"{self.proto}:{self.uri_host}:{port}"
         self.via_host_port = f"{bracketed(self.advertise_host or self.host)}:{self.advertise_port or port}"
+        self.via_prefix = f"Via: SIP/2.0/{self.proto.upper()} {self.via_host_port};branch="
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Listen):

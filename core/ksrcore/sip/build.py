@@ -6,14 +6,17 @@ copies. Everything is latin-1 text in and out, built from slices of the message 
 
 from __future__ import annotations
 
+from itertools import compress
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from ..net.address import Dest
-from .lumps import Lump
+from .lumps import Lump, by_offset
 from .via import parse_vias
 
 if TYPE_CHECKING:
     from ..net.address import Listen
+    from .lumps import Lumps
     from .message import Header, SipMessage
     from .via import Via
 
@@ -27,8 +30,11 @@ __all__ = [
     "via_line",
 ]
 
-_COPIED = frozenset(("from", "call-id", "cseq"))
-_PROTO = {"udp": "UDP", "tcp": "TCP", "tls": "TLS", "ws": "WS", "wss": "WSS", "sctp": "SCTP"}
+# Whether a local reply copies a field, by its key. Kamailio copies the route set into what can form a dialog.
+_copied = frozenset(("via", "from", "to", "call-id", "cseq")).__contains__
+_copied_dialog = frozenset(("via", "from", "to", "call-id", "cseq", "record-route")).__contains__
+_key = attrgetter("key")
+_raw = attrgetter("raw")
 
 
 def via_line(
@@ -38,17 +44,29 @@ def via_line(
 
     ``advertise``: host and port set by the script for this message, '' where it set none. ``rport``: ask for it.
     """
+    if advertise is None and not conid and not rport:
+        return f"{listen.via_prefix}{branch}\r\n"
     where = listen.via_host_port
     if advertise is not None:
         host, _, port = where.rpartition(":")
         where = f"{advertise[0] or host}:{advertise[1] or port}"
-    if conid or rport:
-        params = (f";i={conid:x}" if conid else "") + (";rport" if rport else "")
-        return f"Via: SIP/2.0/{_PROTO[listen.proto]} {where};branch={branch}{params}\r\n"
-    return f"Via: SIP/2.0/{_PROTO[listen.proto]} {where};branch={branch}\r\n"
+    params = (f";i={conid:x}" if conid else "") + (";rport" if rport else "")
+    return f"Via: SIP/2.0/{listen.proto.upper()} {where};branch={branch}{params}\r\n"
 
 
 # -- what RFC 3261 18.2.1 and RFC 3581 add to the Via of whoever sent us the request ----------------------------------
+
+
+def _plain(msg: SipMessage, via: Via) -> bool:
+    """Whether the topmost Via of a request has its true source address and neither rport nor received: the usual one.
+
+    All that may have to be added then is a forced rport.
+    """
+    rcv = msg.rcv
+    if rcv is None or via.host != rcv.src_ip:
+        return False
+    params = via.params_text.lower()
+    return "rport" not in params and "received" not in params
 
 
 def _seen(msg: SipMessage, via: Via) -> tuple[str, str]:
@@ -57,9 +75,6 @@ def _seen(msg: SipMessage, via: Via) -> tuple[str, str]:
     if rcv is None:
         return "", ""
     host = via.host
-    params = via.params_text.lower()
-    if host == rcv.src_ip and not msg.force_rport and "rport" not in params and "received" not in params:
-        return "", ""
     rport = via.rport
     port = str(rcv.src_port) if rport is not None or msg.force_rport else ""
     if host[:1] == "[":
@@ -74,9 +89,14 @@ def _bracketed(ip: str) -> str:
 
 def _forwarded_via(msg: SipMessage, header: Header) -> str:
     """The field with the topmost Via as it is passed on: ``received`` behind the sent-by, ``rport`` in its place."""
-    via = header.parsed(parse_vias)[0]
-    port, received = _seen(msg, via)
+    via = msg.via or header.parsed(parse_vias)[0]
     raw = header.raw
+    if _plain(msg, via):
+        if not msg.force_rport:
+            return raw
+        end = header.body_start + via.sent_by_end
+        return f"{raw[:end]};rport={msg.rcv.src_port}{raw[end:]}"  # type: ignore[union-attr]
+    port, received = _seen(msg, via)
     if not port and not received:
         return raw
     at = header.body_start
@@ -102,13 +122,15 @@ def _forwarded_via(msg: SipMessage, header: Header) -> str:
 
 def reply_via(msg: SipMessage, header: Header) -> str:
     """The field with the topmost Via as a reply to ``msg`` has it."""
-    via = header.parsed(parse_vias)[0]
-    port, received = _seen(msg, via)
+    via = msg.via or header.parsed(parse_vias)[0]
     raw = header.raw
-    if not port and not received:
-        return raw if raw[-2:] == "\r\n" else raw.rstrip("\r\n") + "\r\n"
     at = header.body_start
     end = at + via.end
+    if _plain(msg, via) and raw[-2:] == "\r\n":
+        return f"{raw[:end]};rport={msg.rcv.src_port}{raw[end:]}" if msg.force_rport else raw  # type: ignore[union-attr]
+    port, received = _seen(msg, via)
+    if not port and not received:
+        return raw if raw[-2:] == "\r\n" else raw.rstrip("\r\n") + "\r\n"
     text, rest = raw[:end], raw[end:].rstrip("\r\n")
     if received and via.received:
         span = via.param_span("received")
@@ -134,11 +156,14 @@ def reply_via_text(text: str, at: int, port: str, received: str) -> str:
 # -- forwarding -------------------------------------------------------------------------------------------------------
 
 
-def build_request(msg: SipMessage, uri: str, via: str, dest: Dest, path: str = "") -> str:
+def build_request(
+    msg: SipMessage, uri: str, via: str, dest: Dest, path: str = "", lumps: Lumps | None = None
+) -> str:
     """``msg`` as it leaves for ``dest``: Request-URI, our Via (a whole field) on top, the script's edits.
 
-    ``path``: the value of a Route field to add before the others, or below our Via. Content-Length follows the body
-    when an edit changed it, and is added on streams where it is missing.
+    ``path``: the value of a Route field to add before the others, or below our Via. ``lumps``: the edits, when they
+    are not the message's own. Content-Length follows the body when an edit changed it, and is added on streams where
+    it is missing.
     """
     buf = msg.buf
     header = msg.index["via"]
@@ -146,33 +171,32 @@ def build_request(msg: SipMessage, uri: str, via: str, dest: Dest, path: str = "
     at = head_at if msg.headers[0] is header else msg.offset_of(header)
     raw = header.raw
     fixed = _forwarded_via(msg, header)
-    items = msg.lumps.items
+    if lumps is None:
+        lumps = msg.lumps
+    items = lumps.items
+    first = f"{msg.method} {uri} {msg.version}\r\n"
     stream = dest.proto != "udp" and "content-length" not in msg.index
     if not items and not path and not stream:
-        return f"{msg.method} {uri} {msg.version}\r\n{buf[head_at:at]}{via}{fixed}{buf[at + len(raw) :]}"
-    route = msg.index.get("route") if path else None
-    if path and route is None:
-        via += f"Route: {path}\r\n"
-    extra = [Lump(at, 0, via, "via")]
-    if fixed is not raw:
-        extra.append(Lump(at, len(raw), fixed, "via"))
+        return f"{first}{buf[head_at:at]}{via}{fixed}{buf[at + len(raw) :]}"
+    route = None
+    if path:
+        route = msg.index.get("route")
+        if route is None:
+            via += f"Route: {path}\r\n"
+    ours = Lump(at, 0, via, "via") if fixed is raw else Lump(at, len(raw), via + fixed, "via")
+    if not path and not stream and by_offset(max(items, key=by_offset)) < msg.body_at:
+        return first + lumps.apply(buf, head_at, len(buf), dest, [ours])
+    extra = [ours]
     if route is not None:
         extra.append(Lump(msg.offset_of(route), 0, f"Route: {path}\r\n", "route"))
-    first = f"{msg.method} {uri} {msg.version}\r\n"
-    return first + _apply(msg, head_at, dest, extra, stream)
+    return first + _apply(msg, head_at, dest, extra, stream, lumps)
 
 
-def _apply(msg: SipMessage, start: int, dest: Dest, extra: list[Lump], stream: bool) -> str:
+def _apply(msg: SipMessage, start: int, dest: Dest, extra: list[Lump], stream: bool, lumps: Lumps) -> str:
     """The message from ``start`` with its edits and ``extra`` done, Content-Length right."""
     buf = msg.buf
     body_at = msg.body_at
-    lumps = msg.lumps
-    edited = False
-    for lump in lumps.items:
-        if lump.offset >= body_at:
-            edited = True
-            break
-    if not edited and not stream:
+    if not stream and max(map(by_offset, lumps.items), default=-1) < body_at:
         return lumps.apply(buf, start, len(buf), dest, extra)
     stop = msg.headers_end
     body = lumps.apply(buf, body_at, len(buf), dest)
@@ -189,7 +213,7 @@ def _apply(msg: SipMessage, start: int, dest: Dest, extra: list[Lump], stream: b
 
 def edited(msg: SipMessage) -> str:
     """Header fields and body with the script's edits done and Content-Length right, nothing else added."""
-    return _apply(msg, msg.head_at, Dest("udp", "", 0), [], False)
+    return _apply(msg, msg.head_at, Dest("udp", "", 0), [], False, msg.lumps)
 
 
 def build_forwarded_reply(msg: SipMessage, dest: Dest, status_line: str = "", extra: list[Lump] | None = None) -> str:
@@ -202,15 +226,15 @@ def build_forwarded_reply(msg: SipMessage, dest: Dest, status_line: str = "", ex
     head_at = msg.head_at
     at = head_at if msg.headers[0] is header else msg.offset_of(header)
     raw = header.raw
-    first = status_line or buf[:head_at].lstrip("\r\n")
     stream = dest.proto != "udp" and "content-length" not in msg.index
     if "," in raw and len(vias := header.parsed(parse_vias)) > 1:
         cut_at, cut = at + header.body_start, vias[1].start
     else:
         cut_at, cut = at, len(raw)
+    first = status_line or buf[:head_at].lstrip("\r\n")
     if not msg.lumps.items and not extra and not stream:
         return f"{first}{buf[head_at:cut_at]}{buf[cut_at + cut :]}"
-    return first + _apply(msg, head_at, dest, [Lump(cut_at, cut, "", "via"), *(extra or ())], stream)
+    return first + _apply(msg, head_at, dest, [Lump(cut_at, cut, "", "via"), *(extra or ())], stream, msg.lumps)
 
 
 # -- local replies ----------------------------------------------------------------------------------------------------
@@ -230,40 +254,32 @@ def build_reply(
     ``to_tag`` goes into To when it has none; ``server``: the Server field without line end, '' for none; ``extra``:
     header text (with line ends) besides ``msg.reply_lumps``; ``body``: (content type, text).
     """
-    parts = [f"SIP/2.0 {code} {reason}\r\n"]
-    first = True
-    for header in msg.headers:
-        key = header.key
-        if key == "via":
-            if first:
-                first = False
-                parts.append(reply_via(msg, header))
-            else:
-                parts.append(header.raw)
-        elif key in _COPIED:
-            parts.append(header.raw)
-        elif key == "to":
-            if to_tag and not msg.to_tag:
-                parts.append(f"{header.raw[: header.body_start + len(header.body)]};tag={to_tag}\r\n")
-            else:
-                parts.append(header.raw)
-        elif key == "record-route" and 180 <= code < 300:
-            # Kamailio copies the route set into what can form a dialog.
-            parts.append(header.raw)
+    headers = msg.headers
+    copied = _copied_dialog if 180 <= code < 300 else _copied
+    kept = list(compress(headers, map(copied, map(_key, headers))))
+    parts = list(map(_raw, kept))
+    top = msg.index.get("via")
+    if top is not None:
+        parts[kept.index(top)] = reply_via(msg, top)
+    if to_tag and not msg.to_tag:
+        for n, header in enumerate(kept):
+            if header.key == "to":
+                parts[n] = f"{header.raw[: header.body_start + len(header.body)]};tag={to_tag}\r\n"
     if msg.reply_lumps:
         parts.extend(msg.reply_lumps)
-    if extra:
-        parts.append(extra)
     if body is None:
         body = msg.reply_body
     if server:
         server += "\r\n"
     if body is None:
-        parts.append(f"{server}Content-Length: 0\r\n\r\n")
-    else:
-        kind = f"Content-Type: {body[0]}\r\n" if body[0] else ""
-        parts.append(f"{kind}{server}Content-Length: {len(body[1])}\r\n\r\n{body[1]}")
-    return "".join(parts)
+        return f"SIP/2.0 {code} {reason}\r\n{''.join(parts)}{extra}{server}Content-Length: 0\r\n\r\n"
+    kind, text = body
+    if kind:
+        kind = f"Content-Type: {kind}\r\n"
+    return (
+        f"SIP/2.0 {code} {reason}\r\n{''.join(parts)}{extra}{kind}{server}"
+        f"Content-Length: {len(text)}\r\n\r\n{text}"
+    )
 
 
 # -- hop-by-hop requests from the INVITE that was sent (RFC 3261 9.1, 17.1.1.3) ---------------------------------------

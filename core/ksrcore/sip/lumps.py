@@ -33,7 +33,7 @@ class Lump:
         return f"<Lump {self.kind} @{self.offset} -{self.length} {self.text!r}>"
 
 
-_by_offset = attrgetter("offset")
+by_offset = attrgetter("offset")
 
 
 class Lumps:
@@ -59,7 +59,7 @@ class Lumps:
         return any(lump.offset <= offset < lump.offset + lump.length for lump in self.items)
 
     def copy(self) -> Lumps:
-        return Lumps(list(self.items))
+        return Lumps(self.items[:])
 
     def __len__(self) -> int:
         return len(self.items)
@@ -73,24 +73,22 @@ class Lumps:
         items = self.items if extra is None else self.items + extra
         if not items:
             return buf[start:stop]
-        parts = []
+        parts: list[str] = []
         at = start
         last = -1
-        for lump in sorted(items, key=_by_offset):
+        for lump in sorted(items, key=by_offset):
             offset = lump.offset
-            if offset < start or offset > stop:
-                continue
-            if offset < at:
+            if offset >= at:
+                if offset > stop:
+                    break
+                text = lump.text
+                parts += buf[at:offset], text if type(text) is str else text(dest)  # type: ignore[operator]
+                at = offset + lump.length
+                last = offset
+            elif offset >= start:
                 if offset == last:
                     text = lump.text
                     parts.append(text if isinstance(text, str) else text(dest))
                 at = max(at, offset + lump.length)
-                continue
-            last = offset
-            if offset > at:
-                parts.append(buf[at:offset])
-            text = lump.text
-            parts.append(text if isinstance(text, str) else text(dest))
-            at = offset + lump.length
         parts.append(buf[at:stop])
         return "".join(parts)

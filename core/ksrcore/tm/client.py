@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter
+from typing import TYPE_CHECKING
 
 from ..forward import Hop, NoSocket, connect, next_hop, onsend, path_uri
 from ..net.address import DEFAULT_PORTS
@@ -35,13 +36,16 @@ from .transaction import FORWARDED, T_CANCELED, T_DISABLE_FAILOVER, T_EXPIRED, T
 if TYPE_CHECKING:
     from ..capture.recorder import Record
     from ..net.address import Listen
-    from ..sip.message import SipMessage
+    from ..sip.lumps import Lumps
+    from ..sip.message import Branch, SipMessage
     from .engine import Engine
     from .transaction import Transaction
 
 log = logging.getLogger("ksrcore.tm")
 
 _COPIED = ("flags", "on_reply", "on_branch_failure", "ruid", "instance", "location_ua", "reg_id", "q", "socket")
+
+_TIMING = STOP_RETR | SET_FR | SLOW
 
 #: Kamailio's max_branches.
 MAX_BRANCHES = 12
@@ -60,32 +64,20 @@ E_SEND = -477
 E_TOO_MANY_BRANCHES = -500
 
 
-class Target:
-    """One destination of a forking step, and what the script said of it."""
+#: One destination of a forking step: who says how to get there (the message for its own URI, else the branch that was
+#: appended), its URI, send socket and branch flags.
+Target = tuple["SipMessage | Branch", str, "Listen | None", int]
 
-    __slots__ = (
-        "uri", "dst_uri", "path", "socket", "flags", "instance", "ruid", "location_ua", "reg_id", "otcpid", "q",
-    )  # fmt: skip
-
-    def __init__(self, source: Any, uri: str, socket: Listen | None, flags: int) -> None:
-        self.uri = uri
-        self.dst_uri = source.dst_uri
-        self.path = source.path
-        self.socket = socket
-        self.flags = flags
-        self.instance = source.instance
-        self.ruid = source.ruid
-        self.location_ua = source.location_ua
-        self.reg_id = source.reg_id
-        self.otcpid = source.otcpid
-        self.q = source.q
+# What a branch route may change of a message, and is put back after it.
+_SWAPPED = ("new_uri", "dst_uri", "path", "bflags", "force_socket", "ruid", "instance", "q", "location_ua")
+_swapped = attrgetter(*_SWAPPED)
 
 
 def targets(msg: SipMessage, main: bool) -> list[Target]:
     """The destination set of a request: its own URI (``main``) and the branches appended to it."""
-    found = [Target(msg, msg.uri, msg.force_socket, msg.bflags)] if main else []
+    found: list[Target] = [(msg, msg.new_uri or msg.ruri, msg.force_socket, msg.bflags)] if main else []
     for branch in msg.branches:
-        found.append(Target(branch, branch.uri, branch.socket, branch.flags))
+        found.append((branch, branch.uri, branch.socket, branch.flags))
     return found
 
 
@@ -113,11 +105,7 @@ def forward(
         if len(t.branches) >= MAX_BRANCHES:
             error = E_TOO_MANY_BRANCHES
             break
-        made = _add(engine, run, t, msg, target, hop, proto)
-        if isinstance(made, Client):
-            ready.append(made)
-        else:
-            error = made
+        error = _add(engine, run, t, msg, target, hop, proto, ready) or error
     t.forwarding = False
     if not ready:
         if error != E_CFG:
@@ -137,110 +125,125 @@ def forward(
         else:
             error = E_SEND
     if sent:
-        if all(client.status >= 200 for client in ready):
+        if ready[-1].status >= 200 and all(client.status >= 200 for client in ready):
             replies.complete(engine, t, run.record)
         return 1
     return error
 
 
 def _add(
-    engine: Engine, run: Run, t: Transaction, msg: SipMessage, target: Target, hop: Hop | None, proto: str
-) -> Client | int:
-    """A branch for ``target``, its text built when its address is known; or an error code."""
+    engine: Engine,
+    run: Run,
+    t: Transaction,
+    msg: SipMessage,
+    target: Target,
+    hop: Hop | None,
+    proto: str,
+    ready: list[Client],
+) -> int:
+    """A branch for ``target``, its text built when its address is known, into ``ready``. 0, or an error code."""
     proxy = engine.proxy
-    index = len(t.branches)
-    client = Client(t, index, target.uri, target.dst_uri, target.path)
+    branches = t.branches
+    index = len(branches)
+    source, uri, socket, flags = target
+    client = Client(t, index, uri, source.dst_uri, source.path)
     client.branch = f"{t.prefix}.{index:x}"
-    client.flags = target.flags
+    client.flags = flags
     client.on_branch_failure = t.on_branch_failure
-    client.ruid = target.ruid
-    client.instance = target.instance
-    client.location_ua = target.location_ua
-    client.reg_id = target.reg_id
-    client.otcpid = target.otcpid
-    client.q = target.q
-    client.socket = target.socket
-    t.branches.append(client)
+    client.ruid = source.ruid
+    client.instance = source.instance
+    client.location_ua = source.location_ua
+    client.reg_id = source.reg_id
+    client.otcpid = source.otcpid
+    client.q = source.q
+    client.socket = socket
+    branches.append(client)
     lumps = msg.lumps
-    if t.on_branch and proxy.script is not None and proxy.script.has(t.on_branch):
-        if not _branch_route(engine, run, t, msg, client):
-            t.branches.pop()
-            client.t = None
-            return E_CFG
-        lumps = client.lumps
-        client.lumps = None
+    error = 0
     try:
-        if hop is None:
-            hop = next_hop(client.dst_uri or (path_uri(client.path) if client.path else client.uri))
-        if hop.ip:
-            used = proto or hop.proto
-            build(engine, msg, client, lumps, used, hop.ip, hop.port)
-            return client
-    except SipError as error:
-        log.error("%s: bad destination: %s", t, error)
-        t.branches.pop()
+        if t.on_branch and proxy.script is not None and proxy.script.has(t.on_branch):
+            changed = _branch_route(engine, run, t, msg, client, source is msg)
+            if changed is None:
+                error = E_CFG
+            else:
+                lumps = changed
+        if not error:
+            if hop is None:
+                hop = next_hop(client.dst_uri or (path_uri(client.path) if client.path else client.uri))
+            if hop.ip:
+                build(engine, msg, client, lumps, proto or hop.proto, hop.ip, hop.port)
+                ready.append(client)
+                return 0
+            if proxy.resolve is None:
+                log.error("%s: cannot send to %s: this proxy resolves no names", t, hop.host)
+                error = E_BAD_ADDRESS
+    except SipError as problem:
+        log.error("%s: bad destination: %s", t, problem)
+        error = E_BAD_ADDRESS
+    except NoSocket as problem:
+        log.error("%s: %s", t, problem)
+        error = E_NO_SOCKET
+    if error or hop is None or proxy.resolve is None:
+        branches.pop()
         client.t = None
-        return E_BAD_ADDRESS
-    except NoSocket as error:
-        log.error("%s: %s", t, error)
-        t.branches.pop()
-        client.t = None
-        return E_NO_SOCKET
-    if proxy.resolve is None:
-        log.error("%s: cannot send to %s: this proxy resolves no names", t, hop.host)
-        t.branches.pop()
-        client.t = None
-        return E_BAD_ADDRESS
+        return error
     client.state = RESOLVING
     client.lumps = lumps.copy()
     client.fr_at = min(proxy.now + t.fr, t.expires)
     record = run.record
+    ready.append(client)
 
-    proxy.resolve(
-        hop.host, hop.port, proto or hop.proto, lambda found: resolved(engine, client, record, found)
-    )
-    return client
+    proxy.resolve(hop.host, hop.port, proto or hop.proto, lambda found: resolved(engine, client, record, found))
+    return 0
 
 
-def _branch_route(engine: Engine, run: Run, t: Transaction, msg: SipMessage, client: Client) -> bool:
-    """Run the branch route on ``msg`` made to look like this branch. False: the script dropped the branch."""
+def _branch_route(
+    engine: Engine, run: Run, t: Transaction, msg: SipMessage, client: Client, main: bool
+) -> Lumps | None:
+    """Run the branch route on ``msg`` made to look like this branch. The edits to send it with, None: dropped.
+
+    ``main``: the branch is that of the message's own URI, so that it looks like it already.
+    """
     proxy = engine.proxy
-    before = (
-        msg.new_uri, msg.dst_uri, msg.path, msg.bflags, msg.force_socket, msg.lumps, msg.ruid, msg.instance, msg.flags,
-        msg.q, msg.branches, msg.location_ua,
-    )  # fmt: skip
-    if client.uri != msg.ruri or msg.new_uri:
-        msg.new_uri = client.uri
-    msg.dst_uri = client.dst_uri
-    msg.path = client.path
-    msg.bflags = client.flags
-    msg.force_socket = client.socket
-    msg.ruid = client.ruid
-    msg.instance = client.instance
-    msg.location_ua = client.location_ua
-    msg.lumps = msg.lumps.copy()
+    before = _swapped(msg)
+    lumps, branches = msg.lumps, msg.branches
+    if not main:
+        if client.uri != msg.ruri or msg.new_uri:
+            msg.new_uri = client.uri
+        msg.dst_uri = client.dst_uri
+        msg.path = client.path
+        msg.bflags = client.flags
+        msg.force_socket = client.socket
+        msg.ruid = client.ruid
+        msg.instance = client.instance
+        msg.location_ua = client.location_ua
+    msg.lumps = lumps.copy()
     msg.branches = []
     inner = Run(proxy, msg, BRANCH_ROUTE, run.record, t.avps, t, client.index)
     inner.t_lookup = True
     name, t.on_branch = t.on_branch, ""
     proxy.script.call(inner, name)  # type: ignore[union-attr]
     t.on_branch = t.on_branch or name
-    client.uri = msg.uri
-    client.dst_uri = msg.dst_uri
-    client.path = msg.path
-    client.flags = msg.bflags
-    client.socket = msg.force_socket
-    client.lumps = msg.lumps
-    (
-        msg.new_uri, msg.dst_uri, msg.path, msg.bflags, msg.force_socket, msg.lumps, msg.ruid, msg.instance, _,
-        msg.q, msg.branches, msg.location_ua,
-    ) = before  # fmt: skip
-    return not inner.dropped
+    changed = msg.lumps
+    msg.lumps, msg.branches = lumps, branches
+    if _swapped(msg) != before:
+        client.uri = msg.uri
+        client.dst_uri = msg.dst_uri
+        client.path = msg.path
+        client.flags = msg.bflags
+        client.socket = msg.force_socket
+        for attribute, value in zip(_SWAPPED, before, strict=True):
+            setattr(msg, attribute, value)
+    else:
+        # The very objects: a failure route knows by them whether it set another URI.
+        msg.new_uri, msg.dst_uri = before[:2]
+    return None if inner.dropped else changed
 
 
-def build(engine: Engine, msg: SipMessage, client: Client, lumps: Any, proto: str, ip: str, port: int) -> None:
+def build(engine: Engine, msg: SipMessage, client: Client, lumps: Lumps, proto: str, ip: str, port: int) -> None:
     """The branch's destination and text. Raises NoSocket."""
-    dest = connect(engine.proxy, msg, proto, ip, port, client.socket, client.otcpid if proto != "udp" else 0)
+    conid = client.otcpid if proto != "udp" else 0
+    client.dest = dest = connect(engine.proxy, msg, proto, ip, port, client.socket, conid)
     rcv = msg.rcv
     conid = rcv.conid if rcv is not None else 0
     via = via_line(dest.listen, client.branch, conid, msg.advertise, msg.add_local_rport)  # type: ignore[arg-type]
@@ -248,15 +251,8 @@ def build(engine: Engine, msg: SipMessage, client: Client, lumps: Any, proto: st
     if t is not None and t.local and t.extra is not None and "local" in t.extra:
         first, rest = t.extra["local"]
         client.text = first + via + rest
-        client.dest = dest
         return
-    kept = msg.lumps
-    msg.lumps = lumps
-    try:
-        client.text = build_request(msg, client.uri, via, dest, client.path)
-    finally:
-        msg.lumps = kept
-    client.dest = dest
+    client.text = build_request(msg, client.uri, via, dest, client.path, lumps)
 
 
 def resolved(engine: Engine, client: Client, record: Record, found: list[tuple[str, str, int]]) -> None:
@@ -267,9 +263,10 @@ def resolved(engine: Engine, client: Client, record: Record, found: list[tuple[s
     msg = t.msg
     run = Run(engine.proxy, msg, BRANCH_ROUTE, record, t.avps, t, client.index)
     run.t_lookup = True
+    lumps = client.lumps if client.lumps is not None else msg.lumps
     for at, (proto, ip, port) in enumerate(found):
         try:
-            build(engine, msg, client, client.lumps, proto, ip, port)
+            build(engine, msg, client, lumps, proto, ip, port)
         except NoSocket as error:
             log.error("%s: %s", t, error)
             continue
@@ -309,16 +306,17 @@ def send(engine: Engine, client: Client, run: Run, failed: bool = False) -> bool
         return _not_sent(engine, client, run.record, failed)
     client.sent = True
     now = proxy.now
-    fr_at = now + t.fr
+    after = t.fr
+    client.fr_at = fr_at = now + after
     if fr_at > t.expires:
-        fr_at = t.expires
-    client.fr_at = fr_at
+        client.fr_at = fr_at = t.expires
+        after = fr_at - now
     if dest.proto == "udp":
-        client.interval = t.t1
-        client.retr_at = now + t.t1
-        engine.timers.set(client, now, t.t1 if client.retr_at < fr_at else fr_at - now)
-    else:
-        engine.timers.set(client, now, fr_at - now)
+        client.interval = interval = t.t1
+        client.retr_at = retr_at = now + interval
+        if retr_at < fr_at:
+            after = interval
+    engine.timers.set(client, now, after)
     if (engine.hooks.events | t.armed) & REQUEST_FORWARDED:
         engine.hooks.call(REQUEST_FORWARDED, t, run, None, client.index)
     return True
@@ -424,8 +422,7 @@ def step(engine: Engine, client: Client, event: int) -> int:
     client.state, actions = found
     if actions & STOP:
         client.fr_at = client.retr_at = client.due = NEVER
-        return actions
-    if actions & (STOP_RETR | SET_FR | SLOW):
+    elif actions & _TIMING:
         now = engine.proxy.now
         if actions & STOP_RETR:
             client.retr_at = NEVER

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-from hashlib import blake2b, md5
+from hashlib import md5
 from secrets import token_hex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
-from ..forward import branch_hash, reply_dest
+from ..forward import reply_dest
 from ..run import EVENT_ROUTE, Run
 from ..sip.build import build_reply
 from ..sip.errors import SipError
 from . import cancel, client, replies
-from .hooks import COMPLETED, DESTROYED, REPLY_OUT, REQUEST_IN, Hooks
+from .hooks import ACK_IN, COMPLETED, DESTROYED, REPLY_OUT, REQUEST_IN, Hooks
 from .states import (
     ACK,
     FR,
@@ -48,6 +48,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("ksrcore.tm")
 
+_MASK: Final = 0xFFFFFFFFFFFFFFFF
+#: The options that most scripts set.
+_CALLBACKS: Final = frozenset(("on_failure", "on_reply", "on_branch", "on_branch_failure"))
+_NONE: Final[dict[int, tuple[int, int]]] = {}
+_AFTER_REPLY: Final = REPLY_OUT | COMPLETED
+_SETTLED: Final = FAILED | RELEASED
+_SET_TIMERS: Final = SET_RETR | SET_RETR_ALWAYS | SET_FR
+#: Names of the counters of final replies, by the first digit of their code.
+_FINAL_COUNTERS: Final = tuple(f"tmx:{kind}xx_transactions" for kind in range(10))
+
 
 class Engine:
     """All transactions of one proxy.
@@ -75,10 +85,10 @@ class Engine:
         self.failed: dict[int, tuple[int, str]] = {}
         self._keyed: SipMessage | None = None
         self._key = ""
-        # Begins every branch id's hash, so that others cannot guess them; a replay in a sandbox repeats itself.
+        # Goes into every branch id, so that others cannot guess them; a replay in a sandbox repeats itself.
         self.secret = f"{proxy.name}{proxy.started}{'' if proxy.sandbox else token_hex(16)}"
-        self._hash = blake2b(self.secret.encode(), digest_size=16)
         self.tag = md5(f"ksr {self.secret}".encode(), usedforsecurity=False).hexdigest()
+        self.salt = md5(f"branch {self.secret}".encode(), usedforsecurity=False).hexdigest()[:16]
         self.configure()
 
     def configure(self) -> None:
@@ -127,10 +137,11 @@ class Engine:
 
     def own_key(self, msg: SipMessage) -> str:
         """:meth:`request_key` of the message's own method; a script asks for it again and again."""
-        if self._keyed is not msg:
-            self._keyed = msg
-            self._key = self.request_key(msg, msg.method)
-        return self._key
+        if self._keyed is msg:
+            return self._key
+        self._keyed = msg
+        self._key = key = self.request_key(msg, msg.method)
+        return key
 
     def lookup(self, run: Run) -> Transaction | None:
         """The transaction of the run's request, looked up once a run."""
@@ -138,9 +149,11 @@ class Engine:
             return run.t  # type: ignore[no-any-return]
         run.t_lookup = True
         msg = run.msg
-        t = self.servers.get(self.own_key(msg))
-        if t is not None and self.cfg.callid_matching and t.msg.callid != msg.callid:
-            t = None
+        t = self.servers.get(self._key if self._keyed is msg else self.own_key(msg))
+        if t is None:
+            return None
+        if self.cfg.callid_matching and t.msg.callid != msg.callid:
+            return None
         run.t = t
         return t
 
@@ -166,16 +179,21 @@ class Engine:
         """A transaction for the run's request."""
         msg = run.msg
         t = Transaction(self, msg, run.record, run.avps)
-        t.key = self.own_key(msg)
-        self.servers[t.key] = t
-        self.label(t, msg)
-        if self.disable_6xx:
-            t.flags |= T_DISABLE_6XX
-        options = msg.extra.get("tm")
+        t.key = key = self._key if self._keyed is msg else self.own_key(msg)
+        self.servers[key] = t
+        self.label(t)
         lifetime = self.inv_lifetime if t.is_invite else self.noninv_lifetime
+        options = msg.extra.get("tm")
+        if self.disable_6xx:
+            t.flags = T_DISABLE_6XX
         if isinstance(options, Options):
-            self._apply(t, options)
-            lifetime = (options.inv_lifetime if t.is_invite else options.noninv_lifetime) or lifetime
+            t.on_failure = options.on_failure
+            t.on_reply = options.on_reply
+            t.on_branch = options.on_branch
+            t.on_branch_failure = options.on_branch_failure
+            if not _CALLBACKS.issuperset(options.__dict__):
+                self._apply(t, options)
+                lifetime = (options.inv_lifetime if t.is_invite else options.noninv_lifetime) or lifetime
         t.expires = self.proxy.now + lifetime if lifetime else NEVER
         t.saved = Saved(msg)
         self.created += 1
@@ -185,22 +203,16 @@ class Engine:
             self.hooks.call(REQUEST_IN, t, run, None, 0)
         return t
 
-    def label(self, t: Transaction, msg: SipMessage) -> None:
-        """Give it its branch prefix and the numbers of ``$T(id_index)`` and ``$T(id_label)``."""
-        cseq = msg.cseq
-        t.id_index = index = branch_hash(msg.callid, cseq.number_text if cseq is not None else "")
+    def label(self, t: Transaction) -> None:
+        """Give it its branch prefix and the number of ``$T(id_label)``."""
         self.serial = t.id_label = serial = (self.serial + 1) & 0x7FFFFFFF
-        digest = self._hash.copy()
-        digest.update(b"%d" % serial)
-        t.prefix = prefix = f"z9hG4bK{index:x}.{digest.hexdigest()}"
+        # The number makes it unique. The hash (of a text, so keyed by the interpreter) keeps others from guessing it.
+        t.prefix = prefix = f"z9hG4bK{serial:x}.{self.salt}{hash(f'{self.secret}{serial}') & _MASK:016x}"
         self.clients[prefix] = t
 
     @staticmethod
     def _apply(t: Transaction, options: Options) -> None:
-        t.on_failure = options.on_failure
-        t.on_reply = options.on_reply
-        t.on_branch = options.on_branch
-        t.on_branch_failure = options.on_branch_failure
+        """What else a script may have set before the transaction was there."""
         t.fr = options.fr or t.fr
         t.fr_inv = options.fr_inv or t.fr_inv
         t.t1 = options.t1 or t.t1
@@ -254,12 +266,11 @@ class Engine:
 
     def event(self, t: Transaction, event: int, text: str = "", code: int = 0, record: Record | None = None) -> bool:
         """Step the server machine. False: a reply could not be sent. ``text``: the reply of a reply event."""
-        step = (SERVER_INVITE if t.is_invite and not t.local else SERVER_OTHER).get(t.state, {}).get(event)
+        step = (SERVER_INVITE if t.is_invite and not t.local else SERVER_OTHER).get(t.state, _NONE).get(event)
         if step is None:
             return True
         t.state, actions = step
         done = True
-        timers = self.timers
         proxy = self.proxy
         if actions & SEND:
             t.response = text
@@ -269,7 +280,9 @@ class Engine:
                 if dest is None:
                     dest = t.reply_dest = reply_dest(t.msg)
                 done = proxy.send(text, dest, record)
-                proxy.count("tmx:rpl_sent")
+                proxy.counters["tmx:rpl_sent"] += 1
+            if actions == SEND:
+                return done
         elif actions & RESEND:
             if t.response and t.reply_dest is not None and not t.local:
                 done = proxy.send(t.response, t.reply_dest, record)
@@ -277,7 +290,13 @@ class Engine:
                     self.retransmitted += 1
         if actions & STOP:
             t.fr_at = t.retr_at = NEVER
-        if actions & (SET_RETR | SET_RETR_ALWAYS | SET_FR):
+        if actions & SET_WAIT:
+            if not t.kept & RELEASED:
+                self.waiting += 1
+                t.kept |= RELEASED
+            self.timers.set(t, proxy.now, self.wait)
+        elif actions & _SET_TIMERS:
+            timers = self.timers
             now = proxy.now
             t.fr_at = now + t.fr
             dest = t.reply_dest
@@ -287,11 +306,6 @@ class Engine:
                 timers.set(t, now, t.t1)
             else:
                 timers.set(t, now, t.fr)
-        elif actions & SET_WAIT:
-            if not t.kept & RELEASED:
-                self.waiting += 1
-                t.kept |= RELEASED
-            timers.set(t, proxy.now, self.wait)
         elif actions & FREE:
             self.waiting -= 1
             self.free(t)
@@ -299,17 +313,17 @@ class Engine:
 
     def server_timer(self, t: Transaction, now: float) -> None:
         """A server transaction's timer has fired."""
-        if t.fr_at <= now:
+        if t.fr_at == t.retr_at == NEVER:
+            self.event(t, WAIT)
+        elif t.fr_at <= now:
             self.event(t, FR)
         elif t.retr_at <= now:
             t.interval = interval = min(t.interval * 2, t.t2)
             t.retr_at = now + interval
             self.event(t, RETR, record=t.record)
             self.timers.set(t, now, min(t.retr_at, t.fr_at) - now)
-        elif t.fr_at < NEVER:
-            self.timers.set(t, now, min(t.retr_at, t.fr_at) - now)
         else:
-            self.event(t, WAIT)
+            self.timers.set(t, now, min(t.retr_at, t.fr_at) - now)
 
     # -- replies of our own -------------------------------------------------------------------------------------------
 
@@ -340,8 +354,8 @@ class Engine:
         """
         if t.status >= 200:
             return False
-        msg = msg or t.msg
-        proxy = self.proxy
+        if msg is None:
+            msg = t.msg
         t.kept |= REPLIED
         tag = ""
         if code >= 180:
@@ -354,7 +368,7 @@ class Engine:
             if msg is t.msg or t.reply_dest is None:
                 t.reply_dest = reply_dest(msg)
             text = build_reply(msg, code, reason, tag, self.server_header, extra, body)
-        proxy.count("tmx:rpl_generated")
+        self.proxy.counters["tmx:rpl_generated"] += 1
         self.send_reply(t, text, code, reason, None, record or t.record)
         if code >= 200 and t.engine is not None:
             cancel.cancel_all(self, t, cancel.local_reason(self, code))
@@ -373,20 +387,23 @@ class Engine:
         self, t: Transaction, text: str, code: int, reason: str, reply: SipMessage | None, record: Record | None
     ) -> None:
         """Send a reply upstream and step the server machine; ``reply`` is what is forwarded, None for our own."""
-        first_final = code >= 200 > t.status
         t.reason = reason
+        first_final = False
         if code < 200:
-            event = R1XX
-        elif code < 300:
-            event = R2XX_LOCAL if reply is None else R2XX
-            if t.is_invite and first_final and not t.local and (reply is None or (self.hooks.events | t.armed) & 64):
-                self._expect_ack(t)
+            self.event(t, R1XX, text, code, record)
         else:
-            event = RFINAL
-        self.event(t, event, text, code, record)
-        wanted = self.hooks.events | t.armed
-        if first_final:
-            self.proxy.count(f"tmx:{code // 100}xx_transactions")
+            first_final = t.status < 200
+            if code >= 300:
+                event = RFINAL
+            else:
+                event = R2XX_LOCAL if reply is None else R2XX
+                if t.is_invite and first_final and not t.local:
+                    if reply is None or (self.hooks.events | t.armed) & ACK_IN:
+                        self._expect_ack(t)
+            self.event(t, event, text, code, record)
+            if first_final:
+                self.proxy.counters[_FINAL_COUNTERS[code // 100]] += 1
+        wanted = (self.hooks.events | t.armed) & _AFTER_REPLY
         if wanted & REPLY_OUT and (reply is not None or code >= 200 or self.cfg.pass_provisional_replies):
             self.hooks.call(REPLY_OUT, t, None, reply, code)
         if reply is None and self.cfg.event_callback_lres_sent:
@@ -422,8 +439,11 @@ class Engine:
     def request_done(self, run: Run) -> None:
         """A request's callback has ended: settle a transaction that it made and left alone."""
         t = run.t
-        if t is None or t.engine is None or t.record is not run.record or t.status >= 200:
+        if t is None or t.status >= 200 or t.engine is None or t.record is not run.record:
             return
+        branches = t.branches
+        if branches and branches[-1].status < 200 and not self.failed and not t.kept & _SETTLED:
+            return  # the usual: it was relayed
         if self.failed:
             failed = self.failed.pop(t.id_label, None)
             if failed is not None:
@@ -436,7 +456,7 @@ class Engine:
             return
         if t.kept & RELEASED:
             return
-        if t.branches:
+        if branches:
             if all(branch.status >= 200 for branch in t.branches):
                 self.release(t)  # nothing could be sent, and the script wanted no reply of ours
             return

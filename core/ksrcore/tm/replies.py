@@ -12,7 +12,7 @@ from . import cancel, uac
 from . import client as clients
 from .hooks import FAILURE, REPLY_IN
 from .select import pick
-from .states import SEND, SEND_ACK, reply_event
+from .states import R1XX, R2XX, RFINAL, SEND, SEND_ACK
 from .timers import NEVER
 from .transaction import REPLIED, T_6XX, T_CANCELED, T_DISABLE_6XX, T_DROPPED, T_IN_FAILURE, T_SUSPENDED_REPLY
 
@@ -46,7 +46,8 @@ def match(engine: Engine, msg: SipMessage) -> tuple[Transaction, Client] | None:
         client = t.branches[int(index, 16)]
     except (ValueError, IndexError):
         return None
-    if msg.method != t.method and not (msg.method == "CANCEL" and t.is_invite):
+    method = msg.method
+    if method != t.method and not (method == "CANCEL" and t.is_invite):
         return None
     if engine.cfg.callid_matching and msg.callid != t.msg.callid:
         return None
@@ -57,31 +58,30 @@ def reply_in(engine: Engine, run: Run) -> bool:
     """Take a reply that the core's reply route let pass. False: it belongs to no transaction."""
     msg = run.msg
     found = match(engine, msg)
-    proxy = engine.proxy
     if found is None:
         return _stray(engine, run)
     t, client = found
-    proxy.count("tmx:rpl_received")
+    counters = engine.proxy.counters
+    counters["tmx:rpl_received"] += 1
     code = msg.status
-    if msg.method == "CANCEL" and not t.method == "CANCEL":
+    if msg.method != t.method:
+        # Of a CANCEL that we sent.
         cancel.answered(engine, client)
-        proxy.count("tmx:rpl_absorbed")
+        counters["tmx:rpl_absorbed"] += 1
         return True
     if not client.text:
         # A branch that was never sent cannot have an answer.
         return True
-    # restart_fr_on_each_reply off: only a first 1xx, and a higher one from 180 on, gives the callee more time.
-    fr_at = client.fr_at if client.replied and code < 200 and not engine.cfg.restart_fr_on_each_reply else NEVER
-    actions = clients.step(engine, client, reply_event(code))
-    if fr_at < NEVER and not (code >= 180 and code > client.status):
-        client.fr_at = fr_at
-        engine.timers.set(client, proxy.now, min(fr_at, client.retr_at) - proxy.now)
-    if actions & SEND_ACK and client.dest is not None and code >= 300:
-        to = msg.get("to")
-        ack = build_ack(client.text, to.body if to is not None else "", engine.cfg.ac_extra_hdrs.lower())
-        proxy.send(ack, client.dest, run.record)
+    if code >= 200:
+        actions = clients.step(engine, client, R2XX if code < 300 else RFINAL)
+        if actions & SEND_ACK and code >= 300:
+            _acknowledge(engine, client, msg, run.record)
+    elif client.replied and not engine.cfg.restart_fr_on_each_reply:
+        actions = _provisional(engine, client, code)
+    else:
+        actions = clients.step(engine, client, R1XX)
     if not actions & SEND:
-        proxy.count("tmx:rpl_absorbed")
+        counters["tmx:rpl_absorbed"] += 1
         return True
     if (engine.hooks.events | t.armed) & REPLY_IN:
         engine.hooks.call(REPLY_IN, t, run, msg, code)
@@ -91,7 +91,7 @@ def reply_in(engine: Engine, run: Run) -> bool:
     if name and not _onreply(engine, run, t, client, name) and code < 200:
         client.status = code
         client.replied = True
-        proxy.count("tmx:rpl_absorbed")
+        counters["tmx:rpl_absorbed"] += 1
         return True
     if t.engine is None:
         return True
@@ -104,6 +104,25 @@ def reply_in(engine: Engine, run: Run) -> bool:
     settle(engine, t, client, code, msg, run.record)
     client.replied = True
     return True
+
+
+def _provisional(engine: Engine, client: Client, code: int) -> int:
+    """A further 1xx without ``restart_fr_on_each_reply``: only a higher one from 180 on gives the callee more time."""
+    fr_at = client.fr_at
+    actions = clients.step(engine, client, R1XX)
+    if fr_at < NEVER and not (code >= 180 and code > client.status):
+        client.fr_at = fr_at
+        now = engine.proxy.now
+        engine.timers.set(client, now, min(fr_at, client.retr_at) - now)
+    return actions
+
+
+def _acknowledge(engine: Engine, client: Client, reply: SipMessage, record: Record) -> None:
+    """The hop-by-hop ACK of a negative reply to an INVITE."""
+    if client.dest is not None:
+        to = reply.get("to")
+        ack = build_ack(client.text, to.body if to is not None else "", engine.cfg.ac_extra_hdrs.lower())
+        engine.proxy.send(ack, client.dest, record)
 
 
 def _stray(engine: Engine, run: Run) -> bool:
@@ -137,7 +156,6 @@ def settle(engine: Engine, t: Transaction, client: Client, code: int, reply: Sip
     """Decide what a branch's reply means for the transaction. ``reply`` None: one of our own making (timeout)."""
     if t.engine is None:
         return
-    faked = reply is None
     if t.status >= 200:
         # RFC 3261 16.7 step 5: 2xx to an INVITE go through always; nothing else does any more.
         if reply is not None and t.is_invite and 200 <= code < 300 and not (t.relayed == -2 and t.status < 300):
@@ -145,18 +163,20 @@ def settle(engine: Engine, t: Transaction, client: Client, code: int, reply: Sip
             relay(engine, t, client, code, reply, record)
         else:
             client.status = max(client.status, code)
-            engine.proxy.count("tmx:rpl_absorbed")
+            engine.proxy.counters["tmx:rpl_absorbed"] += 1
         return
     client.status = code
-    if code < 200:
-        if (code > 100 or engine.cfg.relay_100) and not t.flags & T_CANCELED and reply is not None:
+    if code < 300 and reply is not None:
+        if code >= 200:
+            relay(engine, t, client, code, reply, record)
+            if len(t.branches) > 1:
+                cancel.cancel_all(engine, t, cancel.local_reason(engine, code))
+        elif (code > 100 or engine.cfg.relay_100) and not t.flags & T_CANCELED:
             relay(engine, t, client, code, reply, record)
         return
-    if code < 300 and reply is not None:
-        relay(engine, t, client, code, reply, record)
-        cancel.cancel_all(engine, t, cancel.local_reason(engine, code))
+    if code < 200:
         return
-    client.faked = faked
+    client.faked = reply is None
     client.reply = reply
     if client.on_branch_failure:
         _branch_failure(engine, t, client, reply, code, record)
@@ -288,7 +308,7 @@ def relay(engine: Engine, t: Transaction, client: Client, code: int, reply: SipM
         if dest is None:
             dest = t.reply_dest = reply_dest(t.msg)
         text = build_forwarded_reply(reply, dest)
-        engine.proxy.count("tmx:rpl_relayed")
+        engine.proxy.counters["tmx:rpl_relayed"] += 1
     engine.send_reply(t, text, code, reply.reason, reply, record)
 
 
@@ -336,7 +356,7 @@ def _own(
     if not t.local:
         t.reply_dest = t.reply_dest or reply_dest(t.msg)
         text = build_reply(t.msg, code, reason, engine.to_tag(t), engine.server_header, extra)
-    engine.proxy.count("tmx:rpl_generated")
+    engine.proxy.counters["tmx:rpl_generated"] += 1
     engine.send_reply(t, text, code, reason, None, record)
 
 

@@ -204,8 +204,3 @@ CLIENT_OTHER: Final[Table] = {
     COMPLETED: {},
     TERMINATED: {},
 }
-
-
-def reply_event(code: int) -> int:
-    """The event a reply of that code is to a client transaction."""
-    return R1XX if code < 200 else R2XX if code < 300 else RFINAL

@@ -26,11 +26,9 @@ log = logging.getLogger("ksrcore.tm")
 class Timed:
     """Something with one timer. ``due``: when it fires (monotonic seconds), NEVER when it does not."""
 
-    __slots__ = ("due", "queued")
-
-    def __init__(self) -> None:
-        self.due = NEVER
-        self.queued = NEVER
+    due = NEVER
+    #: The time of its entry in a queue.
+    queued = NEVER
 
     def fire(self, now: float) -> None:
         """The time has come."""
@@ -54,14 +52,12 @@ class Timers:
 
     def set(self, item: Timed, now: float, delay: float) -> None:
         """Fire ``item`` in ``delay`` seconds, not when it was to fire before."""
-        item.due = due = now + delay
-        if due < item.queued:
-            self._queue(item, now, delay)
-
-    def _queue(self, item: Timed, now: float, delay: float) -> None:
+        item.due = at = now + delay
+        if at >= item.queued:
+            return
         if delay > HOP:
             delay = HOP
-        at = now + delay
+            at = now + HOP
         item.queued = at
         queue = self._queues.get(delay)
         # A clock that went back must not break the order of a queue.
@@ -85,30 +81,46 @@ class Timers:
     def advance(self, now: float) -> None:
         """Fire what is due, in order of time. Never raises."""
         heap = self._heap
-        queues = list(self._queues.values())
+        queues = self._queues.values()
         while True:
-            best = heap[0][0] if heap else NEVER
+            # The queue whose first entry is the earliest, and until when it stays so.
+            best = limit = heap[0][0] if heap else NEVER
             chosen = None
             for queue in queues:
-                if queue and queue[0][0] < best:
-                    best = queue[0][0]
-                    chosen = queue
+                if queue:
+                    at = queue[0][0]
+                    if at < best:
+                        best, limit, chosen = at, best, queue
+                    elif at < limit:
+                        limit = at
             if best > now:
                 self.next = best
                 return
-            if chosen is not None:
-                at, item = chosen.popleft()
-            else:
+            if chosen is None:
                 at, _, item = heappop(heap)
-            if at != item.queued:
-                continue  # was set to an earlier time after this entry was made
-            item.queued = NEVER
-            if item.due > now:
-                if item.due < NEVER:
-                    self._queue(item, now, item.due - now)
+                self._pass(item, at, now)
                 continue
-            item.due = NEVER
-            try:
-                item.fire(now)
-            except Exception:
-                log.exception("timer of %r failed", item)
+            if limit > now:
+                limit = now
+            while chosen and chosen[0][0] <= limit:
+                at, item = chosen.popleft()
+                if item.due < NEVER:
+                    self._pass(item, at, now)
+                elif at == item.queued:
+                    item.queued = NEVER
+
+    def _pass(self, item: Timed, at: float, now: float) -> None:
+        """An entry's time has come: fire it, or queue it again."""
+        if at != item.queued:
+            return  # was set to an earlier time after this entry was made
+        item.queued = NEVER
+        due = item.due
+        if due > now:
+            if due < NEVER:
+                self.set(item, now, due - now)
+            return
+        item.due = NEVER
+        try:
+            item.fire(now)
+        except Exception:
+            log.exception("timer of %r failed", item)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..forward import branch_hash
 from ..pv.state import Avps
 from .states import CALLING, PROCEEDING, STATE_NAMES
 from .timers import NEVER, Timed
@@ -14,6 +15,7 @@ from .timers import NEVER, Timed
 if TYPE_CHECKING:
     from ..capture.recorder import Record
     from ..net.address import Dest, Listen
+    from ..sip.lumps import Lumps
     from ..sip.message import SipMessage
     from .engine import Engine
 
@@ -42,25 +44,19 @@ FAILED = 8
 class Options:
     """What a script sets before its transaction exists (``t_on_failure`` ...); 0 and '' mean: the module's default."""
 
-    __slots__ = (
-        "on_failure", "on_reply", "on_branch", "on_branch_failure", "fr", "fr_inv", "t1", "t2", "inv_lifetime",
-        "noninv_lifetime", "flags", "auto_100", "disable_6xx",
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        self.on_failure = ""
-        self.on_reply = ""
-        self.on_branch = ""
-        self.on_branch_failure = ""
-        self.fr = 0.0
-        self.fr_inv = 0.0
-        self.t1 = 0.0
-        self.t2 = 0.0
-        self.inv_lifetime = 0.0
-        self.noninv_lifetime = 0.0
-        self.flags = 0
-        self.auto_100: bool | None = None
-        self.disable_6xx: bool | None = None
+    on_failure = ""
+    on_reply = ""
+    on_branch = ""
+    on_branch_failure = ""
+    fr = 0.0
+    fr_inv = 0.0
+    t1 = 0.0
+    t2 = 0.0
+    inv_lifetime = 0.0
+    noninv_lifetime = 0.0
+    flags = 0
+    auto_100: bool | None = None
+    disable_6xx: bool | None = None
 
 
 class Transaction(Timed):
@@ -72,65 +68,64 @@ class Transaction(Timed):
     of their index; those from ``leg`` on belong to the latest serial step. Times are in seconds.
     """
 
-    __slots__ = (
-        "engine", "key", "prefix", "id_index", "id_label", "msg", "method", "is_invite", "record", "avps", "state",
-        "status", "reason", "response", "reply_dest", "to_tag", "relayed", "branches", "leg", "on_failure", "on_reply",
-        "on_branch", "on_branch_failure", "flags", "kept", "saved", "fr", "fr_inv", "t1", "t2", "expires", "fr_at",
-        "retr_at", "interval", "winner", "drop_replies", "extra", "local", "callback", "ack_key", "armed",
-        "cancel_reasons", "forwarding",
-    )  # fmt: skip
+    # Defaults of the class, not set in each transaction: most keep most of them.
+    engine: Engine | None
+    key = ""
+    prefix = ""
+    id_label = 0
+    reason = ""
+    response = ""
+    reply_dest: Dest | None = None
+    to_tag = ""
+    relayed = -1
+    leg = 0
+    on_failure = ""
+    on_reply = ""
+    on_branch = ""
+    on_branch_failure = ""
+    saved: Saved | None = None
+    expires = NEVER
+    fr_at = NEVER
+    retr_at = NEVER
+    interval = 0.0
+    #: The branch a failure route is about (or won), -1 for none.
+    winner = -1
+    #: How many branches, from the first on, t_drop_replies() has taken out of the choice.
+    drop_replies = 0
+    #: What other modules keep with a transaction, keyed by their name (acc, dialog); see also hooks.
+    extra: dict[str, Any] | None = None
+    callback: Any = None
+    ack_key: tuple[str, str, int] | None = None
+    cancel_reasons = ""
+    forwarding = False
 
     def __init__(self, engine: Engine, msg: SipMessage, record: Record, avps: Avps) -> None:
-        self.due = NEVER
-        self.queued = NEVER
-        self.engine: Engine | None = engine
-        self.key = ""
-        self.prefix = ""
-        self.id_index = 0
-        self.id_label = 0
+        self.engine = engine
         self.msg = msg
-        self.method = msg.method
-        self.is_invite = msg.method == "INVITE"
+        self.method = method = msg.method
+        self.is_invite = method == "INVITE"
         self.record = record
         self.avps = avps
-        self.state = PROCEEDING
-        self.status = 0
-        self.reason = ""
-        self.response = ""
-        self.reply_dest: Dest | None = None
-        self.to_tag = ""
-        self.relayed = -1
         self.branches: list[Client] = []
-        self.leg = 0
-        self.on_failure = ""
-        self.on_reply = ""
-        self.on_branch = ""
-        self.on_branch_failure = ""
-        self.flags = 0
-        self.kept = 0
-        self.saved: Saved | None = None
         self.fr = engine.fr
         self.fr_inv = engine.fr_inv
         self.t1 = engine.t1
         self.t2 = engine.t2
-        self.expires = NEVER
-        self.fr_at = NEVER
-        self.retr_at = NEVER
-        self.interval = 0.0
-        # The branch a failure route is about (or won), -1 for none.
-        self.winner = -1
-        # How many branches, from the first on, t_drop_replies() has taken out of the choice.
-        self.drop_replies = 0
-        # What other modules keep with a transaction, keyed by their name (acc, dialog); see also hooks.
-        self.extra: dict[str, Any] | None = None
-        # True for a request of our own (t_uac_send): there is nobody upstream.
-        self.local = False
-        self.callback: Any = None
-        self.ack_key: tuple[str, str, int] | None = None
+        # These are read again and again: a value of the instance is found faster than one of the class.
+        self.state = PROCEEDING
+        self.status = 0
+        self.flags = 0
+        self.kept = 0
         # Hook events somebody registered for (see hooks.py).
         self.armed = 0
-        self.cancel_reasons = ""
-        self.forwarding = False
+        # True for a request of our own (t_uac_send): there is nobody upstream.
+        self.local = False
+
+    @property
+    def id_index(self) -> int:
+        """``$T(id_index)``: of Call-ID and CSeq number, 16 bits."""
+        cseq = self.msg.cseq
+        return branch_hash(self.msg.callid, cseq.number_text if cseq is not None else "")
 
     def fire(self, now: float) -> None:
         if self.engine is not None:
@@ -160,49 +155,29 @@ class Transaction(Timed):
 class Saved:
     """The script's part of a request's state at one moment; failure routes begin with it."""
 
-    __slots__ = (
-        "new_uri", "dst_uri", "path", "flags", "bflags", "xflags", "lumps", "reply_lumps", "force_socket", "instance",
-        "ruid", "location_ua", "reg_id", "otcpid", "q", "force_rport", "advertise",
-    )  # fmt: skip
+    __slots__ = ("values", "lumps", "reply_lumps")
 
     def __init__(self, msg: SipMessage) -> None:
-        self.new_uri = msg.new_uri
-        self.dst_uri = msg.dst_uri
-        self.path = msg.path
-        self.flags = msg.flags
-        self.bflags = msg.bflags
-        self.xflags = msg.xflags
+        # All of it at once: picking what may have been set would take longer. What is not there has its default.
+        self.values = msg.__dict__.copy()
         self.lumps = len(msg.lumps.items)
         self.reply_lumps = len(msg.reply_lumps)
-        self.force_socket = msg.force_socket
-        self.instance = msg.instance
-        self.ruid = msg.ruid
-        self.location_ua = msg.location_ua
-        self.reg_id = msg.reg_id
-        self.otcpid = msg.otcpid
-        self.q = msg.q
-        self.force_rport = msg.force_rport
-        self.advertise = msg.advertise
 
     def restore(self, msg: SipMessage) -> None:
         """Put it back into ``msg``, a clone of the request."""
-        msg.new_uri = self.new_uri
-        msg.dst_uri = self.dst_uri
-        msg.path = self.path
-        msg.flags = self.flags
-        msg.bflags = self.bflags
-        msg.xflags = self.xflags
+        values = self.values
+        defaults = type(msg)
+        for name in _STATE:
+            setattr(msg, name, values[name] if name in values else getattr(defaults, name))
         del msg.lumps.items[self.lumps :]
         del msg.reply_lumps[self.reply_lumps :]
-        msg.force_socket = self.force_socket
-        msg.instance = self.instance
-        msg.ruid = self.ruid
-        msg.location_ua = self.location_ua
-        msg.reg_id = self.reg_id
-        msg.otcpid = self.otcpid
-        msg.q = self.q
-        msg.force_rport = self.force_rport
-        msg.advertise = self.advertise
+
+
+#: What :class:`Saved` brings back, besides the edits.
+_STATE = (
+    "new_uri", "dst_uri", "path", "flags", "bflags", "xflags", "force_socket", "instance", "ruid", "location_ua",
+    "reg_id", "otcpid", "q", "force_rport", "advertise",
+)  # fmt: skip
 
 
 class Client(Timed):
@@ -213,52 +188,45 @@ class Client(Timed):
     cancelled, 1 to be cancelled once it rings, 2 CANCEL sent.
     """
 
-    __slots__ = (
-        "t", "index", "uri", "dst_uri", "path", "flags", "branch", "text", "dest", "state", "status", "reply", "faked",
-        "fr_at", "retr_at", "interval", "on_reply", "on_branch_failure", "ruid", "instance", "location_ua", "q",
-        "cancel", "cancel_request", "targets", "timed_out", "replied", "blind", "reg_id", "otcpid", "socket", "reason",
-        "sent", "lumps",
-    )  # fmt: skip
+    t: Transaction | None
+    flags = 0
+    branch = ""
+    text = ""
+    dest: Dest | None = None
+    reply: SipMessage | None = None
+    faked = False
+    fr_at = NEVER
+    retr_at = NEVER
+    interval = 0.0
+    on_reply = ""
+    on_branch_failure = ""
+    ruid = ""
+    instance = ""
+    location_ua = ""
+    reg_id = 0
+    otcpid = 0
+    q = -1
+    socket: Listen | None = None
+    cancel_request: CancelRequest | None = None
+    targets: list[tuple[str, str, int]] | None = None
+    timed_out = False
+    replied = False
+    #: A place holder without a request: a suspended transaction waits with it.
+    blind = False
+    reason = ""
+    sent = False
+    #: Edits of this branch, while its text cannot be built yet.
+    lumps: Lumps | None = None
 
     def __init__(self, t: Transaction, index: int, uri: str, dst_uri: str, path: str) -> None:
-        self.due = NEVER
-        self.queued = NEVER
-        self.t: Transaction | None = t
+        self.t = t
         self.index = index
         self.uri = uri
         self.dst_uri = dst_uri
         self.path = path
-        self.flags = 0
-        self.branch = ""
-        self.text = ""
-        self.dest: Dest | None = None
         self.state = CALLING
         self.status = 0
-        self.reply: SipMessage | None = None
-        self.faked = False
-        self.fr_at = NEVER
-        self.retr_at = NEVER
-        self.interval = 0.0
-        self.on_reply = ""
-        self.on_branch_failure = ""
-        self.ruid = ""
-        self.instance = ""
-        self.location_ua = ""
-        self.reg_id = 0
-        self.otcpid = 0
-        self.q = -1
-        self.socket: Listen | None = None
         self.cancel = 0
-        self.cancel_request: CancelRequest | None = None
-        self.targets: list[tuple[str, str, int]] | None = None
-        self.timed_out = False
-        self.replied = False
-        # A place holder without a request: a suspended transaction waits with it.
-        self.blind = False
-        self.reason = ""
-        self.sent = False
-        # Edits of this branch, while its text cannot be built yet.
-        self.lumps: Any = None
 
     def fire(self, now: float) -> None:
         t = self.t
@@ -272,11 +240,7 @@ class Client(Timed):
 class CancelRequest(Timed):
     """A CANCEL we sent, retransmitted on UDP until it is answered."""
 
-    __slots__ = ("engine", "text", "dest", "interval", "until", "t2")
-
     def __init__(self, engine: Engine, text: str, dest: Dest, t1: float, t2: float, until: float) -> None:
-        self.due = NEVER
-        self.queued = NEVER
         self.engine = engine
         self.text = text
         self.dest = dest

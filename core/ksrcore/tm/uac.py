@@ -74,7 +74,7 @@ def send(
     t.local = True
     t.flags |= T_DISABLE_INTERNAL_REPLY
     t.extra = {"local": (first, rest)}
-    engine.label(t, msg)
+    engine.label(t)
     engine.created += 1
     engine.created_local += 1
     lifetime = engine.inv_lifetime if t.is_invite else engine.noninv_lifetime

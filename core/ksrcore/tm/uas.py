@@ -89,8 +89,8 @@ def newtran(engine: Engine, run: Run) -> int:
 
 def _valid(msg: SipMessage) -> bool:
     try:
-        parse_uri(msg.uri)
-        if None in (msg.from_, msg.to, msg.cseq) or not msg.callid:
+        parse_uri(msg.new_uri or msg.ruri)
+        if msg.from_ is None or msg.to is None or msg.cseq is None or not msg.callid:
             raise SipError("From, To, Call-ID or CSeq is missing")
     except SipError as error:
         log.error("no transaction for a %s: %s", msg.method, error)
@@ -104,10 +104,10 @@ def relay(engine: Engine, run: Run, hop: Hop | None = None, proto: str = "", fla
     ``flags``: 1 send no 100, 2 no reply of our own when it fails, 4 no failover to further addresses of a name.
     """
     run.handled = True
-    if run.route in (FAILURE_ROUTE, BRANCH_FAILURE_ROUTE):
-        return _relay_again(engine, run, hop, proto)
     msg = run.msg
     if run.route != REQUEST_ROUTE or not msg.is_request:
+        if run.route in (FAILURE_ROUTE, BRANCH_FAILURE_ROUTE):
+            return _relay_again(engine, run, hop, proto)
         log.error("a message can be relayed in request and failure routes only")
         return E_UNSPEC
     method = msg.method
@@ -141,14 +141,13 @@ def relay(engine: Engine, run: Run, hop: Hop | None = None, proto: str = "", fla
     elif t.saved is not None and not t.branches:
         # Edits made since t_newtran() count from here on; the URI stays that of t_newtran(), as in Kamailio.
         t.saved.lumps = len(msg.lumps.items)
-        t.saved.flags = msg.flags
-        t.saved.xflags = msg.xflags
+        t.saved.values.update(flags=msg.flags, xflags=msg.xflags)
     if t.status >= 200:
         log.warning("%s: was already replied to; the request is not relayed", t)
         return E_UNSPEC
     if flags & 4:
         t.flags |= T_DISABLE_FAILOVER
-    if t.is_invite and t.status < 100 and not flags & 1 and not t.flags & T_NO_AUTO_100 and auto_100(engine, run):
+    if method == "INVITE" and t.status < 100 and not (flags & 1 or t.flags & T_NO_AUTO_100) and auto_100(engine, run):
         engine.reply(t, 100, engine.cfg.auto_inv_100_reason, run.record)
     result = forward(engine, run, t, msg, targets(msg, True), hop, proto)
     if result < 0:
