@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Iterator
 
+import pytest
+
+from ksrcore import logs
 from ksrcore.logs import LineHandler
 
 
@@ -51,3 +55,33 @@ def test_a_closed_stream_does_no_harm() -> None:
     handler = LineHandler(stream)
     stream.close()
     handler.emit(record(logging.ERROR, "bad"))
+
+
+@pytest.fixture
+def root() -> Iterator[logging.Logger]:
+    """The root logger, as it was again at the end."""
+    found = logging.getLogger()
+    handlers, level, ours = list(found.handlers), found.level, list(logs._ours)
+    yield found
+    found.handlers[:] = handlers
+    logs._ours[:] = ours
+    found.setLevel(level)
+
+
+def test_a_ready_line_is_written_like_a_record(root: logging.Logger) -> None:
+    stream = io.StringIO()
+    logs._ours[:] = root.handlers[:] = [LineHandler(stream)]
+    root.setLevel(logging.INFO)
+    log = logging.getLogger("ksrcore.test_logs")
+    logs.log_line(log, logging.DEBUG, "too fine")
+    logs.log_line(log, logging.INFO, "100%s")
+    log.info("%s", "100%s")
+    root.handlers[0].flush()
+    assert [line[20:] for line in stream.getvalue().splitlines()] == ["INFO ksrcore.test_logs: 100%s"] * 2
+
+
+def test_a_ready_line_reaches_every_handler(root: logging.Logger, caplog: pytest.LogCaptureFixture) -> None:
+    logs._ours[:] = [LineHandler(io.StringIO())]
+    root.setLevel(logging.INFO)
+    logs.log_line(logging.getLogger("ksrcore.test_logs"), logging.INFO, "100%s")
+    assert caplog.messages == ["100%s"]

@@ -41,6 +41,16 @@ class LineHandler(logging.Handler):
         except Exception:
             self.handleError(record)
 
+    def line(self, name: str, level: int, text: str) -> None:
+        """Take a line that is ready, as :meth:`emit` takes a record."""
+        second = int(time.time())
+        if second != self._second:
+            self._second = second
+            self._stamp = time.strftime("%Y-%m-%d %H:%M:%S ", time.localtime(second))
+        self._lines.append(f"{self._stamp}{logging.getLevelName(level)} {name}: {text}\n")
+        if level >= logging.WARNING or len(self._lines) >= _MOST:
+            self.flush()
+
     def flush(self) -> None:
         """Write what waits."""
         if self._lines:
@@ -52,13 +62,28 @@ class LineHandler(logging.Handler):
                 pass  # whoever read the log is gone; the traffic goes on
 
 
+#: The root's handlers when they are only ours, which then get lines without the detour of a record.
+_ours: list[logging.Handler] = []
+_root = logging.getLogger()
+_package = logging.getLogger("ksrcore")
+
+
+def log_line(log: logging.Logger, level: int, text: str) -> None:
+    """Log a line that is ready with a logger ``ksrcore.*``: for those that are written at every call."""
+    if not log.isEnabledFor(level):
+        return
+    if _root.handlers == _ours and _ours and not log.handlers and not _package.handlers:
+        _ours[0].line(log.name, level, text)  # type: ignore[attr-defined]
+    else:
+        log.log(level, "%s", text)
+
+
 def log_to_stderr(level: int = logging.INFO) -> None:
     """Log to standard error, from ``level`` on."""
     handler = LineHandler(sys.stderr)
     atexit.register(handler.flush)
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(level)
+    _ours[:] = _root.handlers[:] = [handler]
+    _root.setLevel(level)
     # What the lines do not show is not worth finding out for each of them.
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

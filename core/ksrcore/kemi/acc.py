@@ -11,6 +11,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from ..logs import log_line
 from ..pv.accessor import compile_spec
 from ..pv.errors import PvError
 from ..pv.registry import Getter, Value
@@ -330,7 +331,7 @@ class Acc(Module):
             extra = ["" if (value := get(run)) is None else value for get in self._log_getters]
         except PvError:
             extra = [self._shown(get, run) for get in self._log_getters]
-        log.log(self._level, self._log_format, title, moment, *values.values(), *extra)
+        log_line(log, self._level, self._log_format % (title, moment, *values.values(), *extra))
 
     @staticmethod
     def _shown(get: Getter, run: Run) -> Value:

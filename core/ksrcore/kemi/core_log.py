@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from ..logs import log_line
 from .declare import export
 from .facade import from_wire
 
@@ -34,7 +35,7 @@ _DEBUG = ((logging.DEBUG, 3), (logging.INFO, 2), (NOTICE, 1), (logging.WARNING, 
 def write(level: int, text: str) -> None:
     """Log one text of the script (the core's latin-1 form), without its line end."""
     if log.isEnabledFor(level):
-        log.log(level, "%s", from_wire(text).rstrip("\r\n"))
+        log_line(log, level, from_wire(text).rstrip("\r\n"))
 
 
 class LogFunctions:

@@ -1,6 +1,7 @@
 """Credentials of Authorization and Proxy-Authorization, and the digest itself (RFC 2617, 7616, 8760)."""
 
 import hashlib
+import re
 from typing import Final
 
 from ksrcore.sip.errors import ParseError, SipError
@@ -105,6 +106,13 @@ class Credentials:
         )
 
 
+_NAME_VALUE: Final = r'([^\s",=]+)=(?:"([^"\\]*)"|([^\s",]+))'
+_FIELD: Final = re.compile(_NAME_VALUE)
+#: The usual form of the fields: no escapes, no white space but after a comma. The long way takes more, and says what is
+#: wrong.
+_USUAL: Final = re.compile(f"{_NAME_VALUE}(?:, *{_NAME_VALUE})*")
+
+
 def parse_credentials(body: str) -> Credentials:
     """Parse an Authorization or Proxy-Authorization body; empty list elements are skipped, unknown fields kept.
 
@@ -119,6 +127,10 @@ def parse_credentials(body: str) -> Credentials:
     if scheme.lower() != "digest":
         return Credentials(text, scheme, fields)
     rest = parts[1] if len(parts) > 1 else ""
+    if _USUAL.fullmatch(rest) is not None:
+        for name, quoted, token in _FIELD.findall(rest):
+            fields.setdefault(name.lower(), quoted or token)
+        return Credentials(text, scheme, fields)
     pos, size = 0, len(rest)
     while pos < size:
         end = find_outside(rest, ",", pos)
