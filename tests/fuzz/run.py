@@ -34,6 +34,8 @@ from fuzz.targets import TARGETS, finish
 
 #: RSS may grow by this share from 10 % to 100 % of a target's inputs: the bounded caches fill late.
 LEVEL = 1.25
+#: Fewer inputs than this say nothing about memory.
+LEAST = 5000
 
 
 def rss() -> float:
@@ -110,7 +112,7 @@ def mutate(target: str, inputs: int, seed: int, budget: Budget) -> tuple[int, in
         failures += 1
         echo(f"{target}: at the end: {type(error).__name__}: {str(error)[:1500]}")
     rate = done / (time.perf_counter() - started)
-    level = done < inputs or last <= first * LEVEL
+    level = done < max(inputs, LEAST) or last <= first * LEVEL
     echo(
         f"{target:9} {done:8,} inputs {rate:8,.0f}/s  slowest {slowest * 1000:5.0f} ms"
         f"  MiB at 10/50/100 %: {'/'.join(memory) or f'{rss():.0f}'}"

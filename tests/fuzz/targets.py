@@ -521,16 +521,21 @@ def finish(target: str) -> None:
     streaks = {"datagram": [DEMO_STREAK], "stock": [STOCK_STREAK], "calls": [CALLS_STREAK]}
     if target == "talk":
         streaks["talk"] = list(TALK_STREAKS.values())
+    failed: list[Exception] = []
     for streak in streaks.get(target, ()):
         try:
             if streak.world is not None:
                 streak.world.settle()
+        except Exception as error:
+            failed.append(error)
         finally:
             streak.drop()
     for place in (_channel, _sample):
         if place.cache_info().currsize:
             place().close()
             place.cache_clear()
+    if failed:
+        raise failed[0]
 
 
 #: Each target by name, and its share of a run's inputs.
