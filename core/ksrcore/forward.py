@@ -104,16 +104,19 @@ def connect(
     """
     listen = socket
     flags = 0
+    rcv = None
     if msg is not None:
+        rcv = msg.rcv
         if listen is None:
             listen = msg.force_socket
-        if msg.no_connect:
-            flags |= SND_NO_CONNECT
-        if msg.close_after:
-            flags |= SND_CLOSE
+        if proto != "udp":
+            if msg.no_connect:
+                flags |= SND_NO_CONNECT
+            if msg.close_after:
+                flags |= SND_CLOSE
     if listen is None or listen.proto != proto or (":" in listen.host) != (":" in ip):
         # Kamailio (mhomed=0) sends from where the message came in, when transport and family allow.
-        listen = msg.rcv.listen if msg is not None and msg.rcv is not None else None
+        listen = rcv.listen if rcv is not None else None
         if listen is None or listen.proto != proto or (":" in listen.host) != (":" in ip):
             listen = proxy.pick_listen(proto, ip)
         if listen is None:
@@ -127,24 +130,23 @@ def reply_dest(msg: SipMessage) -> Dest:
     rcv = msg.rcv
     if rcv is None:
         raise ParseError("a message that came from the network", msg.buf)
-    flags = 0
-    if msg.reply_no_connect:
-        flags |= SND_NO_CONNECT
-    if msg.reply_close:
-        flags |= SND_CLOSE
     listen = msg.force_socket
     if listen is None or listen.proto != rcv.proto:
         listen = rcv.listen
-    via = msg.via
     if rcv.proto != "udp":
+        flags = 0
+        if msg.reply_no_connect:
+            flags |= SND_NO_CONNECT
+        if msg.reply_close:
+            flags |= SND_CLOSE
         # The connection may be gone: then a new one is opened to where the Via says (RFC 3261 18.2.2).
-        port = rcv.src_port
-        return Dest(rcv.proto, rcv.src_ip, port, listen, rcv.conid, flags)
-    if via is None or via.rport is not None or msg.force_rport:
-        port = rcv.src_port
-    else:
-        port = via.port_no or DEFAULT_PORTS["udp"]
-    return Dest("udp", rcv.src_ip, port, listen, 0, flags)
+        return Dest(rcv.proto, rcv.src_ip, rcv.src_port, listen, rcv.conid, flags)
+    port = rcv.src_port
+    if not msg.force_rport:
+        via = msg.via
+        if via is not None and via.rport is None:
+            port = via.port_no or DEFAULT_PORTS["udp"]
+    return Dest("udp", rcv.src_ip, port, listen)
 
 
 def onsend(proxy: Proxy, msg: SipMessage, dest: Dest, text: str, run: Run) -> bool:
@@ -226,7 +228,7 @@ def _send_request(run: Run, proto: str, ip: str, port: int) -> bool:
     if not onsend(proxy, msg, dest, text, run):
         return True
     if proxy.send(text, dest, run.record):
-        proxy.count("core:fwd_requests")
+        proxy.counters["core:fwd_requests"] += 1
         return True
     proxy.count("core:err_requests")
     return False

@@ -184,7 +184,7 @@ def build_request(
         if route is None:
             via += f"Route: {path}\r\n"
     ours = Lump(at, 0, via, "via") if fixed is raw else Lump(at, len(raw), via + fixed, "via")
-    if not path and not stream and by_offset(max(items, key=by_offset)) < msg.body_at:
+    if not path and not stream and max(map(by_offset, items)) < msg.body_at:
         return first + lumps.apply(buf, head_at, len(buf), dest, [ours])
     extra = [ours]
     if route is not None:
@@ -231,9 +231,9 @@ def build_forwarded_reply(msg: SipMessage, dest: Dest, status_line: str = "", ex
         cut_at, cut = at + header.body_start, vias[1].start
     else:
         cut_at, cut = at, len(raw)
+    if not msg.lumps.items and not extra and not stream and not status_line:
+        return buf[:cut_at].lstrip("\r\n") + buf[cut_at + cut :]
     first = status_line or buf[:head_at].lstrip("\r\n")
-    if not msg.lumps.items and not extra and not stream:
-        return f"{first}{buf[head_at:cut_at]}{buf[cut_at + cut :]}"
     return first + _apply(msg, head_at, dest, [Lump(cut_at, cut, "", "via"), *(extra or ())], stream, msg.lumps)
 
 

@@ -71,24 +71,37 @@ class Lumps:
         edits at one offset all texts are kept.
         """
         items = self.items if extra is None else self.items + extra
-        if not items:
-            return buf[start:stop]
         parts: list[str] = []
         at = start
-        last = -1
         for lump in sorted(items, key=by_offset):
             offset = lump.offset
-            if offset >= at:
-                if offset > stop:
-                    break
-                text = lump.text
-                parts += buf[at:offset], text if type(text) is str else text(dest)  # type: ignore[operator]
-                at = offset + lump.length
-                last = offset
-            elif offset >= start:
-                if offset == last:
-                    text = lump.text
-                    parts.append(text if isinstance(text, str) else text(dest))
-                at = max(at, offset + lump.length)
+            if offset < at or offset > stop:
+                return _apply_all(items, buf, start, stop, dest)
+            text = lump.text
+            parts += buf[at:offset], text if type(text) is str else text(dest)  # type: ignore[operator]
+            at = offset + lump.length
         parts.append(buf[at:stop])
         return "".join(parts)
+
+
+def _apply_all(items: list[Lump], buf: str, start: int, stop: int, dest: Dest) -> str:
+    """The same when some edits overlap or are out of range."""
+    parts: list[str] = []
+    at = start
+    last = -1
+    for lump in sorted(items, key=by_offset):
+        offset = lump.offset
+        if offset < start or offset > stop:
+            continue
+        if offset < at:
+            if offset == last:
+                text = lump.text
+                parts.append(text if isinstance(text, str) else text(dest))
+            at = max(at, offset + lump.length)
+            continue
+        last = offset
+        text = lump.text
+        parts += buf[at:offset], text if isinstance(text, str) else text(dest)
+        at = offset + lump.length
+    parts.append(buf[at:stop])
+    return "".join(parts)

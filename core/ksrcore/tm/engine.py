@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import partial
 from hashlib import md5
 from secrets import token_hex
 from typing import TYPE_CHECKING, Final
@@ -83,6 +85,8 @@ class Engine:
         self.retransmitted = 0
         #: Replies to send when the script that failed to relay has not replied itself, by transaction label.
         self.failed: dict[int, tuple[int, str]] = {}
+        #: Takes a reply that the core's reply route let pass; False: it belongs to no transaction.
+        self.reply_in: Callable[[Run], bool] = partial(replies.reply_in, self)
         self._keyed: SipMessage | None = None
         self._key = ""
         # Goes into every branch id, so that others cannot guess them; a replay in a sandbox repeats itself.
@@ -264,52 +268,42 @@ class Engine:
 
     # -- the server machine -------------------------------------------------------------------------------------------
 
-    def event(self, t: Transaction, event: int, text: str = "", code: int = 0, record: Record | None = None) -> bool:
-        """Step the server machine. False: a reply could not be sent. ``text``: the reply of a reply event."""
+    def event(self, t: Transaction, event: int, record: Record | None = None) -> None:
+        """Step the server machine for an event that is no reply (those: :meth:`send_reply`)."""
         step = (SERVER_INVITE if t.is_invite and not t.local else SERVER_OTHER).get(t.state, _NONE).get(event)
         if step is None:
-            return True
+            return
         t.state, actions = step
-        done = True
-        proxy = self.proxy
-        if actions & SEND:
-            t.response = text
-            t.status = code
-            if not t.local:
-                dest = t.reply_dest
-                if dest is None:
-                    dest = t.reply_dest = reply_dest(t.msg)
-                done = proxy.send(text, dest, record)
-                proxy.counters["tmx:rpl_sent"] += 1
-            if actions == SEND:
-                return done
-        elif actions & RESEND:
+        if actions & RESEND:
             if t.response and t.reply_dest is not None and not t.local:
-                done = proxy.send(t.response, t.reply_dest, record)
+                self.proxy.send(t.response, t.reply_dest, record)
                 if event == RETR:
                     self.retransmitted += 1
+        if actions & FREE:
+            self.waiting -= 1
+            self.free(t)
+        elif actions != RESEND:
+            self._set_timers(t, actions)
+
+    def _set_timers(self, t: Transaction, actions: int) -> None:
+        """Do what a step says of timers."""
         if actions & STOP:
             t.fr_at = t.retr_at = NEVER
+        now = self.proxy.now
         if actions & SET_WAIT:
             if not t.kept & RELEASED:
                 self.waiting += 1
                 t.kept |= RELEASED
-            self.timers.set(t, proxy.now, self.wait)
+            self.timers.set(t, now, self.wait)
         elif actions & _SET_TIMERS:
-            timers = self.timers
-            now = proxy.now
             t.fr_at = now + t.fr
             dest = t.reply_dest
             if actions & SET_RETR_ALWAYS or (actions & SET_RETR and dest is not None and dest.proto == "udp"):
                 t.interval = t.t1
                 t.retr_at = now + t.t1
-                timers.set(t, now, t.t1)
+                self.timers.set(t, now, t.t1)
             else:
-                timers.set(t, now, t.fr)
-        elif actions & FREE:
-            self.waiting -= 1
-            self.free(t)
-        return done
+                self.timers.set(t, now, t.fr)
 
     def server_timer(self, t: Transaction, now: float) -> None:
         """A server transaction's timer has fired."""
@@ -388,11 +382,14 @@ class Engine:
     ) -> None:
         """Send a reply upstream and step the server machine; ``reply`` is what is forwarded, None for our own."""
         t.reason = reason
+        proxy = self.proxy
         first_final = False
         if code < 200:
-            self.event(t, R1XX, text, code, record)
+            event = R1XX
         else:
             first_final = t.status < 200
+            if first_final:
+                proxy.counters[_FINAL_COUNTERS[code // 100]] += 1
             if code >= 300:
                 event = RFINAL
             else:
@@ -400,9 +397,19 @@ class Engine:
                 if t.is_invite and first_final and not t.local:
                     if reply is None or (self.hooks.events | t.armed) & ACK_IN:
                         self._expect_ack(t)
-            self.event(t, event, text, code, record)
-            if first_final:
-                self.proxy.counters[_FINAL_COUNTERS[code // 100]] += 1
+        step = (SERVER_INVITE if t.is_invite and not t.local else SERVER_OTHER).get(t.state, _NONE).get(event)
+        if step is not None:
+            t.state, actions = step
+            t.response = text
+            t.status = code
+            if not t.local:
+                dest = t.reply_dest
+                if dest is None:
+                    dest = t.reply_dest = reply_dest(t.msg)
+                proxy.send(text, dest, record)
+                proxy.counters["tmx:rpl_sent"] += 1
+            if actions != SEND:
+                self._set_timers(t, actions)
         wanted = (self.hooks.events | t.armed) & _AFTER_REPLY
         if wanted & REPLY_OUT and (reply is not None or code >= 200 or self.cfg.pass_provisional_replies):
             self.hooks.call(REPLY_OUT, t, None, reply, code)
@@ -430,9 +437,6 @@ class Engine:
 
     def client_timer(self, branch: Client, now: float) -> None:
         client.timer(self, branch, now)
-
-    def reply_in(self, run: Run) -> bool:
-        return replies.reply_in(self, run)
 
     # -- the end of a request's script --------------------------------------------------------------------------------
 
