@@ -389,7 +389,7 @@ class Engine:
         else:
             first_final = t.status < 200
             if first_final:
-                proxy.counters[_FINAL_COUNTERS[code // 100]] += 1
+                proxy.counters[_FINAL_COUNTERS[min(code // 100, 6)]] += 1
             if code >= 300:
                 event = RFINAL
             else:
