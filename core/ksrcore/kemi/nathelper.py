@@ -172,14 +172,16 @@ class Nathelper(SdpFunctions, Module):
         values = msg.index["contact"].parsed(parse_nameaddrs)
         if list(map(_key_of, msg.headers)).count("contact") > 1:
             values = msg.nameaddrs("contact")
-        for n, value in enumerate(values):
-            if value.uri == "*":
-                return False
-            uri = parse_uri(value.uri)
-            if tests & CONTACT_PRIVATE and private(uri.host, reserved):
+        if tests & CONTACT_PORT:
+            uri = values[0].uri
+            if uri != "*" and (parse_uri(uri).port_no or 5060) != rcv.src_port:
                 return True
-            if n == 0 and tests & CONTACT_PORT and (uri.port_no or 5060) != rcv.src_port:
-                return True
+        if tests & CONTACT_PRIVATE:
+            for value in values:
+                if value.uri == "*":
+                    return False
+                if private(parse_uri(value.uri).host, reserved):
+                    return True
         return False
 
     @staticmethod

@@ -102,19 +102,29 @@ class XList:
         return new
 
 
+_LISTS = ("xavps", "xavis", "xavus")
+
+
 class Avps:
     """The lists of one transaction (of one message until it has a transaction).
 
-    ``avps`` maps a name to its values, the newest last.
+    ``avps`` maps a name to its values, the newest last. The lists are made when first used: few transactions have any.
     """
 
     __slots__ = ("avps", "xavps", "xavis", "xavus")
+    xavps: XList
+    xavis: XList
+    xavus: XList
 
     def __init__(self) -> None:
         self.avps: dict[str | int, list[str | int]] = {}
-        self.xavps = XList()
-        self.xavis = XList(True)
-        self.xavus = XList()
+
+    def __getattr__(self, name: str) -> XList:
+        if name not in _LISTS:
+            raise AttributeError(f"Avps has no {name!r}")
+        made = XList(name == "xavis")
+        setattr(self, name, made)
+        return made
 
     # -- AVPs -----------------------------------------------------------------------------------------------------
 
