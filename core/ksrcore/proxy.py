@@ -211,6 +211,8 @@ class Proxy:
             try:
                 msg = SipMessage(record.data, rcv)
             except VersionError as error:
+                if "xhttp" in self.modules and self.modules["xhttp"].receive(record, rcv):  # type: ignore[attr-defined]
+                    return
                 self._refuse(record, rcv, error, 505, "Version Not Supported")
                 return
             except SipError as error:

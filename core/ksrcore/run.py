@@ -39,6 +39,13 @@ ROUTE_NAMES = {
 }
 
 
+def route_for(msg: SipMessage) -> int:
+    """The kind of route a message that comes in is given to."""
+    if msg.http:
+        return EVENT_ROUTE
+    return REQUEST_ROUTE if msg.is_request else CORE_ONREPLY_ROUTE
+
+
 class Run:
     """What a KSR function sees: the proxy, the message, the kind of route, the transaction and branch in hand.
 

@@ -142,3 +142,63 @@ def test_chunks_make_no_difference(parts: list[bytes], sizes: list[int]) -> None
 @given(st.lists(st.binary(max_size=200)))
 def test_nothing_escapes(chunks: list[bytes]) -> None:
     run(chunks, 100)
+
+
+# -- HTTP -------------------------------------------------------------------------------------------------------------
+
+
+def _framed(*chunks: bytes, max_size: int = 65536) -> tuple[list[bytes | Keepalive], FramingKind | None]:
+    framer = Framer(max_size, accept_no_cl=True)
+    out = [item for chunk in chunks for item in framer.feed(chunk)]
+    return out, framer.error.kind if framer.error is not None else None
+
+
+_CHUNKED = b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def test_a_body_in_chunks_is_put_together() -> None:
+    stream = _CHUNKED + b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nTrailer: z\r\n\r\nGET /b HTTP/1.1\r\n\r\n"
+    whole = [_CHUNKED + b"abcde", b"GET /b HTTP/1.1\r\n\r\n"]
+    assert _framed(stream) == (whole, None)
+    assert _framed(*(stream[at : at + 1] for at in range(len(stream)))) == (whole, None)
+    for cut in range(1, len(stream)):
+        assert _framed(stream[:cut], stream[cut:]) == (whole, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"g\r\n", FramingKind.BAD_CHUNK),
+        (b"\r\n", FramingKind.BAD_CHUNK),
+        (b"-1\r\n", FramingKind.BAD_CHUNK),
+        (b"000000001\r\n", FramingKind.BAD_CHUNK),
+        (b"3\r\nabcd\r\n", FramingKind.BAD_CHUNK),
+        (b"1" * 5000, FramingKind.BAD_CHUNK),
+        (b"ffffffff\r\n", FramingKind.TOO_LARGE),
+        (b"1\r\na\r\n" * 70, FramingKind.TOO_LARGE),
+        (b"0\r\n" + b"T: 1\r\n" * 100, FramingKind.TOO_LARGE),
+    ],
+)
+def test_chunks_that_are_none(body: bytes, kind: FramingKind) -> None:
+    assert _framed(_CHUNKED + body, max_size=120 if kind is FramingKind.TOO_LARGE else 65536) == ([], kind)
+
+
+def test_chunks_are_of_http_and_nothing_else() -> None:
+    sip = _CHUNKED.replace(b"HTTP/1.1", b"SIP/2.0")
+    assert _framed(sip) == ([sip], None)
+    gzip = _CHUNKED.replace(b"chunked", b"gzip, chunked")
+    assert _framed(gzip) == ([gzip], None)
+
+
+def test_a_client_that_waits_for_continue() -> None:
+    head = b"PUT /a HTTP/1.1\r\nexpect: 100-CONTINUE\r\nContent-Length: 4\r\n\r\n"
+    assert _framed(head, b"a", b"b", b"cd") == ([Keepalive.CONTINUE, head + b"abcd"], None)
+    # The body, or some of it, is there: still asked for when incomplete, not when it is whole.
+    assert _framed(head + b"ab", b"cd") == ([Keepalive.CONTINUE, head + b"abcd"], None)
+    assert _framed(head + b"abcd") == ([head + b"abcd"], None)
+    sip = head.replace(b"HTTP/1.1", b"SIP/2.0")
+    assert _framed(sip, b"abcd") == ([sip + b"abcd"], None)
+    other = head.replace(b"100-CONTINUE", b"200-ok")
+    assert _framed(other, b"abcd") == ([other + b"abcd"], None)
+    chunked = _CHUNKED.replace(b"Host: x", b"Expect: 100-continue")
+    assert _framed(chunked, b"1\r\n", b"a\r\n", b"0\r\n\r\n") == ([Keepalive.CONTINUE, chunked + b"a"], None)

@@ -153,5 +153,5 @@ def test_the_result_cannot_be_assigned() -> None:
 
 def test_all_classes_are_there() -> None:
     assert {name.partition(".")[0] for name in known()} == {
-        "s", "uri", "nameaddr", "param", "tobody", "val", "num", "line", "urialias", "sock", "re", "sql",
+        "s", "uri", "nameaddr", "param", "tobody", "val", "num", "line", "urialias", "sock", "re", "sql", "url",
     }  # fmt: skip

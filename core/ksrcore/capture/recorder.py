@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..net.address import Dest, Rcv
-from ..sip.errors import SipError
-from ..sip.message import SipMessage
+from ..sip.errors import ParseError, SipError
+from ..sip.http import read_any
 
 if TYPE_CHECKING:
     from ..kemi.declare import Decl
     from ..net.address import Listen
     from ..run import Run
+    from ..sip.message import SipMessage
 
 #: What a record and one KSR call cost in memory beside the text, for the bound in bytes (measured, rounded up).
 _RECORD_COST = 600
@@ -119,7 +120,7 @@ class Record:
     def msg(self) -> SipMessage | None:
         """The message as it came, parsed each time it is asked for; None when its first line cannot be read."""
         try:
-            return SipMessage(self.data)
+            return read_any(self.data)
         except SipError:
             return None
 
@@ -134,7 +135,9 @@ class Record:
         elif listens:
             listen = next((x for x in listens if (x.host, x.port) == self.dst), listens[0])
             rcv = Rcv(self.proto, *self.src, *self.dst, listen, self.conid)
-        msg = SipMessage(self.data, rcv)
+        msg = read_any(self.data, rcv)
+        if msg.http and not msg.is_request:
+            raise ParseError("a message of SIP or a request of HTTP", self.data)
         msg.id = self.id
         return msg
 

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..pv.errors import PvError
-from ..run import CORE_ONREPLY_ROUTE, REQUEST_ROUTE, Run
+from ..run import Run, route_for
 from ..sip.errors import SipError
 
 if TYPE_CHECKING:
@@ -126,8 +126,7 @@ class _Names:
     def run(self) -> Run:
         if self._run is None:
             msg = self.record.fresh(self.proxy.listens)
-            route = REQUEST_ROUTE if msg.is_request else CORE_ONREPLY_ROUTE
-            self._run = Run(self.proxy, msg, route, self.record)
+            self._run = Run(self.proxy, msg, route_for(msg), self.record)
         return self._run
 
     def __getitem__(self, name: str) -> Any:

@@ -264,7 +264,10 @@ class Methods:
         record = self.record(id)
         if not callback:
             msg = record.msg
-            callback = "ksr_request_route" if msg is not None and msg.is_request else "ksr_reply_route"
+            if msg is not None and msg.http:
+                callback = self.proxy.module("xhttp").event_callback
+            else:
+                callback = "ksr_request_route" if msg is not None and msg.is_request else "ksr_reply_route"
         self._script().function(callback)
         while len(self.steps) >= self.sandboxes.limit:
             self._forget(next(iter(self.steps)))

@@ -23,7 +23,7 @@ from ..kemi.declare import Decl
 from ..kemi.facade import Failed, KsrUnknown, coerce, from_wire
 from ..net.address import Dest
 from ..proxy import Proxy
-from ..run import CORE_ONREPLY_ROUTE, REQUEST_ROUTE, Run
+from ..run import Run, route_for
 from ..sip.errors import SipError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Sandbox:
         proxy.db = live.db.fork() if live.db is not None else None
         for name, module in live.modules.items():
             proxy.modules[name] = module.fork(proxy)
-        route = REQUEST_ROUTE if self.msg.is_request else CORE_ONREPLY_ROUTE
+        route = route_for(self.msg)
         self.record = proxy.recorder.add(record.time, record.where, record.data)
         self.run = Run(proxy, self.msg, route, self.record)
         proxy.env.run = self.run

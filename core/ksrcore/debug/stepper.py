@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..capture.recorder import Record
 from ..kemi.declare import Decl
+from ..kemi.xhttp import EVENT
 from ..proxy import Proxy
 from .sandbox import Sandbox, SandboxError, Sandboxes
 
@@ -121,7 +122,7 @@ class Stepper:
             with self.sandboxes.working_in(self.box):
                 sys.settrace(self._trace)
                 try:
-                    script.call(run, self.callback)
+                    script.call(run, self.callback, *((EVENT,) if run.msg.http else ()))
                 finally:
                     sys.settrace(None)
         except _Abort:

@@ -31,6 +31,7 @@ from .tm import Tm
 from .tmx import Tmx
 from .usrloc import Usrloc
 from .x import X
+from .xhttp import Xhttp
 from .xlog import Xlog
 
 #: Every module there is, in the order they are started.
@@ -63,6 +64,7 @@ MODULES: list[type[Module]] = [
     Pike,
     Acc,
     Rtpproxy,
+    Xhttp,
 ]
 
 __all__ = ["MODULES", "known"]

@@ -13,6 +13,7 @@ from ..net.address import SND_CLOSE, SND_NO_CONNECT
 from ..run import EVENT_ROUTE, Run
 from ..sip.build import build_reply
 from ..sip.errors import SipError
+from ..sip.http import build_http_reply
 from ..tm.errors import error_reply
 from ..tm.redirect import redirect_contacts
 from .declare import Module, Param, export
@@ -93,7 +94,8 @@ class Sl(Module):
         if msg.method == "ACK":
             # RFC 3261 17: an ACK is never answered.
             return 0
-        if not 100 <= code <= 699:
+        http = msg.http
+        if not http and not 100 <= code <= 699:
             code, reason = self.default_code, reason or self.default_reason
         if 300 <= code < 400:
             extra += redirect_contacts(msg, self.rich_redirect)
@@ -102,7 +104,10 @@ class Sl(Module):
             tag = self._tag(msg)
         try:
             dest = reply_dest(msg)
-            text = build_reply(msg, code, reason or self.default_reason, tag, proxy.server_header, extra, body)
+            if http:
+                text = build_http_reply(msg, code, reason, tag, proxy.server_header, extra, body)
+            else:
+                text = build_reply(msg, code, reason or self.default_reason, tag, proxy.server_header, extra, body)
         except SipError as error:
             log.error("cannot reply %d: %s", code, error)
             proxy.count("sl:failures")

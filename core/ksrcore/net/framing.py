@@ -7,6 +7,9 @@ As Kamailio's tcp_read does: a message without Content-Length is an error unless
 tcp_accept_no_cl), and so is one larger than the read buffer. Stricter than Kamailio: two Content-Length headers that
 differ, or a value too large for the buffer, end the connection at once instead of leaving it waiting. Wider: a
 folded value (``Content-Length:`` CRLF SP ``3``) is read, and a continuation line is never taken for a header.
+
+HTTP comes over the same streams. Its requests usually lack Content-Length and need ``accept_no_cl``; a body in chunks
+(RFC 9112 7.1) is put together, and a client that waits for ``100 Continue`` with its body (RFC 9110 10.1.1) is noted.
 """
 
 from __future__ import annotations
@@ -14,8 +17,13 @@ from __future__ import annotations
 import enum
 from typing import Final
 
+from .chunked import Chunks, is_chunked
+from .framingerror import FramingError, FramingKind
+
 #: Kamailio's tcp_rd_buf_size: the largest message, in bytes.
 MAX_MESSAGE: Final = 65536
+
+__all__ = ["MAX_MESSAGE", "Framer", "FramingError", "FramingKind", "Keepalive", "content_length"]
 
 _WS: Final = b" \t"
 _CR: Final = 13
@@ -30,39 +38,26 @@ class Keepalive(enum.Enum):
     """What may stand between messages and asks for an answer."""
 
     PING = "ping"
-
-
-class FramingKind(enum.Enum):
-    """Why a stream cannot be read further."""
-
-    NOT_SIP = "not SIP"
-    TOO_LARGE = "message too large"
-    NO_LENGTH = "no Content-Length"
-    BAD_LENGTH = "bad Content-Length"
-
-
-class FramingError(Exception):
-    """The stream cannot be read further; only closing the connection helps. ``kind`` is for programs."""
-
-    def __init__(self, kind: FramingKind, detail: str) -> None:
-        super().__init__(f"{kind.value}: {detail}")
-        self.kind = kind
+    #: An HTTP client holds its body back until it is told to go on.
+    CONTINUE = "continue"
 
 
 class Framer:
     """Cut one stream into messages.
 
     ``error`` is None until the stream turns out unreadable; then ``feed`` returns what came before the fault, and
-    nothing from there on. What comes out does not depend on how the stream was cut into chunks.
+    nothing from there on. What comes out does not depend on how the stream was cut into chunks, but for ``CONTINUE``:
+    only a body that is not there yet is asked for.
     """
 
-    __slots__ = ("_buf", "_need", "_ping", "_scan", "accept_no_cl", "error", "max_size")
+    __slots__ = ("_body", "_buf", "_need", "_ping", "_scan", "accept_no_cl", "error", "max_size")
 
     def __init__(self, max_size: int = MAX_MESSAGE, accept_no_cl: bool = False) -> None:
         self.max_size = max_size
         self.accept_no_cl = accept_no_cl
         self.error: FramingError | None = None
         self._buf = bytearray()
+        self._body: Chunks | None = None  # of the message at the buffer's start, when it comes in chunks
         self._need = 0  # size of the message at the buffer's start, 0 while its header section is incomplete
         self._scan = 0  # where the search for the empty line goes on
         self._ping = 0  # how many bytes of CRLF CRLF were seen
@@ -97,11 +92,20 @@ class Framer:
                             break
                     self._need = self._measure(data, pos)
                     if not self._need:
+                        if self._body is not None and self._body.first_look and _waits(data, pos):
+                            out.append(Keepalive.CONTINUE)
                         break
                 end = pos + self._need
                 if end > size:
+                    # Only a message just measured comes here: later ones wait above until they are complete.
+                    if _waits(data, pos):
+                        out.append(Keepalive.CONTINUE)
                     break
-                out.append(bytes(data[pos:end]))
+                if self._body is None:
+                    out.append(bytes(data[pos:end]))
+                else:
+                    out.append(bytes(data[pos : pos + self._body.head]) + b"".join(self._body.parts))
+                    self._body = None
                 pos = end
                 self._need = self._scan = 0
         except FramingError as err:
@@ -138,7 +142,9 @@ class Framer:
         return len(data)
 
     def _measure(self, data: bytes | bytearray, pos: int) -> int:
-        """The size of the message at pos, or 0 while its header section is incomplete."""
+        """The size of the message at pos, or 0 while its header section, or a body in chunks, is incomplete."""
+        if self._body is not None:
+            return self._body.measure(data, pos)
         start = pos + self._scan
         lines = data.find(b"\n\r\n", start)
         bare = data.find(b"\n\n", start, lines + 2 if lines >= 0 else len(data))
@@ -159,13 +165,33 @@ class Framer:
         if length is None:
             if not self.accept_no_cl:
                 line = bytes(data[pos:end]).split(b"\n", 1)[0].rstrip(b"\r")[:80].decode("latin-1")
-                raise FramingError(FramingKind.NO_LENGTH, f"a stream needs it to find the next message, after {line!r}")
+                raise FramingError(
+                    FramingKind.NO_LENGTH,
+                    f"a stream needs it to find the next message, after {line!r} (core:tcp_accept_no_cl=1 takes it)",
+                )
+            if is_chunked(data, pos, end):
+                self._scan = head
+                self._body = Chunks(head, self.max_size)
+                return self._body.measure(data, pos)
             length = 0
         if head + length > self.max_size:
             raise FramingError(
                 FramingKind.TOO_LARGE, f"{head} bytes of headers and {length} of body, the limit is {self.max_size}"
             )
         return head + length
+
+
+def _waits(data: bytes | bytearray, pos: int) -> bool:
+    """Whether the HTTP request at pos, whose body is incomplete, waits for 100 Continue."""
+    line = data.find(b"\n", pos)
+    if b"HTTP/1." not in data[max(pos, line - 10) : line].upper():
+        return False
+    end = min((at for at in (data.find(mark, line) for mark in (b"\n\r\n", b"\n\n")) if at >= 0), default=line)
+    for field in bytes(data[line + 1 : end]).split(b"\n"):
+        name, _, value = field.partition(b":")
+        if name.strip().lower() == b"expect":
+            return value.strip().lower() == b"100-continue"
+    return False
 
 
 def content_length(head: bytes | bytearray) -> int | None:

@@ -20,6 +20,8 @@ from .transport import ConnInfo, Hub, ListenError, Transport, bind_socket, log
 
 _WILDCARDS = ("0.0.0.0", "::")
 _PONG = b"\r\n"
+#: To an HTTP client that waits with its body; the length is Kamailio's.
+_CONTINUE = b"HTTP/1.1 100 Continue\r\nContent-Length: 0\r\n\r\n"
 #: A read takes no more, so that one busy peer leaves turns for the others.
 _READ_SIZE = 16384
 #: How long close() lets queued bytes leave, seconds.
@@ -114,7 +116,9 @@ class StreamConnection(asyncio.BufferedProtocol):
             if self.state != "open":
                 return  # the owner closed it because of the message before
             if isinstance(item, Keepalive):
-                if owner.hub.options.tcp_crlf_ping and self.stalled_since is None:
+                if item is Keepalive.CONTINUE:
+                    self.write(_CONTINUE)
+                elif owner.hub.options.tcp_crlf_ping and self.stalled_since is None:
                     self.write(_PONG)
             else:
                 owner.counters.received += 1

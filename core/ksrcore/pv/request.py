@@ -38,8 +38,9 @@ def _ruri(run: Run) -> Uri | None:
 
 @pv("ru", "ruri")
 def ru(run: Run) -> Value:
+    """Null for an HTTP request: its URL is ``$hu``."""
     msg = run.msg
-    return msg.new_uri or msg.ruri or None
+    return msg.new_uri or (None if msg.http else msg.ruri or None)
 
 
 @pv("rU", "ruri.user")
@@ -95,7 +96,8 @@ def ru_user_length(run: Run) -> Value:
 
 @pv("ou", "ouri")
 def ou(run: Run) -> Value:
-    return run.msg.ruri or None
+    msg = run.msg
+    return None if msg.http else msg.ruri or None
 
 
 @pv("oU")

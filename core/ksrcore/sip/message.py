@@ -212,6 +212,8 @@ class SipMessage:
     # Defaults of the class, not set in each message: most messages never need most of them, and this is the path of
     # every message.
     id = 0
+    #: True: a message of HTTP (sip/http.py).
+    http = False
     error: SipError | None = None
     new_uri = ""
     dst_uri = ""
@@ -244,7 +246,7 @@ class SipMessage:
         # What a module keeps with a message, keyed by the module's own name (rr: matched route, auth: nonce ...).
         self.extra: dict[str, object] = {}
         first, self.head_at, self.body_at, lines, eols = _split(buf)
-        known = _firsts.get(first) or _first_line(first)
+        known = _firsts.get(first) or self._read_first(first)
         self.is_request, self.method, self.ruri, self.version, self.status, self.reason = known
         get = _cache.get
         try:
@@ -265,13 +267,17 @@ class SipMessage:
                 self.headers = _tolerant(lines, eols)
         # Reversed, so that the first field of a name wins.
         backwards = self.headers[::-1]
-        self.index = dict(zip(map(_key_of, backwards), backwards, strict=True))
+        self.index: dict[str, Header] = dict(zip(map(_key_of, backwards), backwards, strict=True))
         if not self.is_request:
             try:
                 cseq = self.cseq
                 self.method = cseq.method if cseq is not None else ""
             except SipError:
                 self.method = ""
+
+    def _read_first(self, line: str) -> tuple[bool, str, str, str, int, str]:
+        """A first line not seen lately. HTTP has its own."""
+        return _first_line(line)
 
     # -- header fields ------------------------------------------------------------------------------------------
 

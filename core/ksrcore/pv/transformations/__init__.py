@@ -18,6 +18,7 @@ from . import (  # noqa: F401
     tobody,
     uri,
     urialias,
+    url,
     val,
 )
 from .registry import Step, Value, compile_chain, known
