@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from ..net.address import bracketed, canonical_ip
-from ..pv.accessor import compile_spec
+from ..pv.accessor import assign, compile_spec
 from ..pv.errors import PvError
 from ..pv.registry import Value, pv
 from ..sip.errors import SipError
@@ -409,8 +409,7 @@ class Nathelper(SdpFunctions, Module):
         target = self._alias_uri(found)
         if target is None:
             return -1
-        accessor.set(run, target)
-        return 1
+        return assign(accessor, run, target, "set_alias_to_pv")
 
     # -- RPC ----------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from ..posixre import PosixError, compile_posix
-from ..pv.accessor import compile_spec
+from ..pv.accessor import assign, compile_spec
 from ..pv.errors import PvError
 from ..sip.sdp import Sdp
 from .core_log import log
@@ -240,8 +240,7 @@ class Textops(FieldFunctions, BodyFunctions, SubstFunctions, Module):
             return -2
         if index > found.re.groups:
             return -1
-        accessor.set(run, found[index] or "")
-        return 1
+        return assign(accessor, run, found[index] or "", "regex_substring")
 
     # -- what a message says ------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..pv.accessor import compile_spec
+from ..pv.accessor import assign, compile_spec
 from ..pv.errors import PvError
 from ..sip.params import split_params
 from .core_log import log
@@ -181,11 +181,10 @@ class BodyFunctions:
         found = self._part(msg, kind)
         if found is not None:
             part = found[0]
-            accessor.set(run, msg.buf[part.head if raw else part.after_type : part.end])
-            return 1
+            text = msg.buf[part.head if raw else part.after_type : part.end]
+            return assign(accessor, run, text, "get_body_part")
         if parts_of(msg) is None and msg.body and content_type(msg) == kind.lower():
-            accessor.set(run, msg.body)
-            return 1
+            return assign(accessor, run, msg.body, "get_body_part")
         return -1
 
     @export

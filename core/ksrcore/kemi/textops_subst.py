@@ -195,7 +195,7 @@ class SubstFunctions:
     @export
     def subst_v(self, run: Run, text: str, expression: str, name: str) -> int:
         """Substitute in ``text`` and put the result into the pseudo-variable ``name``."""
-        from ..pv.accessor import compile_spec
+        from ..pv.accessor import assign, compile_spec
 
         subst = compile_subst(expression)
         if subst is None:
@@ -208,8 +208,7 @@ class SubstFunctions:
         new = subst.apply(run, text)
         if new is None:
             return -1
-        accessor.set(run, new)
-        return 1
+        return assign(accessor, run, new, "subst_v")
 
     @export
     def subst_hf(self, run: Run, name: str, expression: str, which: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from typing import TYPE_CHECKING
 
 from . import registry
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from ..run import Run
 
 __all__ = ["GETTERS", "Accessor", "Value", "compile_parsed", "compile_spec"]
+
+log = logging.getLogger("ksrcore")
 
 _LIMIT = 8192
 _cache: dict[str, Accessor] = {}
@@ -38,6 +41,16 @@ def compile_spec(text: str) -> Accessor:
         _cache[text] = found
         GETTERS[text] = found.get
     return found
+
+
+def assign(accessor: Accessor, run: Run, value: Value, who: str) -> int:
+    """Write the result of the KSR function ``who``: 1, or -1, logged, for a variable that does not take it."""
+    try:
+        accessor.set(run, value)
+    except PvError as error:
+        log.error("%s: %s", who, error)
+        return -1
+    return 1
 
 
 def compile_parsed(spec: Spec) -> Accessor:
