@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ from hashlib import sha256
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import FrameType
 
 if __name__ == "__main__":
     _ROOT = Path(__file__).resolve().parents[2]
@@ -34,6 +36,8 @@ from fuzz.targets import TARGETS, finish
 
 #: RSS may grow by this share from 10 % to 100 % of a target's inputs: the bounded caches fill late.
 LEVEL = 1.25
+#: Seconds one input may take.
+PATIENCE = 20
 #: Fewer inputs than this say nothing about memory.
 LEAST = 5000
 
@@ -53,17 +57,27 @@ def save(target: str, data: bytes) -> Path:
 
 
 def report(target: str, data: bytes, error: BaseException) -> None:
+    signal.alarm(0)
     path = save(target, data)
     echo(f"\n{target}: {type(error).__name__}: {str(error)[:1500]}")
     echo("".join(traceback.format_tb(error.__traceback__)[-4:]), nl=False)
+    signal.alarm(PATIENCE)
     try:
         TARGETS[target][0](data)
         finish(target)
-    except Exception:
+    except (Exception, Endless):
         alone = "it fails alone"
     else:
         alone = "alone it does not fail: what came before it matters, rerun with the same --seed and --target"
     echo(f"saved as {path} ({alone}); rerun: python tests/fuzz/run.py --file {path}")
+
+
+class Endless(BaseException):
+    """An input keeps its target busy. No Exception: the core's last resorts must not take it for one of theirs."""
+
+
+def _endless(number: int, frame: FrameType | None) -> None:
+    raise Endless(f"no end after {PATIENCE} s\n{''.join(traceback.format_stack(frame)[-6:])}")
 
 
 class Budget:
@@ -88,17 +102,20 @@ def mutate(target: str, inputs: int, seed: int, budget: Budget) -> tuple[int, in
     seen: set[tuple[str, ...]] = set()
     started = time.perf_counter()
     slowest = 0.0
+    handler = signal.signal(signal.SIGALRM, _endless)
     while done < inputs and not budget.over:
         data = mutator.next()
         before = time.perf_counter()
+        signal.alarm(PATIENCE)
         try:
             function(data)
-        except Exception as error:
+        except (Exception, Endless) as error:
             kind = (type(error).__name__, str(error)[:60])
             if kind not in seen and len(seen) < 20:
                 seen.add(kind)
                 report(target, data, error)
             failures += 1
+        signal.alarm(0)
         slowest = max(slowest, time.perf_counter() - before)
         done += 1
         if done in marks:
@@ -106,6 +123,7 @@ def mutate(target: str, inputs: int, seed: int, budget: Budget) -> tuple[int, in
             last = rss()
             first = first or last
             memory.append(f"{last:.0f}")
+    signal.signal(signal.SIGALRM, handler)
     try:
         finish(target)
     except Exception as error:
