@@ -176,19 +176,20 @@ def build_request(
     items = lumps.items
     first = f"{msg.method} {uri} {msg.version}\r\n"
     stream = dest.proto != "udp" and "content-length" not in msg.index
-    if not items and not path and not stream:
-        return f"{first}{buf[head_at:at]}{via}{fixed}{buf[at + len(raw) :]}"
-    route = None
+    if not path and not stream:
+        if not items:
+            return f"{first}{buf[head_at:at]}{via}{fixed}{buf[at + len(raw) :]}"
+        if max(map(by_offset, items)) < msg.body_at:
+            ours = Lump(at, 0, via, "via") if fixed is raw else Lump(at, len(raw), via + fixed, "via")
+            return first + lumps.apply(buf, head_at, len(buf), dest, [ours])
+    extra = []
     if path:
         route = msg.index.get("route")
         if route is None:
             via += f"Route: {path}\r\n"
-    ours = Lump(at, 0, via, "via") if fixed is raw else Lump(at, len(raw), via + fixed, "via")
-    if not path and not stream and max(map(by_offset, items)) < msg.body_at:
-        return first + lumps.apply(buf, head_at, len(buf), dest, [ours])
-    extra = [ours]
-    if route is not None:
-        extra.append(Lump(msg.offset_of(route), 0, f"Route: {path}\r\n", "route"))
+        else:
+            extra.append(Lump(msg.offset_of(route), 0, f"Route: {path}\r\n", "route"))
+    extra.append(Lump(at, 0, via, "via") if fixed is raw else Lump(at, len(raw), via + fixed, "via"))
     return first + _apply(msg, head_at, dest, extra, stream, lumps)
 
 

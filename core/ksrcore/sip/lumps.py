@@ -42,7 +42,7 @@ class Lumps:
     __slots__ = ("items",)
 
     def __init__(self, items: list[Lump] | None = None) -> None:
-        self.items: list[Lump] = items if items is not None else []
+        self.items: list[Lump] = items or []
 
     def insert(self, offset: int, text: Text, kind: str = "") -> None:
         """Insert before the byte at ``offset``; several insertions at one place keep the order they were made in."""
