@@ -21,7 +21,7 @@ from .control import views
 from .control.methods import Methods
 from .control.rpc import rpc_methods
 from .control.server import ControlServer
-from .control.socket import ControlSocketError
+from .control.socket import ControlSocketError, check_control_path
 from .kemi.declare import ParamError
 from .net.address import AddressError, Dest, parse_listen
 from .net.dns import ResolveError, Resolver, Target
@@ -85,9 +85,12 @@ async def _serve(options: Options) -> None:
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
     name = options.name or Path(options.script).stem
+    if not options.name and Path(options.script).is_dir():
+        raise ScriptError(f"{options.script}: cannot read the script: it is a directory")
     if not name or "/" in name or name.startswith("."):
         raise ParamError(f"--name is a word without '/', got {name!r}")
     path = Path(options.control) if options.control else runtime_dir() / f"{name}.sock"
+    check_control_path(path, name)  # before the script runs: its mod_init may write to a database
     async with AsyncExitStack() as stack:
         network = Network()
         stack.push_async_callback(network.close)

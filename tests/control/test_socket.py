@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ksrcore.control.socket import ControlSocketError, open_control_socket, peer_uid
+from ksrcore.control.socket import ControlSocketError, check_control_path, open_control_socket, peer_uid
 
 
 @pytest.fixture
@@ -40,6 +40,14 @@ def test_a_second_proxy_of_the_name_is_refused(path: Path) -> None:
         with pytest.raises(ControlSocketError, match="a proxy named 'a' is already running at a.sock"):
             open_control_socket(path, "a")
         assert path.exists()
+
+
+def test_looking_makes_nothing(path: Path) -> None:
+    assert not check_control_path(Path("new/a.sock"), "a")
+    assert not Path("new").exists()
+    open_control_socket(path, "a").close()
+    assert check_control_path(path, "a")
+    assert path.exists()
 
 
 def test_a_file_in_its_place_is_left_alone(path: Path) -> None:

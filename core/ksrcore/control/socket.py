@@ -18,28 +18,14 @@ class ControlSocketError(Exception):
 
 def open_control_socket(path: Path, name: str) -> socket.socket:
     """Bind and listen. A socket left by a proxy that is gone is replaced. Raises :class:`ControlSocketError`."""
-    if len(os.fsencode(path)) > 107:
-        raise ControlSocketError(f"control socket path is too long for a Unix socket (107 bytes): {path}")
-    parent = path.parent
+    found = check_control_path(path, name)
     try:
-        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise ControlSocketError(f"cannot make the folder of the control socket {parent}: {error.strerror}") from None
-    try:
-        found = path.lstat()
-    except FileNotFoundError:
-        found = None
-    except OSError as error:
-        raise ControlSocketError(f"cannot look at the control socket {path}: {error.strerror}") from None
-    if found is not None:
-        if not stat.S_ISSOCK(found.st_mode):
-            raise ControlSocketError(f"{path} exists and is not a socket: name another with --control")
-        if found.st_uid != os.geteuid():
-            raise ControlSocketError(
-                f"control socket {path} belongs to user {found.st_uid}: name another with --control"
-            )
-        if _answers(path):
-            raise ControlSocketError(f"a proxy named {name!r} is already running at {path}: choose another --name")
+        raise ControlSocketError(
+            f"cannot make the folder of the control socket {path.parent}: {error.strerror}"
+        ) from None
+    if found:
         path.unlink(missing_ok=True)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     old = os.umask(0o177)
@@ -53,6 +39,25 @@ def open_control_socket(path: Path, name: str) -> socket.socket:
     sock.listen(16)
     sock.setblocking(False)
     return sock
+
+
+def check_control_path(path: Path, name: str) -> bool:
+    """Whether a stale socket is there. Raises :class:`ControlSocketError` when the path cannot be a new proxy's."""
+    if len(os.fsencode(path)) > 107:
+        raise ControlSocketError(f"control socket path is too long for a Unix socket (107 bytes): {path}")
+    try:
+        found = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise ControlSocketError(f"cannot look at the control socket {path}: {error.strerror}") from None
+    if not stat.S_ISSOCK(found.st_mode):
+        raise ControlSocketError(f"{path} exists and is not a socket: name another with --control")
+    if found.st_uid != os.geteuid():
+        raise ControlSocketError(f"control socket {path} belongs to user {found.st_uid}: name another with --control")
+    if _answers(path):
+        raise ControlSocketError(f"a proxy named {name!r} is already running at {path}: choose another --name")
+    return True
 
 
 def _answers(path: Path) -> bool:
