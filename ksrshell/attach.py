@@ -25,10 +25,7 @@ def open_shell(proxy: str | None, code: str | None = None, as_json: bool = False
     """
     from .session import connect
 
-    if as_json and code is None:
-        raise click.UsageError("--json needs -c CODE")
-    if code is None and not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise click.ClickException("the shell needs a terminal; without one, use -c CODE")
+    check_terminal(code, as_json)
     try:
         session = connect(proxy, persistent=code is None)
     except KsrShellError as error:
@@ -42,3 +39,11 @@ def open_shell(proxy: str | None, code: str | None = None, as_json: bool = False
         from .shell import start
 
         return start(session)
+
+
+def check_terminal(code: str | None, as_json: bool) -> None:
+    """Raises :class:`click.ClickException` when there is neither code nor a terminal for the shell."""
+    if as_json and code is None:
+        raise click.UsageError("--json needs -c CODE")
+    if code is None and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise click.ClickException("the shell needs a terminal; without one, use -c CODE")

@@ -31,7 +31,11 @@ class ChildProxy:
 
     def __init__(self, arguments: list[str], log: Path, *, timeout: float = 20.0) -> None:
         self.log = log
-        with log.open("ab") as errors:
+        try:
+            errors = log.open("ab")
+        except OSError as error:
+            raise KsrShellError(f"cannot write the proxy's log {log}: {error.strerror}") from None
+        with errors:
             start = errors.tell()
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "ksrshell", "serve", "--while-stdin", *arguments],
@@ -46,8 +50,10 @@ class ChildProxy:
             self.name, self.control = self._ready(timeout)
         except BaseException as error:
             self.close()
-            if isinstance(error, KsrShellError):
-                raise KsrShellError(_last_line(log, start) or str(error)) from None
+            if isinstance(error, KsrShellError) and (line := _last_line(log, start)):
+                if not start:
+                    log.unlink(missing_ok=True)  # it says no more than this error does
+                raise KsrShellError(line) from None
             raise
 
     def _ready(self, timeout: float) -> tuple[str, str]:

@@ -35,8 +35,9 @@ def run(
     """
     from ksrcore.state import StateError, state_dir
 
-    from .attach import open_shell
+    from .attach import check_terminal, open_shell
 
+    check_terminal(code, as_json)
     end_on_signals()
     arguments = [script, "--debug", str(level)]
     for option, values in (("--listen", listens), ("--alias", aliases), ("--modparam", modparams)):
@@ -46,7 +47,8 @@ def run(
         if value:
             arguments += [option, value]
     try:
-        log = state_dir() / f"{name or Path(script).stem}.log"
+        # The proxy itself refuses a name that is no word.
+        log = state_dir() / f"{(name or Path(script).stem).replace('/', '_') or 'proxy'}.log"
         with ChildProxy(arguments, log) as proxy:
             status = open_shell(proxy.control, code=code, as_json=as_json)
     except (KsrShellError, StateError) as error:

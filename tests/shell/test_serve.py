@@ -178,10 +178,34 @@ def test_a_second_proxy_of_the_same_name(place: Place) -> None:
         _, err = second.communicate(timeout=20)
         assert second.returncode == 1
         assert "a proxy named 'routes' is already running" in err
+        assert len(err.splitlines()) == 1  # before the script ran
         assert options_answer(place.port) == "SIP/2.0 200 OK"
     finally:
         first.terminate()
         first.communicate(timeout=10)
+
+
+def test_a_folder_as_script(place: Place) -> None:
+    assert ".: cannot read the script: it is a directory" in place.refused(script=".")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--listen", "udp:127.0.0.1:0", "--name", "a/b", "-c", "1"], "--name is a word without '/', got 'a/b'"),
+        (["--listen", "nonsense", "-c", "1"], "listen address 'nonsense'"),
+        ([], "the shell needs a terminal"),
+    ],
+)
+def test_run_that_cannot_start_leaves_nothing(place: Place, options: list[str], expected: str) -> None:
+    command = [sys.executable, "-m", "ksrshell", "run", str(place.script), *options]
+    done = subprocess.run(
+        command, env=place.env, cwd=place.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20
+    )
+    assert done.returncode == 1
+    assert expected in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list(place.folder.glob("state/ksrshell/*.log")) == []
 
 
 def test_a_control_socket_of_somebody_else(place: Place) -> None:
