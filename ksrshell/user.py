@@ -1,6 +1,7 @@
 """`ksrshell user`: the subscribers in the database."""
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -52,6 +53,10 @@ def _split(account: str) -> tuple[str, str]:
     return _wire(name, "name"), _wire(domain, "domain")
 
 
+def _terminal() -> bool:
+    return sys.stdin.isatty()
+
+
 @click.group()
 def user() -> None:
     """Subscribers, in the database."""
@@ -59,7 +64,7 @@ def user() -> None:
 
 @user.command()
 @click.argument("account", metavar="NAME@DOMAIN")
-@click.option("--password", metavar="TEXT", help="Asked for, twice and unseen, when not given.")
+@click.option("--password", metavar="TEXT", help="When not given: asked for, or the first line of standard input.")
 @_db_option
 def add(account: str, password: str | None, url: str | None) -> None:
     """Add a subscriber who registers as NAME at DOMAIN."""
@@ -67,7 +72,11 @@ def add(account: str, password: str | None, url: str | None) -> None:
     with _subscribers(url) as subscribers:
         if subscribers.get(name, domain) is not None:
             raise StoreError(f"subscriber {name}@{domain} exists already; remove it first to change it")
-        if password is None:
+        if password is None and not _terminal():
+            password = sys.stdin.readline().rstrip("\r\n")
+            if not password:
+                raise click.ClickException("no password on standard input: give it there, or with --password")
+        elif password is None:
             password = click.prompt("Password", hide_input=True, confirmation_prompt="Password again", err=True)
         subscribers.add(name, domain, _wire(str(password), "password"))
     click.echo(f"added {_shown(name)}@{_shown(domain)}")

@@ -38,7 +38,8 @@ def test_add_list_rm(url: str) -> None:
     assert run("list", "--db", url).output == "alice@a.test\n"
 
 
-def test_password_is_asked_twice_and_not_shown(url: str) -> None:
+def test_password_is_asked_twice_and_not_shown(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ksrshell.user._terminal", lambda: True)
     result = run("add", "alice@a.test", "--db", url, typed="secret\nother\nsecret\nsecret\n")
     assert result.exit_code == 0
     assert "secret" not in result.output
@@ -46,6 +47,15 @@ def test_password_is_asked_twice_and_not_shown(url: str) -> None:
     with Database.open(url) as db:
         found = Subscribers(db).get("alice")
     assert found is not None and found.password == "secret"
+
+
+def test_password_from_standard_input(url: str) -> None:
+    result = run("add", "alice@a.test", "--db", url, typed="se cret\n")
+    assert (result.exit_code, result.output) == (0, "added alice@a.test\n")
+    with Database.open(url) as db:
+        found = Subscribers(db).get("alice")
+    assert found is not None and found.password == "se cret"
+    assert "no password on standard input" in failed("add", "bob@a.test", "--db", url, typed="")
 
 
 def test_names_are_stored_as_utf8(url: str, tmp_path: Path) -> None:
