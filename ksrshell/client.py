@@ -283,6 +283,8 @@ def open_socket(path: Path, timeout: float = TIMEOUT) -> socket.socket:
         if isinstance(error, FileNotFoundError):
             raise Disconnected(f"no proxy at {path}: there is no such socket") from None
         if isinstance(error, ConnectionRefusedError):
+            if not path.is_socket():
+                raise Disconnected(f"no proxy at {path}: it is no socket") from None
             raise Disconnected(f"no proxy at {path}: the socket is stale, nobody listens on it") from None
         if isinstance(error, PermissionError):
             raise AttachError(f"{path} belongs to {owner(path)}: attach as that user") from None

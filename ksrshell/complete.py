@@ -31,6 +31,8 @@ FUNCTIONS = {
 
 _KSR = re.compile(r"(?:^|[^\w.$])KSR\.(?:(\w+)\.)?(\w*)$")
 _OPEN = re.compile(r"(?:^|[^\w.$])KSR\.(?:(\w+)\.)?(\w+)\(([^()]*)$")
+_KSR_CALL = re.compile(r"(?:^|[^\w.$])KSR\.(?:\w+\.)?\w+\(")
+_CALLBACK = re.compile(r"(?:^|[^\w.])step\([^,\"']*,\s*[\"'](\w*)$")
 _PV = re.compile(r"\$\(?[A-Za-z_]?[\w.]*$")
 _CALL = re.compile(r"(?:^|[^\w.])(versions|rollback|rpc|routes)[(\[]\s*([\"'])([\w.]*)$")
 _WHERE = re.compile(r"\.where\(\s*(?P<quote>[\"'])(?P<text>(?:(?!(?P=quote)).)*?)(?P<word>(?<![\w$.])[A-Za-z_]\w*)$")
@@ -77,12 +79,16 @@ class Completer:
                 if match is not None:
                     return complete(match)
             if in_string(before):
+                if (match := _CALLBACK.search(line)) is not None:
+                    return self._route_names(match[1], callbacks=True)
                 if (match := _PV.search(line)) is not None:
                     return self._pv(match)
                 match = _WHERE.search(line)
                 # Inside a literal of the expression's own there is nothing to complete.
                 if match is not None and not in_string(match["text"]):
                     return self._where(match["word"])
+                if _KSR_CALL.search(line) is not None:
+                    return []  # text for Kamailio: Python's names and the files here do not belong in it
         except KsrShellError:
             return []
         return None

@@ -32,7 +32,7 @@ class Diff(View):
         return self.text
 
 
-class Sent:
+class Sent(View):
     """A message that would have been sent: ``proto``, ``dst`` ("ip:port"), ``raw`` (bytes)."""
 
     def __init__(self, data: Mapping[str, Any]) -> None:
@@ -43,6 +43,14 @@ class Sent:
     @property
     def raw(self) -> bytes:
         return self.data.encode("latin-1")
+
+    def __rich__(self) -> RenderableType:
+        from .render.effects import sent_view
+
+        return sent_view(self)
+
+    def to_json(self) -> Any:
+        return {"proto": self.proto, "dst": self.dst, "data": self.data}
 
 
 class Effects(View):

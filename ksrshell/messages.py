@@ -287,9 +287,11 @@ class MessageList(View, Sequence[Message]):
         return list(self) == list(other) if isinstance(other, MessageList | list) else NotImplemented
 
     def __rich__(self) -> RenderableType:
+        from rich.text import Text
+
         from .render.tables import messages_table
 
-        return messages_table(self._messages)
+        return messages_table(self._messages) if self._messages else Text("no messages", "bright_black")
 
     def to_json(self) -> Any:
         return [dict(message._summary) for message in self._messages]

@@ -154,6 +154,9 @@ class Swapped(View):
 
         out = Text()
         for name, version in self.swapped:
+            if version == 1 and self._verb == "swapped":
+                out.append(f"added {clean(name)}: the script had no function of this name\n", "yellow")
+                continue
             out.append(f"{self._verb} {clean(name)}: version {version} from the next message on\n", "green")
         for warning in self.warnings:
             out.append(f"warning: {clean(warning)}\n", "yellow")

@@ -197,6 +197,8 @@ class Session:
 
     def rollback(self, name: str, n: int | None = None) -> Swapped:
         """Back to version ``n`` of a function, or to the one before the current."""
+        if n is not None and (not isinstance(n, int) or isinstance(n, bool)):
+            raise UsageError(f"rollback() expects a version's number, as versions({name!r}) shows them, got {n!r}")
         answer = self.call("ksr.rollback", {"name": name} if n is None else {"name": name, "number": n})
         return Swapped({"swapped": [answer]}, "rolled back")
 

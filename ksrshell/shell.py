@@ -192,6 +192,14 @@ class KsrShell(TerminalInteractiveShell):
                 value = getattr(value, part)
         return found
 
+    def check_complete(self, code: str) -> tuple[str, str]:
+        """IPython indents nothing below a cell magic; below ``%%swap`` there is Python."""
+        status, indent = super().check_complete(code)
+        first, newline, body = code.partition("\n")
+        if status == "incomplete" and newline and first.strip() == "%%swap":
+            indent = super().check_complete(body)[1]
+        return status, indent
+
     def showtraceback(self, exc_tuple: Any = None, *args: Any, **kwargs: Any) -> None:
         """A user's mistake in one line, also when a value cannot be shown; an interrupt while we waited for the proxy
         too. IPython shows everything else.
@@ -283,15 +291,25 @@ def banner(session: Session) -> Text:
     out.append(f"  {clean(str(hello.get('script') or 'no script'))}\n")
     listens = ", ".join(map(str, hello.get("listens") or [])) or "nothing"
     out.append(f"listening on {listens}, up {since(float(hello.get('started') or time.time()))}\n", "bright_black")
+    message = _example(session)
     for code, text in (
         ("msgs", "what went through; flow(msgs[-1]) draws a call"),
-        ("use(msgs[-1])", 'then KSR.pv.get("$ru"), KSR.sl.<TAB>; effects()'),
-        ("s = step(msgs[-1])", "then s.next(), s.next_call(); %ksrhelp: the rest"),
+        (f"use({message})", 'then KSR.pv.get("$ru"), KSR.sl.<TAB>; effects()'),
+        (f"s = step({message})", "then s.next(), s.next_call(); %ksrhelp: the rest"),
     ):
         out.append(f"  {code:<19}", "cyan")
         out.append(f" {text}\n")
     out.rstrip()
     return out
+
+
+def _example(session: Session) -> str:
+    """A message worth trying things on: the newest INVITE that came in, by its id; most of the others are replies."""
+    with suppress(KsrShellError):
+        found = session.msgs.where('is_request and not out and method == "INVITE"')[-1:]
+        if found:
+            return str(found[0].id)
+    return "msgs[-1]"
 
 
 def start(session: Session, *, on_exit: Callable[[], None] | None = None) -> int:

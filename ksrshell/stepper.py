@@ -22,7 +22,7 @@ STEP_TIMEOUT = 60.0
 
 
 class Where(View):
-    """Where a step stands: ``function``, ``file``, ``line``."""
+    """Where a step stands: ``function``, ``file``, ``line`` (0 after the end of the run)."""
 
     def __init__(self, function: str, file: str, line: int) -> None:
         self.function = function
@@ -32,6 +32,8 @@ class Where(View):
     def __rich__(self) -> RenderableType:
         from rich.text import Text
 
+        if not self.line:
+            return Text(f"{self.function}: the run has ended")
         return Text(f"{self.function}, line {self.line} of {self.file}")
 
     def to_json(self) -> Any:
@@ -50,8 +52,12 @@ class Source(View):
         return "\n".join(self.lines)
 
     def __rich__(self) -> RenderableType:
+        from rich.text import Text
+
         from .render.source import window
 
+        if not self.lines:
+            return Text("no source: the run has ended")
         return window(self.lines, self.first, self.line)
 
     def to_json(self) -> Any:

@@ -13,15 +13,13 @@ from .console import clean, wire_text
 from .message import value
 
 if TYPE_CHECKING:
-    from ..effects import Effects
+    from ..effects import Effects, Sent
 
 
 def effects_view(effects: Effects) -> RenderableType:
     """Sent messages in full, then the difference in the message, the routing state, what would have been written."""
     parts: list[RenderableType] = []
-    for sent in effects.sent:
-        parts.append(Text(f"would send to {sent.proto}:{clean(sent.dst)}", "bold"))
-        parts.append(sip(wire_text(sent.data).strip("\n")))
+    parts += [sent_view(sent) for sent in effects.sent]
     if effects.diff:
         parts.append(Text("the message, as it came and as it would leave", "bold"))
         parts.append(effects.diff.__rich__())
@@ -33,6 +31,11 @@ def effects_view(effects: Effects) -> RenderableType:
         parts.append(Text("would write", "bold"))
         parts.append(Text("\n".join(f"  {clean(write)}" for write in effects.writes)))
     return Group(*parts) if parts else Text("no effects: nothing sent, nothing changed", "bright_black")
+
+
+def sent_view(sent: Sent) -> RenderableType:
+    """Where to, and the message in full."""
+    return Group(Text(f"would send to {sent.proto}:{clean(sent.dst)}", "bold"), sip(wire_text(sent.data).strip("\n")))
 
 
 def state_lines(effects: Effects) -> Text:

@@ -35,8 +35,9 @@ def module_help(path: str, functions: Sequence[Function]) -> RenderableType:
         if number:
             out.append("\n")
         out.append(function.signature.removeprefix("KSR."), "cyan" if function.implemented else "bright_black")
-        if function.summary:
-            out.append(f"  {function.summary}", "bright_black")
+        text = function.summary if function.implemented else "(not implemented here yet)"
+        if text:
+            out.append(f"  {text}", "bright_black")
     return Group(Text(path, "bold"), out)
 
 

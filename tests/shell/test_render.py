@@ -100,7 +100,7 @@ def test_messages_fit_80_columns(session: Session, fake: FakeProxy, monkeypatch:
 def test_where_says_so(session: Session) -> None:
     assert repr(session.msgs.where('method == "BYE"')).splitlines()[-1].startswith('where method == "BYE"')
     assert repr(session.msgs.where("False")) == "no captured message where False"
-    assert repr(MessageList([])) == "no messages captured yet"
+    assert repr(MessageList([])) == "no messages"
 
 
 def test_a_bad_message(session: Session, fake: FakeProxy) -> None:

@@ -9,8 +9,9 @@ import pytest
 
 import ksrshell
 from ksrshell.errors import KsrShellError, NotFound, RemoteError, UnknownName, UsageError
-from ksrshell.routes import source_of
+from ksrshell.routes import Swapped, source_of
 from ksrshell.session import Session
+from ksrshell.stepper import Source, Where
 from shell.fake import CALLID, FakeProxy
 
 
@@ -92,6 +93,7 @@ def test_effects(session: Session) -> None:
     session.KSR.sl.send_reply(404, "No")
     effects = session.effects()
     assert effects
+    assert repr(effects.sent).startswith("[would send to ")
     assert effects.sent[0].raw == b"SIP/2.0 404 No\r\nCSeq: 1 INVITE\r\n\r\n"
     assert "+b" in effects.diff.text
     assert repr(effects).splitlines() == [
@@ -130,8 +132,12 @@ def test_swap_versions_rollback(session: Session, fake: FakeProxy) -> None:
         versions[9]
     assert session.rollback("ksr_route_relay").swapped == [("ksr_route_relay", 1)]
     assert repr(session.rollback("ksr_route_relay", 2)).startswith("rolled back ksr_route_relay: version 2")
+    with pytest.raises(UsageError, match=r"rollback\(\) expects a version's number.*got 'x'"):
+        session.rollback("ksr_route_relay", "x")  # type: ignore[arg-type]
     with pytest.raises(RemoteError, match="no function 'nope'"):
         session.versions("nope")
+    new = Swapped({"swapped": [{"name": "ksr_route_rely", "version": 1}]})
+    assert repr(new) == "added ksr_route_rely: the script had no function of this name"
 
 
 def ksr_route_relay(self: Any, msg: Any) -> int:
@@ -171,6 +177,8 @@ def test_step(session: Session, fake: FakeProxy) -> None:
         s.next()
     with pytest.raises(UsageError, match="a line number"):
         session.step(1).to("x")  # type: ignore[arg-type]
+    assert repr(Where("ksr_request_route", "", 0)) == "ksr_request_route: the run has ended"
+    assert repr(Source([], 1, 0)) == "no source: the run has ended"
 
 
 def test_a_step_is_closed_by_its_context(session: Session, fake: FakeProxy) -> None:

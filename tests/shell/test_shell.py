@@ -208,6 +208,19 @@ def test_banner(session: Session) -> None:
     assert lines[1].startswith("listening on udp:127.0.0.1:5060, tcp:127.0.0.1:5060, up ")
     assert len(lines) == 5
     assert all(len(line) <= 80 for line in lines)
+    assert lines[3].startswith("  use(1) ")  # the newest INVITE that came in
+    assert lines[4].startswith("  s = step(1) ")
+
+
+def test_the_banner_of_a_proxy_that_has_seen_nothing(session: Session, fake: FakeProxy) -> None:
+    fake.records.clear()
+    assert "  use(msgs[-1]) " in banner(session).plain
+
+
+def test_swap_cells_are_indented_as_python(shell: KsrShell) -> None:
+    assert shell.check_complete("%%swap\ndef f(self, msg):") == ("incomplete", "    ")
+    assert shell.check_complete("%%swap\ndef f(self, msg):\n    if msg:") == ("incomplete", "        ")
+    assert shell.check_complete("%%time\ndef f():") == ("incomplete", "")
 
 
 def test_history_lasts(shell: KsrShell, tmp_path: Path) -> None:
