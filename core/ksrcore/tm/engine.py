@@ -291,6 +291,7 @@ class Engine:
             t.fr_at = t.retr_at = NEVER
         now = self.proxy.now
         if actions & SET_WAIT:
+            t.saved = None  # no failure route comes any more
             if not t.kept & RELEASED:
                 self.waiting += 1
                 t.kept |= RELEASED
