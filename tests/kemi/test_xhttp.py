@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,14 @@ def ksr_xhttp_event(msg, evname):
         found.append(KSR.xhttp.xhttp_reply(200, "OK", "text/plain", "hello"))
     return 1
 """
+
+
+@pytest.fixture(autouse=True)
+def modules() -> Iterator[None]:
+    """A loaded script is a module of the process: gone with its test."""
+    yield
+    for name in ("routes", "KSR"):
+        sys.modules.pop(name, None)
 
 
 class Server:
