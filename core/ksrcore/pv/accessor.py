@@ -16,7 +16,7 @@ from .transformations import Step, compile_chain
 if TYPE_CHECKING:
     from ..run import Run
 
-__all__ = ["GETTERS", "Accessor", "Value", "compile_parsed", "compile_spec"]
+__all__ = ["GETTERS", "Accessor", "Value", "assign", "compile_parsed", "compile_spec"]
 
 log = logging.getLogger("ksrcore")
 
