@@ -17,6 +17,41 @@ from .script.python import PythonScript
 from .store.database import Database
 
 
+def prepare_proxy(
+    *,
+    transmit: Callable[[bytes, Dest], bool],
+    listens: list[Listen],
+    aliases: Iterable[str] = (),
+    modparams: Iterable[str] = (),
+    db: Database | None = None,
+    now: float = 0.0,
+    wall: float = 0.0,
+    name: str = "ksrshell",
+    recorder: Recorder | None = None,
+) -> tuple[Proxy, KsrModule]:
+    """A proxy with the parameters of its modules, not started, and its KSR object. Raises :class:`ParamError`.
+
+    What opens sockets for it looks at the core's parameters first, then calls :func:`start_modules`.
+    """
+    proxy = Proxy(
+        transmit=transmit, listens=listens, aliases=list(aliases), now=now, wall=wall, name=name, recorder=recorder
+    )
+    proxy.db = db
+    for module in MODULES:
+        proxy.modules[module.name] = module(proxy)
+    for text in modparams:
+        set_modparam(proxy, text)
+    ksr = build(proxy.env, proxy.modules.values(), known())
+    proxy.env.run = proxy.fake_run()
+    return proxy, ksr
+
+
+def start_modules(proxy: Proxy) -> None:
+    """Start every module. Raises :class:`ParamError` or a module's own error."""
+    for module in proxy.modules.values():
+        module.start()
+
+
 def make_proxy(
     *,
     transmit: Callable[[bytes, Dest], bool],
@@ -30,18 +65,18 @@ def make_proxy(
     recorder: Recorder | None = None,
 ) -> tuple[Proxy, KsrModule]:
     """A proxy with every module started, and its KSR object. Raises :class:`ParamError` or a module's own error."""
-    proxy = Proxy(
-        transmit=transmit, listens=listens, aliases=list(aliases), now=now, wall=wall, name=name, recorder=recorder
+    proxy, ksr = prepare_proxy(
+        transmit=transmit,
+        listens=listens,
+        aliases=aliases,
+        modparams=modparams,
+        db=db,
+        now=now,
+        wall=wall,
+        name=name,
+        recorder=recorder,
     )
-    proxy.db = db
-    for module in MODULES:
-        proxy.modules[module.name] = module(proxy)
-    for text in modparams:
-        set_modparam(proxy, text)
-    ksr = build(proxy.env, proxy.modules.values(), known())
-    proxy.env.run = proxy.fake_run()
-    for started in proxy.modules.values():
-        started.start()
+    start_modules(proxy)
     return proxy, ksr
 
 

@@ -95,7 +95,9 @@ class Proxy:
         self.env = Env()
         self.script: Script | None = None
         self.modules: dict[str, Module] = {}
+        #: Whole header fields without line end, '' for none: of replies and of requests we make.
         self.server_header = f"Server: ksrshell ({__version__})"
+        self.user_agent_header = f"User-Agent: ksrshell ({__version__})"
         #: Asked in turn before a request's callback; one that returns True has taken the request.
         self.request_filters: list[Callable[[Run], bool]] = []
         #: Called with a request's run when its callback has ended: tm settles transactions nobody relayed.

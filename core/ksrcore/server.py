@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from . import logs
-from .assemble import load_script, make_proxy
+from .assemble import load_script, prepare_proxy, start_modules
 from .capture.recorder import Record
 from .control import views
 from .control.methods import Methods
 from .control.rpc import rpc_methods
 from .control.server import ControlServer
 from .control.socket import ControlSocketError, check_control_path
+from .kemi.core import Core
 from .kemi.declare import ParamError
 from .net.address import AddressError, Dest, parse_listen
 from .net.dns import ResolveError, Resolver, Target
@@ -95,22 +96,24 @@ async def _serve(options: Options) -> None:
         network = Network()
         stack.push_async_callback(network.close)
         listens = [parse_listen(text) for text in options.listens]
-        await network.open(listens)
-        db = Database.open(options.db or default_db_url())
-        stack.callback(db.close)
         now = time.monotonic()
-        proxy, ksr = make_proxy(
+        proxy, ksr = prepare_proxy(
             transmit=network.send,
             listens=listens,
             aliases=options.aliases,
             modparams=options.modparams,
-            db=db,
             now=now,
             wall=time.time(),
             name=name,
         )
+        core: Core = proxy.module("")
+        core.apply_network(network.options)
+        await network.open(listens)
+        db = proxy.db = Database.open(options.db or default_db_url())
+        stack.callback(db.close)
+        start_modules(proxy)
         stack.callback(_stop_modules, proxy)
-        resolver = Resolver(protos=network.counters)
+        resolver = Resolver(core.dns_options(), protos=network.counters)
         stack.push_async_callback(resolver.close)
         connect(proxy, network, resolver)
         load_script(options.script, proxy, ksr)

@@ -98,6 +98,16 @@ def test_a_line_and_the_end(walk: Callable[..., Walk]) -> None:
     assert any(s["data"].startswith("INVITE sip:bob@127.0.0.1:5090") for s in w.state["effects"]["sent"])
 
 
+def test_a_line_without_code_is_refused(walk: Callable[..., Walk]) -> None:
+    w = walk()
+    with pytest.raises(SandboxError, match="line 10 of .* has no code; the next with code is 12"):
+        w.stepper.order("to", 10)
+    with pytest.raises(SandboxError, match="line 99 of .* has no code; the last with code is 17"):
+        w.stepper.order("to", 99)
+    w.do("next")
+    assert w.at == ("ksr_request_route", 5)
+
+
 def test_the_branch_route_is_stepped_inside_t_relay_and_traffic_goes_on(make: Make, walk: Callable[..., Walk]) -> None:
     proxy = make()
     w = walk(proxy)

@@ -228,11 +228,7 @@ def test_routes_count_and_time(load: Load) -> None:
     assert routes["ksr_request_route"].hits == 3 and routes["greet"].hits == 3
     assert routes["ksr_request_route"].callback and routes["ksr_branch"].callback and not routes["greet"].callback
     assert routes["ksr_request_route"].total > 0
-    assert (
-        routes["greet"].version.source
-        == '        def greet(self, msg):\n            return "hello"\n'.replace("    ", "", 1)[4:]
-        or True
-    )
+    assert routes["greet"].version.source.strip() == 'def greet(self, msg):\n        return "hello"'
     assert list(routes)[0] == "ksr_request_route"
 
 

@@ -146,17 +146,22 @@ class Recorder:
     """A ring of records. ``gone`` counts those dropped because the ring was full; ids start at 1 and never repeat."""
 
     def __init__(self, max_count: int = 10_000, max_bytes: int = 64 * 1024 * 1024) -> None:
+        self.records: deque[Record] = deque()
+        self.bytes = 0
+        self.gone = 0
+        self.last_id = 0
+        self.on_record: Callable[[Record], None] | None = None
+        self.resize(max_count, max_bytes)
+
+    def resize(self, max_count: int, max_bytes: int) -> None:
+        """Keep so many messages of so many bytes from now on."""
         if max_count < 1 or max_bytes < 1:
             raise ValueError(f"the recorder needs room for at least one message, got {max_count} and {max_bytes} bytes")
         self.max_count = max_count
         self.max_bytes = max_bytes
         # A few more than that may be there for a moment: they go together, which costs less than one by one.
         self._slack = max_count // 128
-        self.records: deque[Record] = deque()
-        self.bytes = 0
-        self.gone = 0
-        self.last_id = 0
-        self.on_record: Callable[[Record], None] | None = None
+        self._trim()
 
     def add(self, time: float, where: Rcv | Dest, data: str, out: bool = False, cause: int = 0) -> Record:
         """Keep a message that came in or goes out. What its callbacks cost is added when they have run."""

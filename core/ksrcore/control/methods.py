@@ -404,7 +404,7 @@ def _handler(name: str, method: Callable[..., Any]) -> Handler:
                 raise wrong(f"unknown parameter {key!r}")
             if not isinstance(value, types[kinds[key]]) or (isinstance(value, bool) and kinds[key] != "bool"):
                 raise wrong(f"{key} is {value!r}")
-            if kinds[key] == "list[str]" and not all(isinstance(item, str) for item in value):
+            if kinds[key] == "list[str]" and isinstance(value, list) and not all(isinstance(x, str) for x in value):
                 raise wrong(f"{key} is {value!r}")
         return _guard(method, given)
 

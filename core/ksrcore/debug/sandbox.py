@@ -68,6 +68,7 @@ class Sandbox:
         proxy.script = live.script
         proxy.counters.update(live.counters)
         proxy.server_header = live.server_header
+        proxy.user_agent_header = live.user_agent_header
         proxy.db = live.db.fork() if live.db is not None else None
         for name, module in live.modules.items():
             proxy.modules[name] = module.fork(proxy)

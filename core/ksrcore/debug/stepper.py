@@ -11,7 +11,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
-from types import FrameType
+from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
 from ..capture.recorder import Record
@@ -42,6 +42,21 @@ def short_repr(value: object) -> str:
     return text if len(text) <= _REPR_LIMIT else text[: _REPR_LIMIT - 3] + "..."
 
 
+def _code_lines(filename: str) -> set[int]:
+    """The lines of that source on which a function's code stops a step."""
+    try:
+        code = compile("".join(linecache.getlines(filename)), filename, "exec", dont_inherit=True)
+    except SyntaxError:
+        return set()
+    found: set[int] = set()
+    waiting = [const for const in code.co_consts if isinstance(const, CodeType)]
+    while waiting:
+        code = waiting.pop()
+        waiting += [const for const in code.co_consts if isinstance(const, CodeType)]
+        found.update(line for _, _, line in code.co_lines() if line and line != code.co_firstlineno)
+    return found
+
+
 class Stepper:
     """One callback under the debugger; ``publish(state)`` is called in its thread at each stop and at the end."""
 
@@ -60,6 +75,7 @@ class Stepper:
         self._ordered = threading.Condition(sandboxes.live.lock)
         self._mode = "into"
         self._line = 0
+        self._file = ""
         self._depth = 0
         self._limit = 0
         self._frames: list[FrameType] = []
@@ -86,9 +102,24 @@ class Stepper:
             raise SandboxError(f"cannot step {op!r}; known: {', '.join(OPS)}")
         if self.done:
             raise SandboxError("the callback has ended: step(m) starts it again")
-        if op == "to" and line < 1:
-            raise SandboxError(f"step.to(line) needs a line number, got {line!r}")
+        if op == "to":
+            self._check_line(line)
         self._give((op, line))
+
+    def _check_line(self, line: int) -> None:
+        """A line of the file the route is in, with code on it: else the route would run to its end without a word."""
+        if line < 1:
+            raise SandboxError(f"step.to(line) needs a line number, got {line!r}")
+        frame = self.frame
+        if frame is None:
+            return
+        filename = frame.f_code.co_filename
+        lines = sorted(_code_lines(filename))
+        if line not in lines:
+            after = next((n for n in lines if n > line), None)
+            hint = f"; the next with code is {after}" if after is not None else f"; the last with code is {lines[-1]}"
+            raise SandboxError(f"line {line} of {filename} has no code{hint}")
+        self._file = filename
 
     def _give(self, order: tuple[str, int]) -> None:
         with self._ordered:
@@ -154,7 +185,7 @@ class Stepper:
                 mode == "into"
                 or (mode == "next" and self._depth <= self._limit)
                 or (mode == "out" and self._depth < self._limit)
-                or (mode == "to" and frame.f_lineno == self._line)
+                or (mode == "to" and frame.f_lineno == self._line and frame.f_code.co_filename == self._file)
             ):
                 self._stop("line", frame)
         elif event == "return":

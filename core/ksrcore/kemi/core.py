@@ -5,6 +5,7 @@ See also the mixed-in classes.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from ..run import Run
@@ -13,10 +14,12 @@ from ..sip.uri import parse_uri
 from .core_flags import FlagFunctions
 from .core_forward import ForwardFunctions
 from .core_log import LogFunctions
+from .core_params import LEVELS, CoreParams
 from .core_tests import Conditions
 from .declare import Module, export
 
 if TYPE_CHECKING:
+    from ..proxy import Proxy
     from ..sip.message import SipMessage
 
 _STREAMS = frozenset(("tcp", "tls", "ws", "wss"))
@@ -47,10 +50,34 @@ def set_host(msg: SipMessage, host: str) -> bool:
     return True
 
 
-class Core(Conditions, FlagFunctions, ForwardFunctions, LogFunctions, Module):
-    """The core's own functions: Request-URI, destination, sending options, ``set_drop`` and ``route``."""
+class Core(Conditions, FlagFunctions, ForwardFunctions, LogFunctions, CoreParams, Module):
+    """The core's own functions: Request-URI, destination, sending options, ``set_drop`` and ``route``; its parameters.
+
+    Sockets and DNS are the server's to set up from the parameters; the rest takes effect in :meth:`start`.
+    """
 
     name = ""
+
+    def __init__(self, proxy: Proxy) -> None:
+        super().__init__(proxy)
+        self._given: set[str] = set()
+
+    def set_param(self, name: str, value: int | str) -> None:
+        super().set_param(name, value)
+        self._given.add(name)
+
+    def start(self) -> None:
+        proxy = self.proxy
+        given = self._given
+        signed = self.server_signature
+        if "server_header" in given or not signed:
+            proxy.server_header = self.server_header if signed else ""
+        if "user_agent_header" in given or not signed:
+            proxy.user_agent_header = self.user_agent_header if signed else ""
+        if "debug" in given:
+            logging.getLogger().setLevel(LEVELS[max(-2, min(self.debug, 3))])
+        if not given.isdisjoint(("capture_messages", "capture_bytes")):
+            proxy.recorder.resize(self.capture_messages, self.capture_bytes)
 
     # -- Request-URI and next hop -----------------------------------------------------------------------------------
 

@@ -81,6 +81,7 @@ class Pinger:
         usrloc = self.usrloc
         only = 1 << usrloc.nat_bflag if module.ping_nated_only and usrloc.nat_bflag >= 0 else 0
         never = 1 << module.natping_disable_bflag if module.natping_disable_bflag >= 0 else 0
+        server_id = self.proxy.module("").server_id
         now = self.proxy.wall()
         found = []
         for table in usrloc.tables.values():
@@ -88,8 +89,7 @@ class Pinger:
                 for contact in contacts:
                     if module.ping_nated_only and not contact.cflags & only or contact.cflags & never:
                         continue
-                    # This server's id is 0.
-                    if module.filter_server_id and contact.server_id != 0:
+                    if module.filter_server_id and contact.server_id != server_id:
                         continue
                     if contact.valid(now):
                         found.append(contact)

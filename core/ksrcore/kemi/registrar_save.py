@@ -360,7 +360,10 @@ class _Register:
         if old is None:
             if expires:
                 ruid = table.new_ruid()
-                table.insert(Contact(aor=self.aor, ruid=ruid, contact=value.uri, **common, **fields))
+                server_id = self.run.proxy.module("").server_id
+                table.insert(
+                    Contact(aor=self.aor, ruid=ruid, contact=value.uri, server_id=server_id, **common, **fields)
+                )
                 self.touched.add(ruid)
             return 1
         if old.callid == common["callid"] and old.ruid not in self.touched:

@@ -161,9 +161,9 @@ def _compose(engine: Engine, method: str, fields: list[Header], body: str) -> st
         "" if "max-forwards" in first else "Max-Forwards: 70\r\n",
         f"Content-Length: {len(body)}\r\n",
     ]
-    agent = engine.server_header.partition(":")[2].strip()
+    agent = engine.proxy.user_agent_header
     if agent and "user-agent" not in first:
-        parts.append(f"User-Agent: {agent}\r\n")
+        parts.append(f"{agent}\r\n")
     made = ("from", "to", "cseq", "call-id", "content-length", "via")
     parts.extend(f.raw for f in fields if f.key not in made)
     return f"{''.join(parts)}\r\n{body}"
