@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import socket
@@ -11,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -251,3 +253,88 @@ def test_open_transactions_do_not_hold_it_up_for_long(place: Place) -> None:
     process.communicate(timeout=10)
     assert process.returncode == 0
     assert time.monotonic() - started < 8
+
+
+# -- parameters that concern sockets, and HTTP ------------------------------------------------------------------------
+
+HTTP = """
+import KSR
+
+def ksr_request_route(msg):
+    KSR.sl.send_reply(200, "OK")
+    return 1
+
+def ksr_xhttp_event(msg, evname):
+    url, body = KSR.pv.get("$hu"), KSR.pv.get("$rb")
+    if url == "/boom":
+        raise KeyError(url)
+    if url == "/close":
+        KSR.set_reply_close()
+    KSR.xhttp.xhttp_reply(200, "OK", "text/plain", f"{KSR.pv.get('$rm')} {url} {body} {KSR.pv.get('$sid')}")
+    return 1
+"""
+
+
+def http_place(place: Place, *options: str) -> int:
+    """A proxy that answers HTTP on a TCP port; the port."""
+    place.script.write_text(HTTP)
+    event = "xhttp:event_callback=ksr_xhttp_event"
+    listen = f"tcp:127.0.0.1:{place.port}"
+    process = place.start("--listen", listen, "--modparam", event, *options)
+    assert ready(process)[0] == "ready"
+    return place.port
+
+
+def ask(client: http.client.HTTPConnection, method: str, url: str, **more: Any) -> tuple[int, str]:
+    client.request(method, url, **more)
+    response = client.getresponse()
+    return response.status, response.read().decode()
+
+
+def test_http_over_tcp(place: Place) -> None:
+    port = http_place(place, "--modparam", "core:tcp_accept_no_cl=yes", "--modparam", "core:server_id=7")
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    assert ask(client, "GET", "/a?b=c") == (200, "GET /a?b=c  7")
+    sock = client.sock
+    assert ask(client, "POST", "/p", body=b"text") == (200, "POST /p text 7")
+    assert ask(client, "PUT", "/q", body=iter((b"in ", b"chunks"))) == (200, "PUT /q in chunks 7")
+    assert ask(client, "GET", "/boom") == (500, "")
+    assert client.sock is sock  # one connection for all
+    # SIP on the same connection, an HTTP request behind it in one packet.
+    sip = (
+        "OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n"
+        "To: <sip:a@b>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+    )
+    sock.sendall(f"{sip}PUT /w HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n".encode())
+    got = read_until(sock, b"100 Continue\r\nContent-Length: 0\r\n\r\n")
+    assert got.startswith(b"SIP/2.0 200 OK\r\n")
+    sock.sendall(b"xy")
+    assert read_until(sock, b"PUT /w xy 7").startswith(b"HTTP/1.1 200 OK\r\nSia: SIP/2.0/TCP 127.0.0.1:")
+    assert ask(client, "GET", "/close") == (200, "GET /close  7")
+    assert sock.recv(1) == b""
+    client.close()
+
+
+def read_until(sock: socket.socket, end: bytes) -> bytes:
+    got = b""
+    while not got.endswith(end):
+        chunk = sock.recv(65536)
+        assert chunk, got
+        got += chunk
+    return got
+
+
+def test_http_without_content_length_needs_the_parameter(place: Place) -> None:
+    port = http_place(place, "--modparam", "core:tcp_rd_buf_size=600")
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert sock.recv(100) == b""
+    # The size of the read buffer is the proxy's, not the default.
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nContent-Length: 0\r\nX: " + b"x" * 600)
+        assert sock.recv(100) == b""
+
+
+def test_a_global_parameter_that_is_not_there(place: Place) -> None:
+    assert "module core has no parameter 'children'; it has:" in place.refused("--modparam", "core:children=4")
+    assert "expects yes or no" in place.refused("--modparam", "core:tcp_no_connect=2")
