@@ -35,6 +35,17 @@ def free_port(host: str = "127.0.0.1", first: int = FIRST, last: int = LAST) -> 
     raise OSError(f"no free port between {first} and {last} on {host} in 1000 tries")
 
 
+def free_media_port(host: str = "127.0.0.1") -> int:
+    """The first of six free ports in a row: SIPp binds audio, video and their RTCP beside the one it is given."""
+    for _ in range(1000):
+        first = free_port(host, FIRST, LAST - 6)
+        others = range(first + 1, first + 6)
+        if all(port not in _given and is_free(port, host) for port in others):
+            _given.update(others)
+            return first
+    raise OSError(f"no six free ports in a row between {FIRST} and {LAST} on {host} in 1000 tries")
+
+
 def is_bound(port: int, transport: str = "udp") -> bool:
     """True when a process of this network namespace has a UDP socket on, or listens for TCP at, ``port``."""
     listening = "0A" if transport == "tcp" else None

@@ -13,7 +13,7 @@ from typing import Self
 from lab.child import die_with_parent
 from lab.database import DOMAIN
 from lab.needs import need
-from lab.ports import free_port, is_bound
+from lab.ports import free_media_port, free_port, is_bound
 
 SCENARIOS = Path(__file__).parents[1] / "sipp" / "scenarios"
 
@@ -108,7 +108,7 @@ class Sipp:
         sipp = need("sipp", package="sip-tester")
         command = [sipp, "-sf", str(SCENARIOS / f"{self.scenario}.xml"), "-t", self.transport]
         command += ["-i", self.host, "-p", str(self.port), "-m", str(self.calls)]
-        command += ["-nostdin", "-cp", str(free_port(self.host)), "-mp", str(free_port(self.host))]
+        command += ["-nostdin", "-cp", str(free_port(self.host)), "-mp", str(free_media_port(self.host))]
         command += ["-trace_err", "-error_file", str(self.folder / "errors.log")]
         command += ["-trace_stat", "-stf", str(self.folder / "stat.csv"), "-fd", "1", "-trace_counts"]
         command += ["-timeout", f"{self.timeout:.0f}s", "-timeout_error"]
