@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from hashlib import md5
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
 
+from .capture.recorder import Record
 from .net.address import DEFAULT_PORTS, PROTOS, SND_CLOSE, SND_NO_CONNECT, Dest, canonical_ip
 from .run import ONSEND_ROUTE, Run
 from .sip.build import build_forwarded_reply, build_request, via_line
@@ -14,10 +15,12 @@ from .sip.errors import ParseError, SipError
 from .sip.nameaddr import parse_nameaddrs
 from .sip.uri import parse_uri
 from .sip.via import parse_vias
+from .tm.hooks import REPLY_OUT
 
 if TYPE_CHECKING:
     from .net.address import Listen
     from .proxy import Proxy
+    from .pv.state import Avps
     from .sip.message import SipMessage
     from .sip.via import Via
 
@@ -154,12 +157,39 @@ def onsend(proxy: Proxy, msg: SipMessage, dest: Dest, text: str, run: Run) -> bo
     script = proxy.script
     if script is None or run.route == ONSEND_ROUTE or not script.has("ksr_onsend_route"):
         return True  # what an onsend route itself forwards runs none, or it might never end
-    sending = Run(proxy, msg, ONSEND_ROUTE, run.record, run.avps, run.t, run.branch)
+    t = run.t
+    if t is not None and t.engine is not None and not t.local:
+        t.engine.hooks.arm_once(t, REPLY_OUT, _reply_left)
+    return not _run_onsend(proxy, msg, dest, text, run.record, run.avps, t, run.branch).dropped
+
+
+def _run_onsend(
+    proxy: Proxy, msg: SipMessage, dest: Dest, text: str, record: Record, avps: Avps | None, t: Any, branch: int
+) -> Run:
+    sending = Run(proxy, msg, ONSEND_ROUTE, record, avps, t, branch)
     sending.t_lookup = True
     sending.dest = dest
     sending.local["text"] = text
-    script.call(sending, "ksr_onsend_route")
-    return not sending.dropped
+    assert proxy.script is not None
+    proxy.script.call(sending, "ksr_onsend_route")
+    return sending
+
+
+def _reply_left(event: int, t: Any, run: Run | None, reply: SipMessage | None, code: int) -> None:
+    """A reply left upstream: ``ksr_onsend_route`` runs for one that was forwarded, whose drop means nothing.
+
+    As in Kamailio, whose replies of its own run none, and which gives the route no AVPs of the transaction here.
+    """
+    proxy: Proxy = t.engine.proxy
+    script = proxy.script
+    dest = t.reply_dest
+    if reply is None or dest is None or script is None or not script.has("ksr_onsend_route"):
+        return
+    record = proxy.recorder.get(reply.id) or Record(reply.id, proxy.wall(), dest, reply.buf)
+    via = reply.via
+    branch = via.branch.rpartition(".")[2] if via is not None else ""
+    index = int(branch) if branch.isascii() and branch.isdigit() else -1
+    _run_onsend(proxy, reply, dest, t.response, record, None, t, index)
 
 
 # -- branch ids -------------------------------------------------------------------------------------------------------
@@ -294,8 +324,12 @@ def _send_reply(run: Run, proto: str, ip: str, port: int, conid: int, line: str)
     except NoSocket as error:
         log.error("%s", error)
         return False
-    if proxy.send(build_forwarded_reply(run.msg, dest, line), dest, run.record):
+    text = build_forwarded_reply(run.msg, dest, line)
+    if proxy.send(text, dest, run.record):
         proxy.count("core:fwd_replies")
+        script = proxy.script
+        if script is not None and run.route != ONSEND_ROUTE and script.has("ksr_onsend_route"):
+            _run_onsend(proxy, run.msg, dest, text, run.record, run.avps, None, -1)
         return True
     proxy.count("core:err_replies")
     return False

@@ -173,3 +173,44 @@ def test_onsend_route(tmp_path: Path) -> None:
     assert [s for s in p.feed(request("OPTIONS", uri="sip:no@10.0.0.3", branch="z9hG4bK7")) if s.dest.ip == BOB] == []
     p.advance(60)
     assert p.transactions == 0
+
+
+def test_onsend_route_runs_for_forwarded_replies(tmp_path: Path) -> None:
+    """As often as in Kamailio: for what is forwarded either way, not for 100s and replies of our own."""
+    text = script(
+        "if KSR.pv.get('$ci') == 'own':\n    KSR.tm.t_newtran()\n    KSR.tm.t_reply(404, 'No')\n"
+        "elif KSR.pv.get('$ci') == 'stateless':\n    KSR.forward()\nelse:\n"
+        "    KSR.pv.sets('$avp(x)', 'request')\n    KSR.tm.t_relay()"
+    )
+    text += "\ndef ksr_onsend_route(self, msg):\n    for name in ('$rm', '$rs', '$snd(ip)', '$avp(x)'):\n"
+    text += "        KSR.pv.get(name)\n    KSR.pv.get('$snd(buf)')\n    KSR.pv.get('$mb')\n"
+    text += "    if KSR.pv.get('$rs'):\n        KSR.set_drop()\n    return 1\n"
+    p = Playbook(tmp_path, text)
+    seen: list[list[object]] = []
+
+    def ran() -> list[list[object]]:
+        """What the onsend routes since last asked saw of the message and of where it goes."""
+        now = [
+            [result for _, _, result in run.iter_calls()]
+            for record in p.proxy.recorder
+            for run in record.runs
+            if run.callback == "ksr_onsend_route"
+        ]
+        new = now[len(seen) :]
+        seen.extend(new)
+        return [each[:4] for each in new]
+
+    (out, _) = sorted(p.feed(request("INVITE")), key=lambda s: s.dest.ip == ALICE)
+    assert ran() == [["INVITE", None, BOB, "request"]]
+    assert p.feed(reply(out, 100), BOB) == []
+    assert ran() == []
+    (sent,) = p.feed(reply(out, 180), BOB)
+    assert ran() == [["INVITE", 180, ALICE, None]]
+    assert seen[-1][4] == sent.text != seen[-1][5]
+    assert firsts(p.feed(reply(out, 486), BOB)) == [f"{BOB} ACK sip:bob@{BOB} SIP/2.0", f"{ALICE} SIP/2.0 486 Reason"]
+    assert ran() == [["INVITE", 486, ALICE, None]]
+    p.feed(request("OPTIONS", branch="z9hG4bK2", callid="own"))
+    assert ran() == []
+    (out,) = p.feed(request("OPTIONS", branch="z9hG4bK3", callid="stateless"))
+    assert len(p.feed(reply(out, 200), BOB)) == 1
+    assert ran() == [["OPTIONS", None, BOB, None], ["OPTIONS", 200, ALICE, None]]

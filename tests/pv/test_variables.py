@@ -110,9 +110,11 @@ def test_what_is_being_sent_is_known_in_onsend_routes_only() -> None:
     names = ("ip", "port", "proto", "sproto", "af")
     assert values(run, *[f"$sndto({name})" for name in names]) == [None] * 5
     run.dest = Dest("tcp", "::1", 5080, UDP6)
+    run.local["text"] = "INVITE sip:b SIP/2.0\r\n\r\n"
     assert values(run, *[f"$sndto({name})" for name in names]) == ["::1", 5080, 2, "tcp", 10]
-    assert values(run, *[f"$snd({name})" for name in names]) == ["::1", 25371, 2, "tcp", 10]
-    assert values(run, "$snd(len)", "$sndto(buf)") == [len(run.msg.buf), run.msg.buf]
+    assert values(run, *[f"$snd({name})" for name in names]) == ["::1", 5080, 2, "tcp", 10]
+    assert values(run, *[f"$sndfrom({name})" for name in names]) == ["::1", 25371, 2, "tcp", 10]
+    assert values(run, "$snd(len)", "$sndto(buf)") == [24, "INVITE sip:b SIP/2.0\r\n\r\n"]
 
 
 def test_who_authenticated_comes_before_from() -> None:

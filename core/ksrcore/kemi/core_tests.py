@@ -56,6 +56,9 @@ class _MethodSets(dict[str, frozenset[str]]):
 
 _METHODS_IN = _MethodSets()
 
+#: Methods that Kamailio's parser knows: those of the letters, and INFO.
+_KNOWN_METHODS = frozenset({*METHOD_LETTERS.values(), "INFO"})
+
 #: The letters of ``KSR.is_proto``.
 _PROTO_LETTERS = {"udp": "u", "tcp": "t", "tls": "e", "sctp": "s", "ws": "w", "wss": "v"}
 
@@ -135,9 +138,19 @@ class Conditions:
 
     @export
     def is_method(self, run: Run, method: str) -> bool:
-        """Whether the method is ``method``, in any case; for a reply that of its CSeq."""
+        """Whether the method is ``method`` or one of several (``INVITE|OPTIONS``), in any case; a reply has its CSeq's.
+
+        As in Kamailio several are read only when it knows them all (the last may be empty): else it is False.
+        """
         own = run.msg.method
-        return own == method or own.upper() == method.upper()
+        if own == method:
+            return True
+        if "|" not in method:
+            return own.upper() == method.upper()
+        names = [name.strip() for name in method.upper().split("|")]
+        if not names[-1]:
+            names.pop()
+        return own.upper() in names and _KNOWN_METHODS.issuperset(names)
 
     @export
     def is_method_in(self, run: Run, letters: str) -> bool:

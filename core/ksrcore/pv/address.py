@@ -168,7 +168,8 @@ def _common(run: Run, dest: Dest, ip: str, key: str) -> Value:
         return dest.proto
     if key == "af":
         return 10 if ":" in ip else 2
-    return run.msg.buf if key == "buf" else len(run.msg.buf)
+    text: str = run.local["text"]  # as it leaves; $mb is still what came in
+    return text if key == "buf" else len(text)
 
 
 _SEND_KEYS = ("ip", "port", "proto", "sproto", "af", "buf", "len")
@@ -183,7 +184,7 @@ def _sending(name: str, read: Callable[[Run, str], Value]) -> None:
         return Accessor(spec, lambda run: read(run, key))
 
 
-_sending("snd", _from)
+_sending("snd", _to)
 _sending("sndfrom", _from)
 _sending("sndto", _to)
 

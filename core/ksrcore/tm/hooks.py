@@ -68,6 +68,11 @@ class Hooks:
             extra = t.extra = {}
         extra.setdefault("hooks", []).append((events, callback))
 
+    def arm_once(self, t: Transaction, events: int, callback: Callback) -> None:
+        """:meth:`arm`, unless this callback is armed for the transaction already."""
+        if t.extra is None or all(known is not callback for _, known in t.extra.get("hooks", ())):
+            self.arm(t, events, callback)
+
     def call(self, event: int, t: Transaction, run: Run | None, reply: SipMessage | None, code: int) -> None:
         """Call who wants the event; ask ``(hooks.events | t.armed) & event`` first."""
         callbacks = [c for events, c in self._all if events & event]
