@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..net.address import Dest, Rcv
 from ..sip.errors import ParseError, SipError
@@ -16,41 +16,28 @@ if TYPE_CHECKING:
     from ..run import Run
     from ..sip.message import SipMessage
 
+_new = object.__new__
+
 #: What a record and one KSR call cost in memory beside the text, for the bound in bytes (measured, rounded up).
 _RECORD_COST = 600
 _CALL_COST = 10
 
 
-class Ran:
+class Ran(NamedTuple):
     """What is kept of a callback that ran: never the message or the transaction, whose memory the recorder must not
     hold. ``duration`` in seconds; ``version`` is the script's generation."""
 
-    __slots__ = (
-        "callback",
-        "route",
-        "branch",
-        "result",
-        "exited",
-        "dropped",
-        "exception",
-        "traceback",
-        "duration",
-        "version",
-        "calls",
-    )
-
-    def __init__(self, run: Run) -> None:
-        self.callback = run.callback
-        self.route = run.route
-        self.branch = run.branch
-        self.result = run.result
-        self.exited = run.exited
-        self.dropped = run.dropped
-        self.exception = run.exception
-        self.traceback = run.traceback
-        self.duration = run.duration
-        self.version = run.version
-        self.calls = run.calls
+    callback: str
+    route: int
+    branch: int
+    result: Any
+    exited: bool
+    dropped: bool
+    exception: BaseException | None
+    traceback: str
+    duration: float
+    version: int
+    calls: list[Any]
 
     def iter_calls(self) -> Iterator[tuple[Decl, tuple[Any, ...], Any]]:
         """The KSR calls made: declaration, arguments, result (an exception object when it raised).
@@ -71,15 +58,19 @@ class Ran:
             at += count + 2
 
 
+#: The fields of a :class:`Ran`, in order.
+_Fields = tuple[str, int, int, Any, bool, bool, BaseException | None, str, float, int, list[Any]]
+
+
 class Record:
     """One message on the wire. ``data`` is latin-1 text; ``time`` is unix time in seconds; ``out``: it left us.
 
-    ``where`` is the Rcv it came with or the Dest it went to. ``runs`` are the callbacks that ran for it, ``cause`` the
-    id of the record that made the proxy send it (0: a timer or the proxy itself), ``sent`` the ids of what was sent
-    because of it, ``error`` why it could not be used.
+    ``where`` is the Rcv it came with or the Dest it went to. ``cause`` is the id of the record that made the proxy
+    send it (0: a timer or the proxy itself), ``sent`` the ids of what was sent because of it, ``error`` why it could
+    not be used. ``ran`` has a plain tuple for each callback that ran for it, which :attr:`runs` gives names.
     """
 
-    __slots__ = ("id", "time", "out", "where", "data", "runs", "cause", "sent", "error", "size")
+    __slots__ = ("id", "time", "out", "where", "data", "cause", "ran", "sent", "error", "size")
 
     def __init__(self, id: int, time: float, where: Rcv | Dest, data: str, out: bool = False, cause: int = 0) -> None:
         self.id = id
@@ -88,11 +79,16 @@ class Record:
         self.where = where
         self.data = data
         self.cause = cause
-        self.runs: tuple[Ran, ...] = ()
+        self.ran: tuple[_Fields, ...] = ()
         self.sent: tuple[int, ...] = ()
         self.error = ""
         #: What it takes in memory, in bytes, roughly.
         self.size = _RECORD_COST + len(data)
+
+    @property
+    def runs(self) -> tuple[Ran, ...]:
+        """The callbacks that ran for it, in the order they ended."""
+        return tuple(map(Ran._make, self.ran))
 
     @property
     def proto(self) -> str:
@@ -160,17 +156,26 @@ class Recorder:
         self.max_count = max_count
         self.max_bytes = max_bytes
         # A few more than that may be there for a moment: they go together, which costs less than one by one.
-        self._slack = max_count // 128
+        self._most = max_count + max_count // 128
         self._trim()
 
     def add(self, time: float, where: Rcv | Dest, data: str, out: bool = False, cause: int = 0) -> Record:
         """Keep a message that came in or goes out. What its callbacks cost is added when they have run."""
         self.last_id = id = self.last_id + 1
-        record = Record(id, time, where, data, out, cause)
-        records = self.records
-        records.append(record)
-        self.bytes += record.size
-        if len(records) > self.max_count + self._slack or self.bytes > self.max_bytes:
+        # Filled in here: the call of an __init__ would cost as much again.
+        record = _new(Record)
+        record.id = id
+        record.time = time
+        record.out = out
+        record.where = where
+        record.data = data
+        record.cause = cause
+        record.ran = record.sent = ()
+        record.error = ""
+        record.size = size = _RECORD_COST + len(data)
+        self.records.append(record)
+        self.bytes = size = self.bytes + size
+        if size > self.max_bytes or id - self.gone > self._most:
             self._trim()
         if self.on_record is not None:
             self.on_record(record)
@@ -178,11 +183,26 @@ class Recorder:
 
     def ran(self, record: Record, run: Run) -> None:
         """A callback of that message has ended."""
-        record.runs += (Ran(run),)
-        cost = _CALL_COST * len(run.calls)
+        calls = run.calls
+        record.ran += (
+            (
+                run.callback,
+                run.route,
+                run.branch,
+                run.result,
+                run.exited,
+                run.dropped,
+                run.exception,
+                run.traceback,
+                run.duration,
+                run.version,
+                calls,
+            ),
+        )
+        cost = _CALL_COST * len(calls)
         record.size += cost
         # A transaction's callbacks may run when its request's record is gone already.
-        if self.records and record.id >= self.records[0].id:
+        if record.id > self.gone:
             self.bytes += cost
 
     def _trim(self) -> None:

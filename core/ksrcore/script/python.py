@@ -61,7 +61,8 @@ class PythonScript(Script):
         self.hits: list[int] = []
         self.generation = 0
         self._hit_names: list[tuple[str, str]] = []
-        self._callbacks: dict[str, Callable[..., Any]] = {}
+        # What was called since the last swap, with its statistics.
+        self._callbacks: dict[str, tuple[Callable[..., Any], _Stats]] = {}
         self._missing: set[str] = set()
         self._stats: dict[str, _Stats] = {}
         self._armed: set[str] = set()
@@ -228,25 +229,21 @@ class PythonScript(Script):
         code = 1
         started = perf_counter()
         try:
-            fn = self._callbacks.get(name)
-            if fn is None:
-                fn = self._callbacks[name] = self.function(name)
-            result = run.result = fn(ScriptMessage(run), *args)
+            fn, stats = self._callbacks.get(name) or self._look_up(name)
+            msg = ScriptMessage(run)
+            # Without the star it is a call from Python to Python, which costs less.
+            result = run.result = fn(msg, *args) if args else fn(msg)
             if type(result) is int:
                 code = result
         except SystemExit:
             run.exited = True
         except Exception as error:
             code = -1
-            self._failed(run, error)
+            stats = self._failed(run, error)
         finally:
             env.run = outer
         run.duration = duration = perf_counter() - started
         if not proxy.sandbox:
-            try:
-                stats = self._stats[name]
-            except KeyError:
-                stats = self._stats[name] = _Stats()
             stats.calls += 1
             stats.total += duration
             if duration > stats.longest:
@@ -254,15 +251,21 @@ class PythonScript(Script):
         proxy.recorder.ran(run.record, run)
         return code
 
-    def _failed(self, run: Run, error: Exception) -> None:
+    def _look_up(self, name: str) -> tuple[Callable[..., Any], _Stats]:
+        found = self._callbacks[name] = self.function(name), self._stats.setdefault(name, _Stats())
+        return found
+
+    def _failed(self, run: Run, error: Exception) -> _Stats:
         run.exception = error
         run.traceback = user_traceback(error)
-        if not run.proxy.sandbox:
-            self._stats.setdefault(run.callback, _Stats()).exceptions += 1
         # Frames and locals of the error would keep the whole message's working set alive with the record.
         error.__traceback__ = None
-        if not run.proxy.sandbox:
-            log.error("exception in %s for message %d\n%s", run.callback, run.record.id, run.traceback)
+        if run.proxy.sandbox:
+            return _Stats()
+        log.error("exception in %s for message %d\n%s", run.callback, run.record.id, run.traceback)
+        stats = self._stats.setdefault(run.callback, _Stats())
+        stats.exceptions += 1
+        return stats
 
     # -- versions -------------------------------------------------------------------------------------------------
 
@@ -273,8 +276,9 @@ class PythonScript(Script):
         found = []
         for name, versions in self._versions.items():
             stats = self._stats.get(name)
+            called = stats is not None and stats.calls > 0
             route = Route(
-                name, name in self._armed or stats is not None, versions, self._current[name], hits.get(name, 0)
+                name, name in self._armed or called, versions, self._current[name], hits.get(name, 0)
             )
             if stats is not None:
                 route.hits = max(route.hits, stats.calls)
