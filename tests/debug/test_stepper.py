@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from ksrcore.debug.sandbox import SandboxError, Sandboxes
-from ksrcore.debug.stepper import Stepper, short_repr
+from ksrcore.debug.errors import DebugError
+from ksrcore.debug.sandbox import Sandboxes
+from ksrcore.debug.states import short_repr
+from ksrcore.debug.stepper import Stepper
 from ksrcore.net.address import Rcv
 from ksrcore.proxy import Proxy
 
@@ -100,9 +102,9 @@ def test_a_line_and_the_end(walk: Callable[..., Walk]) -> None:
 
 def test_a_line_without_code_is_refused(walk: Callable[..., Walk]) -> None:
     w = walk()
-    with pytest.raises(SandboxError, match="line 10 of .* has no code; the next with code is 12"):
+    with pytest.raises(DebugError, match="line 10 of .* has no code; the next with code is 12"):
         w.stepper.order("to", 10)
-    with pytest.raises(SandboxError, match="line 99 of .* has no code; the last with code is 17"):
+    with pytest.raises(DebugError, match="line 99 of .* has no code; the last with code is 17"):
         w.stepper.order("to", 99)
     w.do("next")
     assert w.at == ("ksr_request_route", 5)
@@ -139,12 +141,12 @@ def test_an_exception_ends_it(make: Make, walk: Callable[..., Walk]) -> None:
 
 def test_orders_that_make_no_sense(walk: Callable[..., Walk]) -> None:
     w = walk()
-    with pytest.raises(SandboxError, match="known: next, into"):
+    with pytest.raises(DebugError, match="known: next, into"):
         w.stepper.order("sideways")
-    with pytest.raises(SandboxError, match="needs a line number"):
+    with pytest.raises(DebugError, match="needs a line number"):
         w.stepper.order("to")
     w.do("finish")
-    with pytest.raises(SandboxError, match="has ended"):
+    with pytest.raises(DebugError, match="has ended"):
         w.stepper.order("next")
 
 

@@ -11,35 +11,23 @@ from typing import TYPE_CHECKING, Any
 from .. import __version__
 from ..capture.recorder import Record
 from ..capture.where import WhereError, compile_where
-from ..debug.sandbox import Sandbox, SandboxError, Sandboxes
+from ..debug.errors import DebugError
+from ..debug.sandbox import Sandbox, Sandboxes
 from ..debug.stepper import Stepper
 from ..kemi import known
-from ..run import Run
 from ..script.engine import ScriptError
-from ..script.python import user_traceback
 from . import errors, views
 from .errors import ControlError
+from .steps import Steps
 
 if TYPE_CHECKING:
     from ..proxy import Proxy
     from .server import Connection, ControlServer, Handler
 
-#: A step that has not stopped again by then is reported as still running.
-STEP_TIMEOUT = 10.0
-
 #: Records looked at before the loop gets its turn.
 _SLICE = 50
 
 EVENTS = ("message", "exception", "swap", "stats")
-
-
-class _Step:
-    """A stepper, its number, and who waits for its next state."""
-
-    def __init__(self) -> None:
-        self.stepper: Stepper | None = None
-        self.waiting: asyncio.Future[dict[str, Any]] | None = None
-        self.last: dict[str, Any] | None = None
 
 
 class Methods:
@@ -50,8 +38,7 @@ class Methods:
         self.sandboxes = Sandboxes(proxy)
         self.stop = stop
         self.counts = counts
-        self.steps: dict[int, _Step] = {}
-        self._next_step = 0
+        self.steps = Steps()
         self.server: ControlServer | None = None
 
     def table(self) -> dict[str, Handler]:
@@ -73,11 +60,8 @@ class Methods:
             "ksr.sandbox.effects": self.sandbox_effects,
             "ksr.sandbox.close": self.sandbox_close,
             "ksr.step.start": self.step_start,
-            "ksr.step.do": self.step_do,
-            "ksr.step.eval": self.step_eval,
-            "ksr.step.pv": self.step_pv,
-            "ksr.step.close": self.step_close,
             "ksr.stop": self.stop_proxy,
+            **self.steps.table(),
         }
         table: dict[str, Handler] = {name: _handler(name, method) for name, method in own.items()}
         table["ksr.subscribe"] = self.subscribe
@@ -218,11 +202,13 @@ class Methods:
         return script
 
     def swap(self, source: str, who: str = "") -> dict[str, Any]:
-        routes = self._script().swap(source, who)
+        script = self._script()
+        warnings = [f"line {f.line}: {f.text} [{f.code}]" for f in script.check(source) if f.severity == "warning"]
+        routes = script.swap(source, who)
         swapped = [{"name": route.name, "version": route.current} for route in routes]
         if self.server is not None:
             self.server.publish("swap", {"swapped": swapped, "who": who})
-        return {"swapped": swapped}
+        return {"swapped": swapped, "warnings": warnings}
 
     def rollback(self, name: str, number: int | None = None) -> dict[str, Any]:
         route = self._script().rollback(name, number)
@@ -244,7 +230,7 @@ class Methods:
             return {"result": views.plain(self.sandboxes.call(sandbox, name, tuple(args)))}
         except SystemExit:
             return {"result": None, "exited": True}
-        except SandboxError:
+        except DebugError:
             raise
         except Exception as error:
             raise ControlError(
@@ -269,98 +255,18 @@ class Methods:
             else:
                 callback = "ksr_request_route" if msg is not None and msg.is_request else "ksr_reply_route"
         self._script().function(callback)
-        while len(self.steps) >= self.sandboxes.limit:
-            self._forget(next(iter(self.steps)))
-        self._next_step += 1
-        number = self._next_step
-        step = self.steps[number] = _Step()
-        loop = asyncio.get_running_loop()
-        step.waiting = loop.create_future()
-
-        def publish(state: dict[str, Any]) -> None:
-            loop.call_soon_threadsafe(self._published, number, state)
-
+        entry = self.steps.add()
+        entry.expect()
         try:
-            step.stepper = Stepper(self.sandboxes, record, callback, publish)
-        except SandboxError:
-            del self.steps[number]
+            entry.object = Stepper(self.sandboxes, record, callback, entry.publish)
+        except BaseException:
+            self.steps.drop(entry.number)
             raise
-        return await self._wait(number, step)
-
-    def _published(self, number: int, state: dict[str, Any]) -> None:
-        step = self.steps.get(number)
-        if step is None:
-            return
-        state["step"] = number
-        step.last = state
-        waiting, step.waiting = step.waiting, None
-        if waiting is not None and not waiting.done():
-            waiting.set_result(state)
-
-    async def _wait(self, number: int, step: _Step) -> dict[str, Any]:
-        assert step.waiting is not None
-        try:
-            return await asyncio.wait_for(asyncio.shield(step.waiting), STEP_TIMEOUT)
-        except TimeoutError:
-            raise ControlError(
-                errors.USER_ERROR,
-                f"the route has not stopped for {STEP_TIMEOUT:.0f} s: it still runs; step.close() gives up on it",
-            ) from None
-
-    def _step(self, number: int) -> _Step:
-        step = self.steps.get(number)
-        if step is None or step.stepper is None:
-            raise ControlError(errors.USER_ERROR, f"no step {number}: step(m) starts one")
-        return step
-
-    async def step_do(self, step: int, op: str, line: int = 0) -> dict[str, Any]:
-        found = self._step(step)
-        assert found.stepper is not None
-        if found.waiting is not None:
-            raise ControlError(errors.USER_ERROR, "the route still runs: wait for its next stop")
-        if found.stepper.done:
-            raise ControlError(errors.USER_ERROR, "the callback has ended: step(m) starts it again")
-        found.waiting = asyncio.get_running_loop().create_future()
-        try:
-            found.stepper.order(op, line)
-        except SandboxError:
-            found.waiting = None
-            raise
-        return await self._wait(step, found)
-
-    def step_eval(self, step: int, expr: str) -> dict[str, Any]:
-        stepper = self._step(step).stepper
-        assert stepper is not None
-        try:
-            return {"repr": stepper.evaluate(expr)}
-        except SandboxError:
-            raise
-        except (Exception, SystemExit) as error:
-            raise ControlError(
-                errors.USER_ERROR, f"{type(error).__name__}: {error}", {"traceback": user_traceback(error)}
-            ) from None
-
-    def step_pv(self, step: int, name: str) -> dict[str, Any]:
-        from ..pv.accessor import compile_spec
-
-        stepper = self._step(step).stepper
-        assert stepper is not None
-        run: Run = stepper.box.proxy.env.run
-        return {"value": compile_spec(name).get(run)}
-
-    def step_close(self, step: int) -> dict[str, Any]:
-        self._forget(step)
-        return {}
-
-    def _forget(self, number: int) -> None:
-        step = self.steps.pop(number, None)
-        if step is not None and step.stepper is not None and not step.stepper.done:
-            step.stepper.close()
+        return await entry.wait()
 
     def close(self) -> None:
         """The proxy ends: no thread stays behind."""
-        for number in list(self.steps):
-            self._forget(number)
+        self.steps.close()
 
     # -- events ---------------------------------------------------------------------------------------------------
 
@@ -414,7 +320,7 @@ def _handler(name: str, method: Callable[..., Any]) -> Handler:
 def _guard(method: Callable[..., Any], given: dict[str, Any]) -> Any:
     try:
         result = method(**given)
-    except (ScriptError, WhereError, SandboxError, ValueError) as error:
+    except (ScriptError, WhereError, DebugError, ValueError) as error:
         raise _user_error(error) from error
     if asyncio.iscoroutine(result):
         return _guard_later(result)
@@ -424,7 +330,7 @@ def _guard(method: Callable[..., Any], given: dict[str, Any]) -> Any:
 async def _guard_later(result: Any) -> Any:
     try:
         return await result
-    except (ScriptError, WhereError, SandboxError, ValueError) as error:
+    except (ScriptError, WhereError, DebugError, ValueError) as error:
         raise _user_error(error) from error
 
 

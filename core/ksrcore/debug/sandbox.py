@@ -11,7 +11,6 @@ in the core, and holds nothing.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import get_ident
@@ -25,12 +24,21 @@ from ..net.address import Dest
 from ..proxy import Proxy
 from ..run import Run, route_for
 from ..sip.errors import SipError
+from . import states
+from .errors import DebugError
 
 if TYPE_CHECKING:
+    from ..script.engine import Script
     from ..sip.message import SipMessage
 
 
-class SandboxError(Exception):
+def is_script_file(script: Script, filename: str) -> bool:
+    """Whether code of that file is the script's: its own file or a function that was swapped in."""
+    path: str | None = getattr(getattr(script, "module", None), "__file__", "")
+    return filename == path or filename.startswith("<swap ")
+
+
+class SandboxError(DebugError):
     """A sandbox cannot be opened or used as asked: one line."""
 
 
@@ -77,6 +85,11 @@ class Sandbox:
         self.run = Run(proxy, self.msg, route, self.record)
         proxy.env.run = self.run
 
+    def is_script(self, filename: str) -> bool:
+        """Whether code of that file is the script's: its own file or a function that was swapped in."""
+        script = self.live.script
+        return script is not None and is_script_file(script, filename)
+
     def _collect(self, data: bytes, dest: Dest) -> bool:
         self.sent.append((dest, data.decode("latin-1")))
         return True
@@ -112,41 +125,13 @@ class Sandbox:
 
     # -- what it has come to --------------------------------------------------------------------------------------
 
-    def outgoing(self) -> str:
-        """The message as it would leave now, without what sending adds (Via, Content-Length of a new body)."""
-        msg = self.msg
-        listen = self.proxy.listens[0] if self.proxy.listens else None
-        dest = Dest(listen.proto if listen else "udp", "127.0.0.1", 5060, listen)
-        first = f"{msg.method} {msg.uri} {msg.version}\r\n" if msg.is_request else msg.buf[: msg.head_at]
-        return first + msg.lumps.apply(msg.buf, msg.head_at, len(msg.buf), dest)
-
     def effects(self) -> dict[str, Any]:
         """What was done so far: what would have been sent, the message's diff, its routing state, database writes."""
-        msg = self.msg
-        before = msg.buf.replace("\r\n", "\n").splitlines()
-        after = self.outgoing().replace("\r\n", "\n").splitlines()
-        diff = list(difflib.unified_diff(before, after, "as it came", "as it would leave", lineterm="", n=1))
-        state: dict[str, Any] = {}
-        if msg.is_request and msg.new_uri:
-            state["$ru"] = msg.new_uri
-        for name, value in (
-            ("$du", msg.dst_uri),
-            ("flags", msg.flags),
-            ("branch flags", msg.bflags),
-            ("path", msg.path),
-            ("reply headers", "".join(msg.reply_lumps)),
-            ("send socket", msg.force_socket.text if msg.force_socket is not None else ""),
-        ):
-            if value:
-                state[name] = value
-        if msg.branches:
-            state["branches"] = [branch.uri for branch in msg.branches]
-        return {
-            "sent": [{"proto": d.proto, "dst": f"{d.ip}:{d.port}", "data": text} for d, text in self.sent],
-            "diff": "\n".join(diff),
-            "state": state,
-            "writes": [f"{sql} {params}" for sql, params in getattr(self.proxy.db, "writes", ())],
-        }
+        return states.effects(self.msg, self.proxy.listens, self.sent, self.writes())
+
+    def writes(self) -> list[str]:
+        """What would have been written to the database, as text."""
+        return [f"{sql} {params}" for sql, params in getattr(self.proxy.db, "writes", ())]
 
 
 class Sandboxes:

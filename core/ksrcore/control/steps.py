@@ -1,0 +1,200 @@
+"""The registry of steps: runs that wait for orders, in sandboxes and live ones, under one series of numbers."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from ..debug.errors import DebugError
+from ..script.python import user_traceback
+from . import errors
+from .errors import ControlError
+
+#: A step that has not stopped again by then (seconds) is reported as still running.
+STEP_TIMEOUT = 10.0
+
+Publish = Callable[[dict[str, Any]], None]
+
+
+class Steppable(Protocol):
+    """A run under the debugger. What cannot be done raises :class:`~ksrcore.debug.errors.DebugError`.
+
+    ``live``: it is a message of the traffic, not a copy in a sandbox. ``done``: it takes no more orders. ``threaded``:
+    ``evaluate``, ``set`` and ``pv`` may take their time and are called in a worker thread; else in the loop's.
+    They may be coroutines, too.
+    """
+
+    @property
+    def live(self) -> bool: ...
+    @property
+    def done(self) -> bool: ...
+    @property
+    def threaded(self) -> bool: ...
+
+    def order(self, op: str, line: int) -> None:
+        """Go on. The state it comes to is published, later or at once."""
+
+    def evaluate(self, expression: str) -> Any:
+        """``repr`` of the expression's value in the stopped frame (str). Raises what the expression raises."""
+
+    def set(self, name: str, expression: str) -> Any:
+        """Give a local variable, or a pseudo-variable (``$du``), the value of an expression. ``repr`` of that value."""
+
+    def pv(self, name: str) -> Any:
+        """The value of a pseudo-variable: str (latin-1), int or None."""
+
+    def close(self) -> Any:
+        """Give it up; a live one goes on without stopping."""
+
+
+class Entry:
+    """A step in the registry: its ``number``, its ``object``, the ``last`` state, and who waits for the next one."""
+
+    def __init__(self, number: int, loop: asyncio.AbstractEventLoop, on_state: Callable[[Entry], None]) -> None:
+        self.number = number
+        self.object: Steppable | None = None
+        self.last: dict[str, Any] | None = None
+        self.waiting: asyncio.Future[dict[str, Any]] | None = None
+        self._loop = loop
+        self._on_state = on_state
+
+    def publish(self, state: dict[str, Any]) -> None:
+        """A state was reached; to be called from any thread. Nobody needs to wait for it."""
+        self._loop.call_soon_threadsafe(self._published, state)
+
+    def _published(self, state: dict[str, Any]) -> None:
+        state["step"] = self.number
+        self.last = state
+        waiting, self.waiting = self.waiting, None
+        if waiting is not None and not waiting.done():
+            waiting.set_result(state)
+        self._on_state(self)
+
+    def expect(self) -> None:
+        """The next state is waited for: to be called before the order that leads to it."""
+        if self.waiting is not None:
+            raise ControlError(errors.USER_ERROR, "the route still runs: wait for its next stop")
+        self.waiting = self._loop.create_future()
+
+    async def wait(self) -> dict[str, Any]:
+        """The next state. Raises :class:`ControlError` when none comes in time."""
+        assert self.waiting is not None
+        try:
+            return await asyncio.wait_for(asyncio.shield(self.waiting), STEP_TIMEOUT)
+        except TimeoutError:
+            raise ControlError(
+                errors.USER_ERROR,
+                f"the route has not stopped for {STEP_TIMEOUT:.0f} s: it still runs; step.close() gives up on it",
+            ) from None
+
+
+class Steps:
+    """``ksr.step.*`` on whatever can be stepped.
+
+    ``add(object)`` gives a number to a run; publish its states with the entry's ``publish``. ``on_state`` is called in
+    the loop's thread with each entry that has a new state. The oldest sandboxed step is closed when there are more
+    than ``limit``; live ones stay until they are closed or :meth:`drop` ped.
+    """
+
+    def __init__(self, limit: int = 32) -> None:
+        self.limit = limit
+        self.entries: dict[int, Entry] = {}
+        self.on_state: list[Callable[[Entry], None]] = []
+        self._next = 0
+
+    def table(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "ksr.step.do": self.do,
+            "ksr.step.state": self.state,
+            "ksr.step.eval": self.eval,
+            "ksr.step.set": self.set,
+            "ksr.step.pv": self.pv,
+            "ksr.step.close": self.close_step,
+        }
+
+    def add(self, obj: Steppable | None = None) -> Entry:
+        """A number for a run. Without ``obj`` its owner sets ``entry.object`` before anybody else can ask for it."""
+        self._make_room()
+        self._next += 1
+        entry = self.entries[self._next] = Entry(self._next, asyncio.get_running_loop(), self._stated)
+        entry.object = obj
+        return entry
+
+    def drop(self, number: int) -> None:
+        """Forget a run without closing it: it has ended by itself."""
+        self.entries.pop(number, None)
+
+    def _stated(self, entry: Entry) -> None:
+        for told in self.on_state:
+            told(entry)
+
+    def _make_room(self) -> None:
+        own = [n for n, entry in self.entries.items() if entry.object is not None and not entry.object.live]
+        for number in own[: max(0, len(own) + 1 - self.limit)]:
+            self.forget(number)
+
+    def get(self, number: int) -> tuple[Entry, Steppable]:
+        entry = self.entries.get(number)
+        if entry is None or entry.object is None:
+            raise ControlError(errors.USER_ERROR, f"no step {number}: step(m) starts one")
+        return entry, entry.object
+
+    def forget(self, number: int) -> None:
+        entry = self.entries.pop(number, None)
+        if entry is not None and entry.object is not None:
+            entry.object.close()
+
+    def close(self) -> None:
+        """The proxy ends: no thread stays behind."""
+        for number in list(self.entries):
+            self.forget(number)
+
+    # -- the methods ----------------------------------------------------------------------------------------------
+
+    async def do(self, step: int, op: str, line: int = 0) -> dict[str, Any]:
+        entry, obj = self.get(step)
+        entry.expect()
+        try:
+            obj.order(op, line)
+        except BaseException:
+            entry.waiting = None
+            raise
+        return await entry.wait()
+
+    def state(self, step: int) -> dict[str, Any]:
+        """The latest state, as it was published."""
+        entry, _ = self.get(step)
+        if entry.last is None:
+            raise ControlError(errors.USER_ERROR, f"step {step} has not stopped yet")
+        return entry.last
+
+    async def eval(self, step: int, expr: str) -> dict[str, Any]:
+        _, obj = self.get(step)
+        return {"repr": await self.ask(obj, obj.evaluate, expr)}
+
+    async def set(self, step: int, name: str, expr: str) -> dict[str, Any]:
+        _, obj = self.get(step)
+        return {"repr": await self.ask(obj, obj.set, name, expr)}
+
+    async def pv(self, step: int, name: str) -> dict[str, Any]:
+        _, obj = self.get(step)
+        return {"value": await self.ask(obj, obj.pv, name)}
+
+    def close_step(self, step: int) -> dict[str, Any]:
+        self.forget(step)
+        return {}
+
+    @staticmethod
+    async def ask(obj: Steppable, method: Callable[..., Any], *args: Any) -> Any:
+        """Call a method of a step where it may be called; what user code raises becomes the answer."""
+        try:
+            result = await asyncio.to_thread(method, *args) if obj.threaded else method(*args)
+            return await result if inspect.isawaitable(result) else result
+        except (DebugError, ControlError):
+            raise
+        except (Exception, SystemExit) as error:
+            raise ControlError(
+                errors.USER_ERROR, f"{type(error).__name__}: {error}", {"traceback": user_traceback(error)}
+            ) from None
