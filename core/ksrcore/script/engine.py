@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..run import Run
+    from .check import Finding
 
 
 class ScriptError(Exception):
@@ -95,6 +96,10 @@ class Script(ABC):
     @abstractmethod
     def routes(self) -> list[Route]:
         """The functions of the script, callbacks first."""
+
+    @abstractmethod
+    def check(self, source: str) -> list[Finding]:
+        """What is wrong with ``source``, which a swap would put into the script. Errors make the swap refuse it."""
 
     @abstractmethod
     def swap(self, source: str, who: str = "") -> list[Route]:

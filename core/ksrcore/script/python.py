@@ -17,8 +17,9 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..kemi.facade import KsrModule
+from .check import Around, Finding, Signature, api_of, check, ksr_paths
 from .engine import Route, Script, ScriptError, Version
-from .inspect import armed_callbacks, ksr_calls
+from .inspect import armed_callbacks
 from .instrument import HITS, compile_counted
 from .message import ScriptMessage
 
@@ -305,7 +306,7 @@ class PythonScript(Script):
         filename = f"<swap {self.generation + 1} of {Path(self.path).name}>"
         tree = self._parse_swap(text, filename)
         defs = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-        self._check_swap(tree, defs)
+        self._check_swap(text, tree, defs)
         number = len(self.hits)
         scope: dict[str, Any] = {}
         try:
@@ -336,7 +337,7 @@ class PythonScript(Script):
         except (SyntaxError, ValueError) as error:
             raise ScriptError(f"the new code does not compile: {error}", "", getattr(error, "lineno", 0) or 0) from None
 
-    def _check_swap(self, tree: ast.Module, defs: list[ast.FunctionDef]) -> None:
+    def _check_swap(self, text: str, tree: ast.Module, defs: list[ast.FunctionDef]) -> None:
         for node in tree.body:
             if not isinstance(node, ast.FunctionDef):
                 kind = type(node).__name__
@@ -354,46 +355,27 @@ class PythonScript(Script):
                 raise ScriptError(
                     f"{node.name} uses super(), which needs its class: reload the script", "", node.lineno
                 )
+        errors = [finding for finding in self._findings(text, defs) if finding.severity == "error"]
+        if errors:
+            more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+            raise ScriptError(f"line {errors[0].line}: {errors[0].text}{more}", "", errors[0].line)
+
+    def check(self, source: str) -> list[Finding]:
+        text = textwrap.dedent(source)
+        try:
+            tree = ast.parse(text)
+        except (SyntaxError, ValueError):
+            return check(text)
+        return self._findings(text, [node for node in tree.body if isinstance(node, ast.FunctionDef)])
+
+    def _findings(self, text: str, defs: list[ast.FunctionDef]) -> list[Finding]:
+        replaced = {}
+        for node in defs:
             old = self._versions.get(node.name)
             if old:
-                self._check_signature(node, old[self._current[node.name] - 1].function)
-        for path, _, attr in ksr_calls(tree):
-            self._check_ksr(path, attr.lineno)
-        new = {node.name for node in defs}
-        for name, call in armed_callbacks(tree):
-            if name not in new and not self.has(name):
-                near = difflib.get_close_matches(name, self._versions, 1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                raise ScriptError(
-                    f"arms the callback {name!r}, which the script does not define{hint}", "", call.lineno
-                )
-
-    @staticmethod
-    def _check_signature(node: ast.FunctionDef, old: FunctionType) -> None:
-        args = node.args
-        want = [
-            p
-            for p in signature(old).parameters.values()
-            if p.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-        ]
-        need = sum(p.default is Parameter.empty for p in want)
-        have = len(args.posonlyargs) + len(args.args)
-        required = have - len(args.defaults)
-        if args.vararg is None and have < len(want) or required > need:
-            params = ", ".join(p.name for p in want)
-            raise ScriptError(
-                f"{node.name} is called with ({params}), the new one takes ({ast.unparse(args)})", "", node.lineno
-            )
-
-    def _check_ksr(self, path: str, line: int) -> None:
-        value: Any = self.ksr
-        for part in path.split("."):
-            if not isinstance(value, ModuleType):
-                return
-            try:
-                value = getattr(value, part)
-            except AttributeError as error:
-                raise ScriptError(str(error), "", line) from None
+                replaced[node.name] = _signature(old[self._current[node.name] - 1].function)
+        around = Around(ksr_paths(vars(self.module)), self.has, frozenset(self._versions), replaced)
+        return check(text, api=api_of(self.ksr), around=around)
 
     def _install(self, name: str, fn: FunctionType | None) -> None:
         module = vars(self.module)
@@ -430,6 +412,13 @@ class PythonScript(Script):
         self._current[name] = number
         self._switched()
         return self.route(name)
+
+
+def _signature(function: FunctionType) -> Signature:
+    """The positional parameters of a function."""
+    positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    found = [p for p in signature(function).parameters.values() if p.kind in positional]
+    return Signature(tuple(p.name for p in found), sum(p.default is Parameter.empty for p in found))
 
 
 def _block(lines: list[str], first: int) -> list[str]:
