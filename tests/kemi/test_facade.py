@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from ksrcore.proxy import Proxy
 
 
+_HALF = 2
+
+
 class Sample(Module):
     name = "sample"
     limit = Param(3, "a number")
@@ -38,6 +41,12 @@ class Sample(Module):
     @export
     def fail(self, run: Any) -> bool:
         raise RuntimeError("no")
+
+    @export(inline=True)
+    def half(self, run: Any, number: int) -> int:
+        """Half of it."""
+        run.halved = True
+        return number // _HALF
 
 
 @pytest.fixture
@@ -99,6 +108,26 @@ def test_what_an_implementation_raises_is_recorded_and_raised(env: Env, ksr: Ksr
     with pytest.raises(RuntimeError):
         ksr.sample.fail()
     assert isinstance(env.run.calls[-1], RuntimeError)
+
+
+def test_what_is_done_in_place_is_as_if_it_were_called(env: Env, ksr: KsrModule) -> None:
+    assert (ksr.sample.half(7), sample().half(env.run, 7)) == (3, 3)
+    assert env.run.calls[1:] == [7, 3]
+    assert str(inspect.signature(ksr.sample.half)) == "(number: int, /) -> int"
+    with pytest.raises(KsrArgumentError, match=r"KSR\.sample\.half\(number: int\) -> int: got \('7',\)"):
+        ksr.sample.half("7")
+
+
+def test_what_needs_its_module_is_not_done_in_place(env: Env) -> None:
+    class Bad(Module):
+        name = "bad"
+
+        @export(inline=True)
+        def f(self, run: Any) -> int:
+            return len(self.name)
+
+    with pytest.raises(TypeError, match=r"KSR\.bad\.f cannot be inline"):
+        build(env, [Bad(cast("Proxy", SimpleNamespace()))], [])
 
 
 def test_a_known_function_says_that_it_is_not_there(ksr: KsrModule) -> None:

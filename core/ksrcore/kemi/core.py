@@ -109,14 +109,14 @@ class Core(Conditions, FlagFunctions, ForwardFunctions, LogFunctions, CoreParams
         run.msg.dst_uri = ""
         return True
 
-    @export
+    @export(inline=True)
     def isdsturiset(self, run: Run) -> bool:
         """Whether a destination URI is set."""
         return run.msg.dst_uri != ""
 
     # -- how to send ------------------------------------------------------------------------------------------------
 
-    @export
+    @export(inline=True)
     def force_rport(self, run: Run) -> bool:
         """Reply to the address and port the request came from, even without ``rport`` in its Via (RFC 3581)."""
         run.msg.force_rport = True

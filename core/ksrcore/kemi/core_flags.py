@@ -23,7 +23,7 @@ _BIT = _Bits({flag: 1 << flag for flag in range(32)})
 class FlagFunctions:
     """``KSR.setflag`` and its family: a flag outside 0..31 is refused with False."""
 
-    @export
+    @export(inline=True)
     def setflag(self, run: Run, flag: int) -> bool:
         """Set a message flag; it goes with the transaction."""
         bit = _BIT[flag]
@@ -38,12 +38,12 @@ class FlagFunctions:
             return True
         return False
 
-    @export
+    @export(inline=True)
     def isflagset(self, run: Run, flag: int) -> bool:
         """Whether a message flag is set."""
         return run.msg.flags & _BIT[flag] != 0
 
-    @export
+    @export(inline=True)
     def setbflag(self, run: Run, flag: int) -> bool:
         """Set a flag of the main branch, the Request-URI's."""
         bit = _BIT[flag]
@@ -58,7 +58,7 @@ class FlagFunctions:
             return True
         return False
 
-    @export
+    @export(inline=True)
     def isbflagset(self, run: Run, flag: int) -> bool:
         """Whether a flag of the main branch is set."""
         return run.msg.bflags & _BIT[flag] != 0

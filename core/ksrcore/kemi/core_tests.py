@@ -70,7 +70,7 @@ def _method(name: str) -> Callable[[Any, Run], bool]:
         return run.msg.method in spellings
 
     test.__doc__ = f"Whether the request, or the one a reply answers (CSeq), is {name}."
-    return export(name=f"is_{name}")(test)
+    return export(name=f"is_{name}", inline=True)(test)
 
 
 def _came_by(name: str, *protos: str) -> Callable[[Any, Run], bool]:
@@ -152,7 +152,7 @@ class Conditions:
             names.pop()
         return own.upper() in names and _KNOWN_METHODS.issuperset(names)
 
-    @export
+    @export(inline=True)
     def is_method_in(self, run: Run, letters: str) -> bool:
         """Whether the method is one of those named by ``letters``.
 

@@ -59,7 +59,7 @@ class Corex(Module):
         except SipError:
             return -1
 
-    @export
+    @export(inline=True)
     def has_user_agent(self, run: Run) -> int:
         """1 when there is a User-Agent field that is not empty, else -1."""
         header = run.msg.index.get("user-agent")

@@ -7,8 +7,10 @@ argument, one ``if`` for the debugger, one ``extend`` for the recorder.
 
 from __future__ import annotations
 
+import ast
 import difflib
 import inspect
+import textwrap
 from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
@@ -93,7 +95,7 @@ def make(env, impl, decl, failed, coerce, given, MISSING, to_wire, from_wire):
         {check}
         run = env.run
         try:
-            result = impl({call})
+            {work}
         except BaseException as error:
             run.calls.extend({record_error})
             raise
@@ -106,7 +108,32 @@ def make(env, impl, decl, failed, coerce, given, MISSING, to_wire, from_wire):
 
 def _generate(params: tuple[str, ...], ret: str) -> Callable[..., Any]:
     """The maker of facade functions of this shape."""
-    args = [f"a{n}" for n in range(len(params))]
+    args = tuple(f"a{n}" for n in range(len(params)))
+    return _compile(args, params, ret, f"result = impl({', '.join(('run', *args))})", {})
+
+
+def _inline(method: Callable[..., Any], decl: Decl) -> Callable[..., Any]:
+    """The maker of a facade function that does the work of ``method`` itself (see ``export``)."""
+    try:
+        function: Any = ast.parse(textwrap.dedent(inspect.getsource(method))).body[0]
+    except OSError:  # installed without its source
+        return _generate(decl.params, decl.ret)
+    start = 0 if ast.get_docstring(function) is None else 1
+    *statements, last = function.body[start:]
+    found = inspect.getclosurevars(method)
+    names = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+    if not isinstance(last, ast.Return) or last.value is None or "self" in names:
+        raise TypeError(f"{decl.path} cannot be inline: it needs self, or does not end with its only return")
+    work = [ast.unparse(statement) for statement in statements] + [f"result = {ast.unparse(last.value)}"]
+    return _compile(
+        decl.names, decl.params, decl.ret, "\n            ".join(work), {**found.globals, **found.nonlocals}
+    )
+
+
+def _compile(
+    args: tuple[str, ...], params: tuple[str, ...], ret: str, work: str, scope: dict[str, Any]
+) -> Callable[..., Any]:
+    """The maker of facade functions with these parameters; ``work`` is code that sets ``result``."""
     tests = [f"type({a}) is not {kind}" for a, kind in zip(args, params, strict=True)]
     given = "given(" + ", ".join([*args, "rest"]) + ")"
     pack = ", ".join(args) + ("," if args else "")
@@ -126,7 +153,7 @@ def _generate(params: tuple[str, ...], ret: str) -> Callable[..., Any]:
         signature="".join(f"{a}=MISSING, " for a in args) + "*rest",
         given=given,
         check=check if args else check.replace("() = coerce", "coerce"),
-        call=", ".join(["run", *args]),
+        work=work,
         record=f"(decl, {pack} result)",
         record_error=f"(decl, {pack} error)",
         convert=(
@@ -135,12 +162,11 @@ def _generate(params: tuple[str, ...], ret: str) -> Callable[..., Any]:
             else ""
         ),
     )
-    scope: dict[str, Any] = {}
     exec(compile(source, f"<KSR {ret}({', '.join(params)})>", "exec"), scope)
     return scope["make"]  # type: ignore[no-any-return]
 
 
-_makers: dict[tuple[tuple[str, ...], str], Callable[..., Any]] = {}
+_makers: dict[object, Callable[..., Any]] = {}
 
 
 def _given(*args: Any) -> tuple[Any, ...]:
@@ -168,10 +194,11 @@ def _document(fn: Any, decl: Decl) -> Any:
 
 def facade_function(env: Env, impl: Callable[..., Any], decl: Decl) -> Any:
     """The function scripts call for ``decl``."""
-    key = (decl.params, decl.ret)
+    method = impl.__func__ if getattr(impl, "__ksr_inline__", False) else None  # type: ignore[attr-defined]
+    key = method or (decl.params, decl.ret)
     maker = _makers.get(key)
     if maker is None:
-        maker = _makers[key] = _generate(*key)
+        maker = _makers[key] = _generate(decl.params, decl.ret) if method is None else _inline(method, decl)
     return _document(maker(env, impl, decl, Failed(decl), coerce, _given, _MISSING, to_wire, from_wire), decl)
 
 

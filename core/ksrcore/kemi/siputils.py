@@ -74,17 +74,17 @@ class Siputils(ContactFunctions, Module):
 
     # -- the message ----------------------------------------------------------------------------------------------
 
-    @export
+    @export(inline=True)
     def has_totag(self, run: Run) -> int:
         """1 when the To field has a tag (a request in a dialog, a final reply), else -1."""
         return 1 if run.msg.to_tag else -1
 
-    @export
+    @export(inline=True)
     def is_request(self, run: Run) -> int:
         """1 for a request, -1 for a reply."""
         return 1 if run.msg.is_request else -1
 
-    @export
+    @export(inline=True)
     def is_reply(self, run: Run) -> int:
         """1 for a reply, -1 for a request."""
         return -1 if run.msg.is_request else 1
