@@ -176,6 +176,7 @@ class Methods:
     def pvs(self) -> list[dict[str, Any]]:
         from ..pv.accessor import compile_spec
         from ..pv.errors import PvError
+        from ..pv.known import doc_of
         from ..pv.registry import known as known_pvs
 
         found = []
@@ -184,7 +185,7 @@ class Methods:
                 writable = compile_spec(f"${name}(x)" if inner else f"${name}").writable
             except PvError:
                 writable = False  # its inner names are of another form, such as a=>b
-            found.append({"name": f"${name}", "inner": inner, "writable": writable})
+            found.append({"name": f"${name}", "inner": inner, "writable": writable, "doc": doc_of(name)})
         return found
 
     def routes(self) -> list[dict[str, Any]]:
