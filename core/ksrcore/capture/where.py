@@ -18,6 +18,7 @@ import ast
 import re
 import warnings
 from collections.abc import Callable
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from ..pv.errors import PvError
@@ -32,10 +33,6 @@ if TYPE_CHECKING:
 
 class WhereError(ValueError):
     """A filter expression that cannot be used: one line that says where and why."""
-
-
-class _Unreadable(Exception):
-    """The record has no parsed message. No KeyError: ``eval`` would take that for an undefined name."""
 
 
 _ALLOWED = (
@@ -113,7 +110,7 @@ MESSAGE_FIELDS: dict[str, Callable[[SipMessage], Any]] = {
 FIELDS = (*RECORD_FIELDS, *MESSAGE_FIELDS)
 
 
-class _Names:
+class Names:
     """The names of one record, looked up as the expression asks for them."""
 
     __slots__ = ("record", "proxy", "_run")
@@ -201,6 +198,16 @@ class _Remainders(ast.NodeTransformer):
 
 def compile_where(text: str) -> Callable[[Record, Proxy], bool]:
     """The filter as a function of a record. Raises :class:`WhereError`."""
+    code = compile_tree(parse_where(text))
+
+    def matches(record: Record, proxy: Proxy) -> bool:
+        return holds(code, Names(record, proxy))
+
+    return matches
+
+
+def parse_where(text: str) -> ast.Expression:
+    """The checked tree of a filter. Raises :class:`WhereError`."""
     if len(text) > 4096:
         raise WhereError(f"the filter has {len(text)} characters, at most 4096 are read")
     try:
@@ -209,7 +216,8 @@ def compile_where(text: str) -> Callable[[Record, Proxy], bool]:
             warnings.simplefilter("ignore")
             tree = ast.parse(text.strip(), "<where>", "eval")
             _check(tree)
-            code = compile(_Remainders().visit(tree), "<where>", "eval")
+            compile_tree(ast.parse(text.strip(), "<where>", "eval"))
+            return tree
     except WhereError:
         raise
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -218,13 +226,25 @@ def compile_where(text: str) -> Callable[[Record, Proxy], bool]:
             f'cannot read the filter {text!r}: {reason}; example: method == "INVITE" and fU == "alice"'
         ) from None
 
-    def matches(record: Record, proxy: Proxy) -> bool:
-        try:
-            return bool(eval(code, {"__builtins__": {}}, _Names(record, proxy)))  # type: ignore[arg-type]
-        except (_Unreadable, TypeError, SipError, PvError, re.error):
-            return False  # a null, a message that cannot be read: it does not match
 
-    return matches
+def compile_tree(tree: ast.Expression) -> CodeType:
+    """What :func:`value` and :func:`holds` evaluate."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return compile(_Remainders().visit(tree), "<where>", "eval")
+
+
+def value(code: CodeType, names: Names) -> Any:
+    """The value of a compiled expression; None where it is about what the message has not."""
+    try:
+        return eval(code, {"__builtins__": {}}, names)  # type: ignore[arg-type]
+    except (TypeError, SipError, PvError, re.error):
+        return None  # a null, a message that cannot be read
+
+
+def holds(code: CodeType, names: Names) -> bool:
+    """Whether a compiled filter matches."""
+    return bool(value(code, names))
 
 
 def _check(tree: ast.Expression) -> None:
