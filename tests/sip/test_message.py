@@ -50,6 +50,7 @@ def test_offsets_point_at_each_field() -> None:
     for header, offset in zip(msg.headers, msg.offsets, strict=False):
         assert msg.buf.startswith(header.raw, offset)
         assert msg.buf.startswith(header.body, offset + header.body_start)
+        assert msg.offset_of(header) == offset
     assert msg.buf[msg.headers_end :] == "\r\nbody"
 
 
@@ -124,5 +125,8 @@ def test_nothing_but_a_sip_error_comes_out(data: bytes) -> None:
 def test_fields_cover_the_head_exactly(parts: list[bytes]) -> None:
     text = b"OPTIONS sip:x SIP/2.0\r\n" + b"".join(parts)
     msg = parse_message(text)
-    assert "".join(h.raw for h in msg.headers) == msg.buf[msg.head_at : msg.offsets[-1]]
-    assert msg.buf[msg.offsets[-1] : msg.body_at] in ("", "\r\n", "\n")
+    assert "".join(h.raw for h in msg.headers) == msg.buf[msg.head_at : msg.headers_end]
+    assert msg.buf[msg.headers_end : msg.body_at] in ("", "\r\n", "\n")
+    assert msg.offsets[-1] == msg.headers_end
+    for header in msg.headers:
+        assert msg.offset_of(header) == msg.offsets[msg.headers.index(header)]

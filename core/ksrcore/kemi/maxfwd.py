@@ -66,7 +66,7 @@ class Maxfwd(Module):
             done: Any = msg.extra.get("maxfwd")
             if done in msg.lumps.items:
                 msg.lumps.items.remove(done)
-        offset = msg.offsets[msg.headers.index(header)] + header.body_start
+        offset = msg.offset_of(header) + header.body_start
         msg.extra["maxfwd"] = lump = Lump(offset, len(body), text, "max-forwards")
         msg.lumps.items.append(lump)
         return 1

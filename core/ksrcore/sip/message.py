@@ -2,8 +2,7 @@
 
 The text of a message is latin-1 ``str``: one character is one byte of the wire, so slices are byte-exact and what a
 script does not touch leaves as it came. Parsing is lazy: a message is split into header fields once; a field's value
-is parsed when somebody asks for it. Fields are immutable and shared between messages (a bounded cache keyed by the
-whole line), because a call repeats its From, To, Call-ID and Contact lines in each of its messages.
+is parsed when somebody asks for it.
 """
 
 from __future__ import annotations
@@ -11,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import accumulate
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from .cseq import CSeq, parse_cseq
+from .cseq import parse_cseq
 from .errors import ParseError, SipError
+from .header import COMPACT, TOKEN, Header, field, fields_of, split_slow
 from .lumps import Lumps
 from .nameaddr import NameAddr, parse_nameaddr, parse_nameaddrs
 from .uri import Uri, parse_uri
@@ -23,105 +23,17 @@ from .via import Via, parse_vias
 if TYPE_CHECKING:
     from ..net.address import Listen, Rcv
 
-T = TypeVar("T")
+__all__ = ["COMPACT", "Branch", "Header", "SipMessage", "VersionError", "parse_message"]
 
-#: RFC 3261 7.3.3 and the IANA registry: compact forms.
-COMPACT = {
-    "a": "accept-contact",
-    "b": "referred-by",
-    "c": "content-type",
-    "d": "request-disposition",
-    "e": "content-encoding",
-    "f": "from",
-    "i": "call-id",
-    "j": "reject-contact",
-    "k": "supported",
-    "l": "content-length",
-    "m": "contact",
-    "n": "identity-info",
-    "o": "event",
-    "r": "refer-to",
-    "s": "subject",
-    "t": "to",
-    "u": "allow-events",
-    "v": "via",
-    "x": "session-expires",
-    "y": "identity",
-}
+T = TypeVar("T")
 
 _CACHE_LIMIT = 8192
 _CACHE_LINE = 512
 
-_TOKEN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~")
-
-
-class Header:
-    """One header field line. Immutable: edits go through :class:`~ksrcore.sip.lumps.Lumps`.
-
-    ``raw`` is the field with its line end (and its folds), ``name`` as written, ``key`` the lower-case long name
-    (``"via"`` for ``v``), ``body`` the value without surrounding white space, ``body_start`` its offset in ``raw``.
-    """
-
-    __slots__ = ("raw", "name", "key", "body", "body_start", "_parsed")
-
-    def __init__(self, line: str, eol: str = "\r\n") -> None:
-        name, colon, rest = line.partition(":")
-        self.raw = line + eol
-        self._parsed: object = None
-        key = _keys.get(name)
-        if key is None or not colon:
-            key = _key(name, colon, line)
-        self.key = key
-        self.name = name.rstrip(" \t")
-        if rest[:1] == " " and rest[1:2] > " " and rest[-1] > " ":
-            self.body = rest[1:]
-            self.body_start = len(name) + 2
-        else:
-            body = rest.lstrip(" \t\r\n")
-            self.body_start = len(line) - len(body)
-            self.body = body.rstrip(" \t\r\n")
-
-    def parsed(self, parser: Callable[[str], T]) -> T:
-        """The value, parsed once by ``parser``. A field has one parser for its kind. Raises :class:`SipError`."""
-        value = self._parsed
-        if value is None:
-            value = self._parsed = parser(self.body)
-        return value  # type: ignore[return-value]
-
-    def __repr__(self) -> str:
-        return f"<Header {self.name}: {self.body[:40]}>"
-
-
-_cache: dict[str, Header] = {}
 _raw = attrgetter("raw")
 _key_of = attrgetter("key")
 #: First lines as read before: replies repeat a few, requests those of their user.
 _firsts: dict[str, tuple[bool, str, str, str, int, str]] = {}
-#: Spelling of a field name to its key; bounded, for a peer may invent names.
-_keys: dict[str, str] = {}
-
-
-def _key(name: str, colon: str, line: str) -> str:
-    """The key of a field name as written (white space before the colon and all), checked."""
-    plain = name.rstrip(" \t")
-    if not colon:
-        raise ParseError("header field 'Name: value'", line)
-    if not plain or not _TOKEN.issuperset(plain):
-        raise ParseError("header field name", line)
-    key = plain.lower()
-    key = COMPACT.get(key, key)
-    if len(_keys) < 1024 and len(name) <= 64:
-        _keys[name] = key
-    return key
-
-
-def _header(line: str) -> Header:
-    header = Header(line)
-    if len(line) <= _CACHE_LINE:
-        if len(_cache) >= _CACHE_LIMIT:
-            _cache.clear()
-        _cache[line] = header
-    return header
 
 
 class Branch:
@@ -197,6 +109,30 @@ else:
     lazy = _Lazy
 
 
+class _Value(Generic[T]):
+    """The parsed value of the first field of a name, None when there is none; kept like that of :class:`_Lazy`.
+
+    All in one call: each message is asked for some of them. Reading it raises :class:`SipError` for a broken field.
+    """
+
+    def __init__(self, key: str, parse: Callable[[Header], T]) -> None:
+        self.key = key
+        self.parse = parse
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, msg: SipMessage, owner: type) -> T | None:
+        header = msg.index.get(self.key)
+        value: T | None = None
+        if header is not None:
+            value = header.value
+            if value is None:
+                value = header.value = self.parse(header)
+        msg.__dict__[self.name] = value
+        return value
+
+
 class SipMessage:
     """A request or reply and the state that routing it builds up.
 
@@ -215,6 +151,8 @@ class SipMessage:
     #: True: a message of HTTP (sip/http.py).
     http = False
     error: SipError | None = None
+    #: Whether a field may have more than one line, or a line end other than CRLF.
+    folded = False
     new_uri = ""
     dst_uri = ""
     path = ""
@@ -245,26 +183,23 @@ class SipMessage:
         self.reply_lumps: list[str] = []
         # What a module keeps with a message, keyed by the module's own name (rr: matched route, auth: nonce ...).
         self.extra: dict[str, object] = {}
-        first, self.head_at, self.body_at, lines, eols = _split(buf)
-        known = _firsts.get(first) or self._read_first(first)
-        self.is_request, self.method, self.ruri, self.version, self.status, self.reason = known
-        get = _cache.get
-        try:
-            if eols is None:
-                known_fields = list(map(get, lines))
-                if None in known_fields:
-                    known_fields = [h or _header(line) for h, line in zip(known_fields, lines, strict=True)]
-                self.headers = cast("list[Header]", known_fields)
-            else:
-                self.headers = [Header(line, eol) for line, eol in zip(lines, eols, strict=True)]
-        except SipError:
-            # Folded lines, or a broken one.
-            _, self.head_at, self.body_at, lines, eols = _split_slow(buf)
+        end = buf.find("\r\n\r\n")
+        lines = buf[:end].split("\r\n")
+        # A line end without CR would be inside a line: then there are more LF than lines ended. Folded lines are found
+        # when a field is made of them, which fails: a search for them here would cost more than the split.
+        if end > 0 and lines[0] and buf.count("\n", 0, end) == len(lines) - 1:
+            first = lines.pop(0)
+            known = _firsts.get(first) or self._read_first(first)
+            self.is_request, self.method, self.ruri, self.version, self.status, self.reason = known
+            self.head_at = len(first) + 2
+            self.headers_end = end + 2
+            self.body_at = end + 4
             try:
-                self.headers = [Header(line, eol) for line, eol in zip(lines, eols, strict=True)]
-            except SipError as error:
-                self.error = error
-                self.headers = _tolerant(lines, eols)
+                self.headers = list(map(field, lines))
+            except SipError:
+                self._read_slowly(buf)
+        else:
+            self._read_slowly(buf)
         # Reversed, so that the first field of a name wins.
         backwards = self.headers[::-1]
         self.index: dict[str, Header] = dict(zip(map(_key_of, backwards), backwards, strict=True))
@@ -274,6 +209,16 @@ class SipMessage:
                 self.method = cseq.method if cseq is not None else ""
             except SipError:
                 self.method = ""
+
+    def _read_slowly(self, buf: str) -> None:
+        """Folded or broken fields, line ends other than CRLF, no body."""
+        self.folded = True
+        first, self.head_at, self.headers_end, self.body_at, lines, eols = split_slow(buf)
+        known = _firsts.get(first) or self._read_first(first)
+        self.is_request, self.method, self.ruri, self.version, self.status, self.reason = known
+        self.headers, error = fields_of(lines, eols)
+        if error is not None:
+            self.error = error
 
     def _read_first(self, line: str) -> tuple[bool, str, str, str, int, str]:
         """A first line not seen lately. HTTP has its own."""
@@ -296,12 +241,10 @@ class SipMessage:
 
     def offset_of(self, header: Header) -> int:
         """The offset in ``buf`` of the first field that is this object (equal lines share one object)."""
-        return self.offsets[self.headers.index(header)]
-
-    @property
-    def headers_end(self) -> int:
-        """The offset in ``buf`` of the empty line after the header fields: where appended fields go."""
-        return self.offsets[-1]
+        if self.folded:
+            return self.offsets[self.headers.index(header)]
+        # Its text is found sooner than the lengths of the fields before it are added up.
+        return self.buf.index("\n" + header.raw, self.head_at - 1) + 1
 
     @property
     def body(self) -> str:
@@ -316,29 +259,14 @@ class SipMessage:
     def parsed_uri(self) -> Uri:
         return parse_uri(self.new_uri or self.ruri)
 
-    @lazy
-    def via(self) -> Via | None:
-        """The topmost Via value."""
-        h = self.index.get("via")
-        return h.parsed(parse_vias)[0] if h is not None else None
+    #: The topmost Via value.
+    via = _Value("via", lambda header: header.parsed(parse_vias)[0])
+    from_ = _Value("from", lambda header: header.parsed(parse_nameaddr))
+    to = _Value("to", lambda header: header.parsed(parse_nameaddr))
+    cseq = _Value("cseq", lambda header: header.parsed(parse_cseq))
 
     def vias(self) -> list[Via]:
         return [via for h in self.headers if h.key == "via" for via in h.parsed(parse_vias)]
-
-    @lazy
-    def from_(self) -> NameAddr | None:
-        h = self.index.get("from")
-        return h.parsed(parse_nameaddr) if h is not None else None
-
-    @lazy
-    def to(self) -> NameAddr | None:
-        h = self.index.get("to")
-        return h.parsed(parse_nameaddr) if h is not None else None
-
-    @lazy
-    def cseq(self) -> CSeq | None:
-        h = self.index.get("cseq")
-        return h.parsed(parse_cseq) if h is not None else None
 
     @lazy
     def callid(self) -> str:
@@ -396,9 +324,11 @@ _TEXT = (
     "reason",
     "headers",
     "index",
-    "body_at",
     "head_at",
+    "headers_end",
+    "body_at",
     "error",
+    "folded",
 )
 _LAZY = ("via", "from_", "to", "cseq", "callid", "to_tag", "offsets")
 
@@ -417,7 +347,7 @@ def _first_line(line: str) -> tuple[bool, str, str, str, int, str]:
             # RFC 4475 3.1.2.8: white space inside the Request-URI is not to be guessed around.
             raise ParseError("request line 'METHOD uri SIP/2.0'", line)
         method, ruri, version = parts
-        if not method or not ruri or not _TOKEN.issuperset(method):
+        if not method or not ruri or not TOKEN.issuperset(method):
             raise ParseError("request line 'METHOD uri SIP/2.0'", line)
         if version.upper() != "SIP/2.0":
             raise VersionError(line)
@@ -443,70 +373,3 @@ def parse_message(data: bytes, rcv: Rcv | None = None) -> SipMessage:
     the sender can still be answered.
     """
     return SipMessage(data.decode("latin-1"), rcv)
-
-
-def _split(buf: str) -> tuple[str, int, int, list[str], list[str] | None]:
-    """First line, offset of the first field, offset of the body, field lines (unfolded text kept), their line ends.
-
-    The line ends are None when all are CRLF and nothing is folded: the usual case.
-    """
-    end = buf.find("\r\n\r\n")
-    if end > 0:
-        head = buf[:end]
-        lines = head.split("\r\n")
-        # A line end without CR would be inside a line: then there are more LF than lines ended. Folded lines are found
-        # when a field is made of them, which fails: a search for them here would cost more than the split.
-        if head.count("\n") == len(lines) - 1 and lines[0]:
-            first = lines.pop(0)
-            return first, len(first) + 2, end + 4, lines, None
-    return _split_slow(buf)
-
-
-def _split_slow(buf: str) -> tuple[str, int, int, list[str], list[str]]:
-    start = 0
-    while buf.startswith(("\r\n", "\n"), start):
-        start += 2 if buf[start] == "\r" else 1
-    at = start
-    ends: list[tuple[int, int]] = []
-    eols: list[str] = []
-    body_at = len(buf)
-    head_at = -1
-    while at < len(buf):
-        stop = buf.find("\n", at)
-        if stop < 0:
-            # Kamailio's parser too takes a last line without its line end.
-            stop, eol, after = len(buf), "", len(buf)
-        elif stop > at and buf[stop - 1] == "\r":
-            stop, eol, after = stop - 1, "\r\n", stop + 1
-        else:
-            eol, after = "\n", stop + 1
-        if head_at >= 0 and stop == at:
-            body_at = after
-            break
-        if head_at >= 0 and buf[at] in " \t" and len(ends) > 1:
-            # A fold: the field goes on. Its text is sliced once, however many folds there are.
-            ends[-1] = (ends[-1][0], stop)
-            eols[-1] = eol
-        else:
-            ends.append((at, stop))
-            eols.append(eol)
-            if head_at < 0:
-                head_at = after
-        at = after
-    lines = [buf[start:stop] for start, stop in ends]
-    if not lines:
-        raise ParseError("a SIP message", buf)
-    return lines[0], head_at, body_at, lines[1:], eols[1:]
-
-
-def _tolerant(lines: list[str], eols: list[str]) -> list[Header]:
-    """The fields of a message with a broken line: broken ones stay as text under the key ''."""
-    headers = []
-    for line, eol in zip(lines, eols, strict=True):
-        try:
-            headers.append(Header(line, eol))
-        except SipError:
-            bad = Header.__new__(Header)
-            bad.raw, bad.name, bad.key, bad.body, bad.body_start, bad._parsed = line + eol, "", "", line, 0, None
-            headers.append(bad)
-    return headers
