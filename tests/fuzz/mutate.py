@@ -85,7 +85,11 @@ TOKENS: Final[dict[str, tuple[bytes, ...]]] = {
         )
     ),
 }  # fmt: skip
-_KIND: Final = {"where": "where", "pv": "pv", "control": "control"}
+
+
+def tokens(target: str) -> tuple[bytes, ...]:
+    """What inputs of that target are made of."""
+    return TOKENS[target if target in TOKENS else "sip"]
 
 
 class Mutator:
@@ -97,7 +101,7 @@ class Mutator:
         self.random = Random(f"{target} {seed}")
         self.seeds = list(seeds)
         self.fresh = fresh
-        self.tokens = TOKENS[_KIND.get(target, "sip")]
+        self.tokens = tokens(target)
         self._ways: tuple[Callable[[bytearray], None], ...] = (
             self._flip,
             self._flip,

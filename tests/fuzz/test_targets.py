@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from fuzz.holds import patience
 from fuzz.mutate import Mutator
 from fuzz.run import main
 from fuzz.seeds import found, messages, seeds
@@ -39,17 +40,20 @@ def test_seeds_and_mutations_hold(target: str) -> None:
     function = TARGETS[target][0]
     start = seeds(target)
     for data in start:
-        function(data)
+        with patience():
+            function(data)
     mutator = Mutator(target, start, 1, generate if target == "talk" else None)
     for _ in range(COUNTS[target]):
-        function(mutator.next())
+        with patience():
+            function(mutator.next())
 
 
 @pytest.mark.parametrize(("target", "name"), [(t, p.name) for t in TARGETS for p in found(t)])
 def test_what_once_failed(target: str, name: str) -> None:
     (path,) = [path for path in found(target) if path.name == name]
-    TARGETS[target][0](path.read_bytes())
-    finish(target)
+    with patience():
+        TARGETS[target][0](path.read_bytes())
+        finish(target)
 
 
 def test_equal_seeds_give_equal_inputs() -> None:
@@ -66,6 +70,6 @@ def test_a_conversation_survives_its_text() -> None:
 
 
 def test_the_command_counts_and_measures(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--plain", "--inputs", "200", "--target", "where"]) == 0
+    assert main(["--engine", "seeded", "--inputs", "200", "--target", "where"]) == 0
     out = capsys.readouterr().out
     assert "200 inputs, 0 failed, memory level" in out
