@@ -110,6 +110,7 @@ class Tm(TmSettings, TmContacts, TmUac):
         new = copy.copy(self)
         new.proxy = proxy
         new.engine = Engine(proxy, new)
+        new.engine.resemble(self.engine)
         new.start()
         return new
 
@@ -127,14 +128,14 @@ class Tm(TmSettings, TmContacts, TmUac):
         if source is None:
             return None
         t = Transaction(engine, source.msg.clone(), source.record, run.avps)
-        for name, value in vars(source).items():
+        for name in Transaction.__slots__:
             if name not in ("engine", "msg", "record", "avps", "branches", "extra", "armed", "fr_at", "retr_at"):
-                setattr(t, name, value)
+                setattr(t, name, getattr(source, name))
         for client in source.branches:
             new = Client(t, client.index, client.uri, client.dst_uri, client.path)
-            for name, value in vars(client).items():
+            for name in Client.__slots__:
                 if name not in ("t", "cancel_request", "fr_at", "retr_at"):
-                    setattr(new, name, value)
+                    setattr(new, name, getattr(client, name))
             t.branches.append(new)
         engine.servers[t.key] = t
         engine.clients[t.prefix] = t
@@ -260,7 +261,7 @@ class Tm(TmSettings, TmContacts, TmUac):
             msg.dst_uri, msg.branches = before
         # One that was answered already goes on as it was: it has a state that local ones do not know.
         if result > 0 and run.t is not None and run.t.status < 200:
-            run.t.local = True
+            run.t.make_local()
         return result
 
     def count(self) -> int:

@@ -28,8 +28,6 @@ from .states import (
     RETR,
     RFINAL,
     SEND,
-    SERVER_INVITE,
-    SERVER_OTHER,
     SET_FR,
     SET_RETR,
     SET_RETR_ALWAYS,
@@ -53,7 +51,6 @@ log = logging.getLogger("ksrcore.tm")
 _MASK: Final = 0xFFFFFFFFFFFFFFFF
 #: The options that most scripts set.
 _CALLBACKS: Final = frozenset(("on_failure", "on_reply", "on_branch", "on_branch_failure"))
-_NONE: Final[dict[int, tuple[int, int]]] = {}
 _AFTER_REPLY: Final = REPLY_OUT | COMPLETED
 _SETTLED: Final = FAILED | RELEASED
 _SET_TIMERS: Final = SET_RETR | SET_RETR_ALWAYS | SET_FR
@@ -94,6 +91,10 @@ class Engine:
         self.tag = md5(f"ksr {self.secret}".encode(), usedforsecurity=False).hexdigest()
         self.salt = md5(f"branch {self.secret}".encode(), usedforsecurity=False).hexdigest()[:16]
         self.configure()
+
+    def resemble(self, other: Engine) -> None:
+        """Make the ids that ``other`` would make next: those of a sandbox are those of the live proxy."""
+        self.secret, self.tag, self.salt, self.serial = other.secret, other.tag, other.salt, other.serial
 
     def configure(self) -> None:
         """Take over the module's parameters (milliseconds) as seconds."""
@@ -270,7 +271,7 @@ class Engine:
 
     def event(self, t: Transaction, event: int, record: Record | None = None) -> None:
         """Step the server machine for an event that is no reply (those: :meth:`send_reply`)."""
-        step = (SERVER_INVITE if t.is_invite and not t.local else SERVER_OTHER).get(t.state, _NONE).get(event)
+        step = t.machine[t.state].get(event)
         if step is None:
             return
         t.state, actions = step
@@ -398,7 +399,7 @@ class Engine:
                 if t.is_invite and first_final and not t.local:
                     if reply is None or (self.hooks.events | t.armed) & ACK_IN:
                         self._expect_ack(t)
-        step = (SERVER_INVITE if t.is_invite and not t.local else SERVER_OTHER).get(t.state, _NONE).get(event)
+        step = t.machine[t.state].get(event)
         if step is not None:
             t.state, actions = step
             t.response = text

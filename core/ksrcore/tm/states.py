@@ -144,6 +144,10 @@ SERVER_OTHER: Final[Table] = {
         REQUEST: (COMPLETED, RESEND),
         WAIT: (TERMINATED, FREE),
     },
+    # An INVITE that became our own on its way is in one of these at most: they know no events.
+    CONFIRMED: {},
+    ACCEPTED: {},
+    ACCEPTED_LOCAL: {},
     TERMINATED: {},
 }
 

@@ -24,11 +24,13 @@ log = logging.getLogger("ksrcore.tm")
 
 
 class Timed:
-    """Something with one timer. ``due``: when it fires (monotonic seconds), NEVER when it does not."""
+    """Something with one timer. ``due``: when it fires (monotonic seconds), NEVER when it does not; ``queued``: the
+    time of its entry in a queue, NEVER without one."""
 
-    due = NEVER
-    #: The time of its entry in a queue.
-    queued = NEVER
+    __slots__ = ("due", "queued")
+
+    due: float
+    queued: float
 
     def fire(self, now: float) -> None:
         """The time has come."""
@@ -82,6 +84,15 @@ class Timers:
         """Fire what is due, in order of time. Never raises."""
         heap = self._heap
         queues = self._queues.values()
+        # What was answered in time is most of it and fires nothing: it goes first, in whatever order.
+        for queue in queues:
+            while queue:
+                at, item = queue[0]
+                if at > now or item.due < NEVER:
+                    break
+                queue.popleft()
+                if at == item.queued:
+                    item.queued = NEVER
         while True:
             # The queue whose first entry is the earliest, and until when it stays so.
             best = limit = heap[0][0] if heap else NEVER

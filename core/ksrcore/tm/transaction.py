@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..forward import branch_hash
 from ..pv.state import Avps
-from .states import CALLING, PROCEEDING, STATE_NAMES
+from .states import CALLING, PROCEEDING, SERVER_INVITE, SERVER_OTHER, STATE_NAMES
 from .timers import NEVER, Timed
 
 if TYPE_CHECKING:
@@ -68,42 +68,29 @@ class Transaction(Timed):
     of their index; those from ``leg`` on belong to the latest serial step. Times are in seconds.
     """
 
-    # Defaults of the class, not set in each transaction: most keep most of them.
+    __slots__ = (
+        "engine", "msg", "method", "is_invite", "record", "avps", "branches", "machine", "state", "status", "flags",
+        "kept", "armed", "local", "key", "prefix", "id_label", "reason", "response", "reply_dest", "to_tag", "relayed",
+        "leg", "on_failure", "on_reply", "on_branch", "on_branch_failure", "saved", "expires", "fr", "fr_inv", "t1",
+        "t2", "fr_at", "retr_at", "interval", "winner", "drop_replies", "extra", "callback", "ack_key",
+        "cancel_reasons", "forwarding",
+    )  # fmt: skip
+
     engine: Engine | None
-    key = ""
-    prefix = ""
-    id_label = 0
-    reason = ""
-    response = ""
-    reply_dest: Dest | None = None
-    to_tag = ""
-    relayed = -1
-    leg = 0
-    on_failure = ""
-    on_reply = ""
-    on_branch = ""
-    on_branch_failure = ""
-    saved: Saved | None = None
-    expires = NEVER
-    fr_at = NEVER
-    retr_at = NEVER
-    interval = 0.0
-    #: The branch a failure route is about (or won), -1 for none.
-    winner = -1
-    #: How many branches, from the first on, t_drop_replies() has taken out of the choice.
-    drop_replies = 0
+    reply_dest: Dest | None
+    saved: Saved | None
     #: What other modules keep with a transaction, keyed by their name (acc, dialog); see also hooks.
-    extra: dict[str, Any] | None = None
-    callback: Any = None
-    ack_key: tuple[str, str, int] | None = None
-    cancel_reasons = ""
-    forwarding = False
+    extra: dict[str, Any] | None
+    callback: Any
+    ack_key: tuple[str, str, int] | None
 
     def __init__(self, engine: Engine, msg: SipMessage, record: Record, avps: Avps) -> None:
         self.engine = engine
         self.msg = msg
         self.method = method = msg.method
         self.is_invite = method == "INVITE"
+        # The table of the server side; that of a request of our own is the same for all methods.
+        self.machine = SERVER_INVITE if method == "INVITE" else SERVER_OTHER
         self.record = record
         self.avps = avps
         self.branches: list[Client] = []
@@ -111,15 +98,24 @@ class Transaction(Timed):
         self.fr_inv = engine.fr_inv
         self.t1 = engine.t1
         self.t2 = engine.t2
-        # These are read again and again: a value of the instance is found faster than one of the class.
         self.state = PROCEEDING
-        self.status = 0
-        self.flags = 0
-        self.kept = 0
-        # Hook events somebody registered for (see hooks.py).
-        self.armed = 0
-        # True for a request of our own (t_uac_send): there is nobody upstream.
-        self.local = False
+        # armed: the hook events that somebody registered for (see hooks.py). drop_replies: how many branches, from the
+        # first on, t_drop_replies() has taken out of the choice.
+        self.status = self.flags = self.kept = self.armed = self.leg = self.drop_replies = self.id_label = 0
+        # winner: the branch a failure route is about (or won), -1 for none.
+        self.relayed = self.winner = -1
+        self.key = self.prefix = self.reason = self.response = self.to_tag = self.cancel_reasons = ""
+        self.on_failure = self.on_reply = self.on_branch = self.on_branch_failure = ""
+        self.reply_dest = self.saved = self.extra = self.callback = self.ack_key = None
+        self.expires = self.fr_at = self.retr_at = self.due = self.queued = NEVER
+        self.interval = 0.0
+        # local: a request of our own (t_uac_send), there is nobody upstream.
+        self.local = self.forwarding = False
+
+    def make_local(self) -> None:
+        """It is a request of our own: there is nobody upstream."""
+        self.local = True
+        self.machine = SERVER_OTHER
 
     @property
     def id_index(self) -> int:
@@ -188,35 +184,21 @@ class Client(Timed):
     cancelled, 1 to be cancelled once it rings, 2 CANCEL sent.
     """
 
+    __slots__ = (
+        "t", "index", "uri", "dst_uri", "path", "state", "status", "cancel", "flags", "branch", "text", "dest",
+        "reply", "faked", "fr_at", "retr_at", "interval", "on_reply", "on_branch_failure", "ruid", "instance",
+        "location_ua", "reg_id", "otcpid", "q", "socket", "cancel_request", "targets", "timed_out", "replied", "blind",
+        "reason", "sent", "lumps",
+    )  # fmt: skip
+
     t: Transaction | None
-    flags = 0
-    branch = ""
-    text = ""
-    dest: Dest | None = None
-    reply: SipMessage | None = None
-    faked = False
-    fr_at = NEVER
-    retr_at = NEVER
-    interval = 0.0
-    on_reply = ""
-    on_branch_failure = ""
-    ruid = ""
-    instance = ""
-    location_ua = ""
-    reg_id = 0
-    otcpid = 0
-    q = -1
-    socket: Listen | None = None
-    cancel_request: CancelRequest | None = None
-    targets: list[tuple[str, str, int]] | None = None
-    timed_out = False
-    replied = False
-    #: A place holder without a request: a suspended transaction waits with it.
-    blind = False
-    reason = ""
-    sent = False
+    dest: Dest | None
+    reply: SipMessage | None
+    socket: Listen | None
+    cancel_request: CancelRequest | None
+    targets: list[tuple[str, str, int]] | None
     #: Edits of this branch, while its text cannot be built yet.
-    lumps: Lumps | None = None
+    lumps: Lumps | None
 
     def __init__(self, t: Transaction, index: int, uri: str, dst_uri: str, path: str) -> None:
         self.t = t
@@ -225,8 +207,15 @@ class Client(Timed):
         self.dst_uri = dst_uri
         self.path = path
         self.state = CALLING
-        self.status = 0
-        self.cancel = 0
+        self.status = self.cancel = self.flags = self.reg_id = self.otcpid = 0
+        self.q = -1
+        self.branch = self.text = self.on_reply = self.on_branch_failure = ""
+        self.ruid = self.instance = self.location_ua = self.reason = ""
+        self.dest = self.reply = self.socket = self.cancel_request = self.targets = self.lumps = None
+        # blind: a place holder without a request; a suspended transaction waits with it.
+        self.faked = self.timed_out = self.replied = self.blind = self.sent = False
+        self.fr_at = self.retr_at = self.due = self.queued = NEVER
+        self.interval = 0.0
 
     def fire(self, now: float) -> None:
         t = self.t
@@ -240,6 +229,8 @@ class Client(Timed):
 class CancelRequest(Timed):
     """A CANCEL we sent, retransmitted on UDP until it is answered."""
 
+    __slots__ = ("engine", "text", "dest", "interval", "t2", "until")
+
     def __init__(self, engine: Engine, text: str, dest: Dest, t1: float, t2: float, until: float) -> None:
         self.engine = engine
         self.text = text
@@ -247,6 +238,7 @@ class CancelRequest(Timed):
         self.interval = t1
         self.t2 = t2
         self.until = until
+        self.due = self.queued = NEVER
 
     def fire(self, now: float) -> None:
         if now >= self.until:

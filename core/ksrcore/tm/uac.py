@@ -71,7 +71,7 @@ def send(
     if msg.error is not None:
         raise UacError(f"t_uac_send: {msg.error}")
     t = Transaction(engine, msg, record, Avps())
-    t.local = True
+    t.make_local()
     t.flags |= T_DISABLE_INTERNAL_REPLY
     t.extra = {"local": (first, rest)}
     engine.label(t)
