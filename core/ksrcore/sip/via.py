@@ -14,11 +14,17 @@ __all__ = ["Via", "parse_vias"]
 
 _SPACES: Final = frozenset(WS)
 #: The usual form: sent-protocol SP host [":" port] *(";" name ["=" value]), without white space or quotes. What does
-#: not match takes the long way, which accepts more and says what is wrong.
-_USUAL: Final = re.compile(
-    r"SIP/2\.0/([A-Za-z0-9]+) ([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?"
-    r"((?:;[A-Za-z0-9.!%*_+`'~-]+(?:=[A-Za-z0-9.!%*_+`'~:\[\]-]+)?)*)"
-)
+#: not match takes the long way, which accepts more and says what is wrong. Possessive: there is nothing to try again.
+_SENT: Final = re.compile(r"SIP/2\.0/([A-Za-z0-9]++) ([A-Za-z0-9._-]++|\[[0-9A-Fa-f:.]++\])(?::([0-9]{1,5}+))?")
+_PARAM: Final = r"[A-Za-z0-9.!%*_+`'~-]++(?:=[A-Za-z0-9.!%*_+`'~:\[\]-]++)?"
+_PARAMS: Final = re.compile(f"{_PARAM}(?:;{_PARAM})*+")
+
+_CACHE_MAX: Final = 2048
+_CACHE_TEXT: Final = 128
+#: What comes before the parameters, as parsed before: a peer writes the same each time. Transport, host, port, port's
+#: number, offset of the host.
+_sents: dict[str, tuple[str, str, str, int, int]] = {}
+_new = object.__new__
 
 
 class Via:
@@ -57,7 +63,6 @@ class Via:
         sent_by_start: int,
         sent_by_end: int,
         params_start: int,
-        usual: bool = False,
     ) -> None:
         self.text = text
         self.start = start
@@ -72,14 +77,8 @@ class Via:
         self.params_start = params_start
         self.params_text = text[params_start - start :]
         text = self.params_text
-        at = text.rfind("branch=")
-        self._known: dict[str, str] | None = None
-        if usual and (at == 0 or (at > 0 and text[at - 1] == ";")):
-            stop = text.find(";", at)
-            self.branch = text[at + 7 :] if stop < 0 else text[at + 7 : stop]
-        else:
-            self._known = known = _params_map(text) if text else {}
-            self.branch = known.get("branch", "")
+        self._known: dict[str, str] | None = _params_map(text) if text else {}
+        self.branch = self._known.get("branch", "")
 
     def __str__(self) -> str:
         return self.text
@@ -164,24 +163,45 @@ def parse_vias(body: str) -> list[Via]:
 
 
 def _parse(text: str, start: int) -> Via:
-    usual = _USUAL.fullmatch(text)
-    if usual is not None:
-        transport, host, port, params = usual.groups()
-        if not port or int(port) <= 65535:
-            begin, stop = usual.start(2), usual.start(4)
-            params_start = stop + 1 if params else stop
-            return Via(
-                text,
-                start,
-                "SIP/2.0",
-                transport.upper(),
-                host,
-                port or "",
-                start + begin,
-                start + stop,
-                start + params_start,
-                True,
-            )
+    sent, _, params = text.partition(";")
+    known = _sents.get(sent) or _usual_sent(sent)
+    at = params.rfind("branch=")
+    if known is None or not (at == 0 or at > 0 and params[at - 1] == ";") or _PARAMS.fullmatch(params) is None:
+        return _parse_slow(text, start)
+    # Filled in here: the call of an __init__ would cost as much again, and a Via is as unique as its branch.
+    via = _new(Via)
+    via.text = text
+    via.start = start
+    via.end = start + len(text)
+    via.protocol = "SIP/2.0"
+    via.transport, via.host, via.port, via.port_no, begin = known
+    via.sent_by_start = start + begin
+    via.sent_by_end = stop = start + len(sent)
+    via.params_start = stop + 1
+    via.params_text = params
+    via._known = None
+    stop = params.find(";", at)
+    via.branch = params[at + 7 :] if stop < 0 else params[at + 7 : stop]
+    return via
+
+
+def _usual_sent(sent: str) -> tuple[str, str, str, int, int] | None:
+    found = _SENT.fullmatch(sent)
+    if found is None:
+        return None
+    transport, host, port = found.groups("")
+    number = int(port or "0")
+    if number > 65535:
+        return None
+    known = transport.upper(), host, port, number, found.start(2)
+    if len(sent) <= _CACHE_TEXT:
+        if len(_sents) >= _CACHE_MAX:
+            _sents.clear()
+        _sents[sent] = known
+    return known
+
+
+def _parse_slow(text: str, start: int) -> Via:
     pos = text.find(" ")
     semi = text.find(";", pos + 1)
     sent_end = semi if semi >= 0 else len(text)
