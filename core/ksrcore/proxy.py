@@ -14,13 +14,15 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
 from math import inf
+from random import Random
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Protocol
 
 from . import __version__
 from .capture.recorder import Record, Recorder
-from .kemi.declare import Module, ParamError
+from .kemi.declare import ParamError
 from .kemi.facade import Env
+from .modules import Modules
 from .myself import Myself
 from .net.address import Dest, Listen, Rcv, ip_family
 from .run import CORE_ONREPLY_ROUTE, REQUEST_ROUTE, Run
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     from .net.network import Network
     from .script.engine import Script
     from .store.database import Database
+    from .tm.engine import Engine
+    from .tm.timers import Timed
+    from .tm.transaction import Client, Transaction
 
 log = logging.getLogger("ksrcore")
 
@@ -46,6 +51,25 @@ class TimerSource(Protocol):
 
     def advance(self, now: float) -> None:
         """Run what is due; never raises."""
+
+
+class Debugger(Protocol):
+    """What may keep a message or a timer waiting: see debug/holds.py. Never raises."""
+
+    def takes(self, msg: SipMessage, record: Record) -> bool:
+        """A message has come; True: it is processed there, now or later."""
+
+    def enter(self, t: Transaction | None, fn: Callable[[], None], what: str = "timer") -> bool:
+        """Something goes on with a transaction (None: with none) but no message; True: ``fn`` is called there."""
+
+    def timer(self, engine: Engine, client: Client, now: float, fn: Callable[[], None]) -> bool:
+        """The timer of a branch has fired; True: ``fn`` is called there, or the timer fires again later."""
+
+    def stands_still(self, item: Timed, t: Transaction | None, now: float) -> bool:
+        """The timer of a transaction has fired; True: it fires again later."""
+
+    def stop(self) -> None:
+        """The proxy ends: nothing waits any more."""
 
 
 class Timer:
@@ -94,7 +118,7 @@ class Proxy:
         self.recorder = recorder if recorder is not None else Recorder()
         self.env = Env()
         self.script: Script | None = None
-        self.modules: dict[str, Module] = {}
+        self.modules = Modules()
         #: Whole header fields without line end, '' for none: of replies and of requests we make.
         self.server_header = f"Server: ksrshell ({__version__})"
         self.user_agent_header = f"User-Agent: ksrshell ({__version__})"
@@ -107,6 +131,10 @@ class Proxy:
         #: Statistics, named as Kamailio groups them: ``core:rcv_requests``, ``sl:sent_replies`` ...
         self.counters: defaultdict[str, int] = defaultdict(int)
         self.sandbox = False
+        #: Asked about each message and timer while something is armed or held; None, the usual, while nothing is.
+        self.debugger: Debugger | None = None
+        #: Where what is left to chance comes from: a sandbox that repeats a run has the same numbers again.
+        self.random = Random()
         #: Opened by whoever assembles the proxy; None: nothing is kept.
         self.db: Database | None = None
         #: The sockets, given by the server; None in sandboxes and in tests without sockets.
@@ -189,7 +217,8 @@ class Proxy:
                 timer.at = now + timer.every
                 heappush(timers, (timer.at, next(self._timer_ids), timer))
             try:
-                fn()
+                if self.debugger is None or not self.debugger.enter(None, fn):
+                    fn()
             except Exception:
                 log.exception("timer %r failed", fn)
 
@@ -213,7 +242,7 @@ class Proxy:
             try:
                 msg = SipMessage(record.data, rcv)
             except VersionError as error:
-                if "xhttp" in self.modules and self.modules["xhttp"].receive(record, rcv):  # type: ignore[attr-defined]
+                if "xhttp" in self.modules and self.modules.xhttp.receive(record, rcv):
                     return
                 self._refuse(record, rcv, error, 505, "Version Not Supported")
                 return
@@ -221,7 +250,16 @@ class Proxy:
                 self._refuse(record, rcv, error, 400, "Bad Request")
                 return
             msg.id = record.id
-            if msg.is_request:
+            defect = msg.error
+            if defect is None:
+                try:
+                    if msg.via is None:
+                        defect = SipError("no Via")
+                except SipError as broken:
+                    defect = broken
+            if defect is not None:
+                self._broken(msg, record, defect)
+            elif msg.is_request:
                 self._request(msg, record)
             else:
                 self._reply(msg, record)
@@ -229,12 +267,19 @@ class Proxy:
             record.error = f"{type(error).__name__}: {error}"
             log.error("message %d from %s:%d: %s", record.id, rcv.src_ip, rcv.src_port, traceback.format_exc())
 
+    def route(self, msg: SipMessage, record: Record) -> None:
+        """Route a message that the debugger took, as :meth:`receive` does with others. Never raises."""
+        try:
+            if msg.is_request:
+                self._request(msg, record)
+            else:
+                self._reply(msg, record)
+        except Exception as error:
+            record.error = f"{type(error).__name__}: {error}"
+            log.error("message %d: %s", record.id, traceback.format_exc())
+
     def _request(self, msg: SipMessage, record: Record) -> None:
         self.counters["core:rcv_requests"] += 1
-        error = msg.error or _without_via(msg)
-        if error is not None:
-            self._bad_request(msg, record, error)
-            return
         run = Run(self, msg, REQUEST_ROUTE, record)
         for taken in self.request_filters:
             if taken(run):
@@ -243,29 +288,33 @@ class Proxy:
         if script is not None:
             script.call(run, "ksr_request_route")
         if run.exception is not None and not run.handled and msg.method != "ACK":
-            self.modules["sl"].exception_reply(run)  # type: ignore[attr-defined]
+            self.modules.sl.exception_reply(run)
         for done in self.request_done:
             done(run)
 
     def _reply(self, msg: SipMessage, record: Record) -> None:
         self.counters["core:rcv_replies"] += 1
-        error = msg.error or _without_via(msg)
-        if error is not None:
-            record.error = str(error)
-            return
         run = Run(self, msg, CORE_ONREPLY_ROUTE, record)
         script = self.script
         if script is not None and script.has("ksr_reply_route"):
             script.call(run, "ksr_reply_route")
             if run.dropped:
-                self.count("core:drp_replies")
+                self.counters["core:drp_replies"] += 1
                 return
         for handler in self.reply_handlers:
             if handler(run):
                 return
-        self.modules["sl"].forward_reply(run)  # type: ignore[attr-defined]
+        self.modules.sl.forward_reply(run)
 
-    # A message without a usable first line, and one with a broken header field.
+    # A message with a broken header field, and one without a usable first line.
+
+    def _broken(self, msg: SipMessage, record: Record, error: SipError) -> None:
+        if msg.is_request:
+            self.counters["core:rcv_requests"] += 1
+            self._bad_request(msg, record, error)
+        else:
+            self.counters["core:rcv_replies"] += 1
+            record.error = str(error)
 
     def _refuse(self, record: Record, rcv: Rcv, error: SipError, code: int, reason: str) -> None:
         """Answer what looks like a request as far as its header fields allow."""
@@ -294,7 +343,7 @@ class Proxy:
             return
         if answerable:
             run = Run(self, msg, REQUEST_ROUTE, record)
-            self.modules["sl"].reply(run, code, reason)  # type: ignore[attr-defined]
+            self.modules.sl.reply(run, code, reason)
 
     # -- messages out ---------------------------------------------------------------------------------------------
 
@@ -315,14 +364,6 @@ class Proxy:
         msg = parse_message(_FAKE, rcv)
         where = rcv if rcv is not None else Dest("udp", "1.0.0.127", 5060)
         return Run(self, msg, REQUEST_ROUTE, Record(0, self.wall(), where, msg.buf))
-
-
-def _without_via(msg: SipMessage) -> SipError | None:
-    """Why the topmost Via cannot be used, None when it can."""
-    try:
-        return None if msg.via is not None else SipError("no Via")
-    except SipError as error:
-        return error
 
 
 _FAKE = (

@@ -71,7 +71,7 @@ class ScriptMessage:
 
     def call_function(self, name: str, *args: Any) -> Any:
         """Call a function of the configuration file by name: done through KSR where KEMI has it."""
-        return self._run.proxy.modules["x"].modf(self._run, name, *args)  # type: ignore[attr-defined]
+        return self._run.proxy.modules.x.modf(self._run, name, *args)
 
     def _call(self, name: str, text: str) -> None:
         if not isinstance(text, str):
