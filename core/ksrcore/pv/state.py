@@ -111,20 +111,27 @@ class Avps:
     ``avps`` maps a name to its values, the newest last. The lists are made when first used: few transactions have any.
     """
 
-    __slots__ = ("avps", "xavps", "xavis", "xavus")
+    __slots__ = ("avps", "made", "xavps", "xavis", "xavus")
     xavps: XList
     xavis: XList
     xavus: XList
 
     def __init__(self) -> None:
         self.avps: dict[str | int, list[str | int]] = {}
+        #: Whether one of the lists was made.
+        self.made = False
 
     def __getattr__(self, name: str) -> XList:
         if name not in _LISTS:
             raise AttributeError(f"Avps has no {name!r}")
         made = XList(name == "xavis")
         setattr(self, name, made)
+        self.made = True
         return made
+
+    def in_use(self) -> bool:
+        """Whether there is anything in it."""
+        return bool(self.avps or self.made and (self.xavps.items or self.xavis.items or self.xavus.items))
 
     # -- AVPs -----------------------------------------------------------------------------------------------------
 
@@ -169,7 +176,9 @@ class Avps:
         """An independent copy."""
         new = Avps.__new__(Avps)
         new.avps = {name: list(values) for name, values in self.avps.items()}
-        new.xavps = self.xavps.copy()
-        new.xavis = self.xavis.copy()
-        new.xavus = self.xavus.copy()
+        new.made = self.made
+        if self.made:
+            new.xavps = self.xavps.copy()
+            new.xavis = self.xavis.copy()
+            new.xavus = self.xavus.copy()
         return new
