@@ -7,7 +7,7 @@ A Python expression without attributes, calls of its own or assignments. Names:
 - any other name is a pseudo-variable without its ``$``: ``fU``, ``rU``, ``ua``, ``si`` (evaluated on the message as
   it came);
 - ``hdr("User-Agent")``, ``pv("$(ru{uri.host})")``, ``called("KSR.sl.send_reply")`` (also ``called("sl_send_reply")``),
-  ``re("^sip:1", ruri)`` (a search, true or false), ``len(...)``, ``lower(...)``.
+  ``re("^sip:1", ruri)`` (a search, true or false, in bounded time: see linear.py), ``len(...)``, ``lower(...)``.
 
 Comparisons with a null pseudo-variable are false, except ``== None``.
 """
@@ -15,7 +15,6 @@ Comparisons with a null pseudo-variable are false, except ``== None``.
 from __future__ import annotations
 
 import ast
-import re
 import warnings
 from collections.abc import Callable
 from types import CodeType
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from ..pv.errors import PvError
 from ..run import Run, route_for
 from ..sip.errors import SipError
+from . import linear
 
 if TYPE_CHECKING:
     from ..proxy import Proxy
@@ -160,7 +160,7 @@ class Names:
 
     @staticmethod
     def fn_re(pattern: str, text: Any) -> bool:
-        return text is not None and re.search(_text("re", pattern), str(text)) is not None
+        return text is not None and linear.occurs(_text("re", pattern), str(text))
 
     @staticmethod
     def fn_len(value: Any) -> int:
@@ -197,11 +197,15 @@ class _Remainders(ast.NodeTransformer):
 
 
 def compile_where(text: str) -> Callable[[Record, Proxy], bool]:
-    """The filter as a function of a record. Raises :class:`WhereError`."""
+    """The filter as a function of a record, which raises WhereError for a search that takes too long. Raises
+    :class:`WhereError`."""
     code = compile_tree(parse_where(text))
 
     def matches(record: Record, proxy: Proxy) -> bool:
-        return holds(code, Names(record, proxy))
+        try:
+            return bool(_value(code, Names(record, proxy)))
+        except linear.TooCostly as error:
+            raise WhereError(str(error)) from None
 
     return matches
 
@@ -235,11 +239,20 @@ def compile_tree(tree: ast.Expression) -> CodeType:
 
 
 def value(code: CodeType, names: Names) -> Any:
-    """The value of a compiled expression; None where it is about what the message has not."""
+    """The value of a compiled expression; None where it is about what the message has not, or takes too long."""
+    try:
+        return _value(code, names)
+    except linear.TooCostly:
+        return None  # the log has it, once for each pattern
+
+
+def _value(code: CodeType, names: Names) -> Any:
     try:
         return eval(code, {"__builtins__": {}}, names)  # type: ignore[arg-type]
-    except (TypeError, SipError, PvError, re.error):
-        return None  # a null, a message that cannot be read
+    except linear.TooCostly:
+        raise
+    except (TypeError, ArithmeticError, SipError, PvError, linear.PatternError):
+        return None  # a null, a message that cannot be read, a pattern made of one, a number without end
 
 
 def holds(code: CodeType, names: Names) -> bool:
@@ -269,8 +282,8 @@ def _check_call(name: str, args: list[ast.expr]) -> None:
         return
     if name == "re":
         try:
-            re.compile(str(value))
-        except (re.error, OverflowError, RecursionError) as error:
+            linear.check(str(value))
+        except linear.PatternError as error:
             raise WhereError(f"re({value!r}): {error}") from None
     elif name == "pv":
         from ..pv.accessor import compile_spec
