@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from .net.network import Network
     from .script.engine import Script
     from .store.database import Database
-    from .tm.engine import Engine
     from .tm.timers import Timed
     from .tm.transaction import Client, Transaction
 
@@ -62,7 +61,7 @@ class Debugger(Protocol):
     def enter(self, t: Transaction | None, fn: Callable[[], None], what: str = "timer") -> bool:
         """Something goes on with a transaction (None: with none) but no message; True: ``fn`` is called there."""
 
-    def timer(self, engine: Engine, client: Client, now: float, fn: Callable[[], None]) -> bool:
+    def timer(self, client: Client, now: float, fn: Callable[[], None]) -> bool:
         """The timer of a branch has fired; True: ``fn`` is called there, or the timer fires again later."""
 
     def stands_still(self, item: Timed, t: Transaction | None, now: float) -> bool:
@@ -259,6 +258,8 @@ class Proxy:
                     defect = broken
             if defect is not None:
                 self._broken(msg, record, defect)
+            elif self.debugger is not None and self.debugger.takes(msg, record):
+                pass
             elif msg.is_request:
                 self._request(msg, record)
             else:

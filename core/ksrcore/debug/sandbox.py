@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import get_ident
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..capture.recorder import Record, Recorder
 from ..kemi.declare import Decl
@@ -134,6 +134,13 @@ class Sandbox:
         return [f"{sql} {params}" for sql, params in getattr(self.proxy.db, "writes", ())]
 
 
+class Dispatcher(Protocol):
+    """Where a thread's KSR calls go: a sandbox, or a live message under the debugger."""
+
+    def dispatch(self, decl: Decl, args: tuple[Any, ...]) -> Any:
+        """Do the call. Raises what it raises."""
+
+
 class Sandboxes:
     """The sandboxes of a proxy, and the hook that brings a thread's KSR calls to the one it works in."""
 
@@ -142,7 +149,7 @@ class Sandboxes:
         self.limit = limit
         self.open: dict[int, Sandbox] = {}
         self._next = 0
-        self._threads: dict[int, Sandbox] = {}
+        self._threads: dict[int, Dispatcher] = {}
 
     def add(self, record: Record) -> int:
         """Open a sandbox on that message; its number. The oldest is closed when there are too many."""
@@ -161,6 +168,17 @@ class Sandboxes:
 
     def close(self, number: int) -> None:
         self.open.pop(number, None)
+
+    def enter(self, target: Dispatcher) -> None:
+        """This thread's KSR calls go to ``target`` until :meth:`leave`. Called under the lock."""
+        self._threads[get_ident()] = target
+        self.live.env.hook = self._hook
+
+    def leave(self) -> None:
+        """They go where they belong again. Called under the lock."""
+        self._threads.pop(get_ident(), None)
+        if not self._threads:
+            self.live.env.hook = None
 
     @contextmanager
     def working_in(self, box: Sandbox) -> Iterator[None]:

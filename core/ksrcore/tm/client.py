@@ -260,6 +260,9 @@ def resolved(engine: Engine, client: Client, record: Record, found: list[tuple[s
     t = client.t
     if t is None or t.engine is None or client.state != RESOLVING:
         return  # timed out or cancelled meanwhile
+    debugger = engine.proxy.debugger
+    if debugger is not None and debugger.enter(t, lambda: resolved(engine, client, record, found), "address"):
+        return
     msg = t.msg
     run = Run(engine.proxy, msg, BRANCH_ROUTE, record, t.avps, t, client.index)
     run.t_lookup = True
@@ -352,8 +355,16 @@ def send_failed(engine: Engine, text: str) -> bool:
     client = next((c for c in t.branches if c.branch == branch), None) if t is not None else None
     if t is None or client is None or client.state != CALLING:
         return False
-    _not_sent(engine, client, t.record, True)
+    debugger = engine.proxy.debugger
+    if debugger is None or not debugger.enter(t, lambda: _failed(engine, client), "send error"):
+        _failed(engine, client)
     return True
+
+
+def _failed(engine: Engine, client: Client) -> None:
+    t = client.t
+    if t is not None and t.engine is not None and client.state == CALLING:
+        _not_sent(engine, client, t.record, True)
 
 
 def failover(engine: Engine, client: Client, record: Record) -> bool:

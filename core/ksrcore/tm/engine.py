@@ -309,6 +309,9 @@ class Engine:
 
     def server_timer(self, t: Transaction, now: float) -> None:
         """A server transaction's timer has fired."""
+        debugger = self.proxy.debugger
+        if debugger is not None and debugger.stands_still(t, t, now):
+            return
         if t.fr_at == t.retr_at == NEVER:
             self.event(t, WAIT)
         elif t.fr_at <= now:
@@ -438,7 +441,10 @@ class Engine:
     # -- the client side and its timers live in modules of their own --------------------------------------------------
 
     def client_timer(self, branch: Client, now: float) -> None:
-        client.timer(self, branch, now)
+        proxy = self.proxy
+        debugger = proxy.debugger
+        if debugger is None or not debugger.timer(branch, now, lambda: client.timer(self, branch, proxy.now)):
+            client.timer(self, branch, now)
 
     # -- the end of a request's script --------------------------------------------------------------------------------
 

@@ -1,0 +1,582 @@
+"""Live holds: a message of the traffic waits at a place of the script while all others flow.
+
+Whether some hold may stop a message is decided before it is processed, by the parts of the conditions that are about
+the message as it came. Only then is it processed in a thread of its own (see ``tasks``), with its script's frames
+traced. A message that only logpoints want is traced where it is: it never waits.
+
+While a message waits, what belongs to its transaction waits behind it, in order; its retransmissions are absorbed;
+the transaction's timers stand still. Everything here happens under ``proxy.lock``, in one thread at a time.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from ..kemi.declare import Decl
+from ..sip.errors import SipError
+from ..tm import replies
+from ..tm.timers import NEVER
+from . import ending
+from .errors import DebugError
+from .filters import LiveNames
+from .held import Held, Live, find_decl
+from .hold import SHARE, Hold
+from .places import ENTRY
+from .sandbox import Sandboxes, is_script_file
+from .tasks import Tasks
+from .tracer import Order
+
+if TYPE_CHECKING:
+    from ..capture.recorder import Record
+    from ..sip.message import SipMessage
+    from ..tm.timers import Timed
+    from ..tm.transaction import Client, Transaction
+
+log = logging.getLogger("ksrcore.hold")
+
+#: Messages held at once; further ones flow and are counted.
+MAX_HELD = 32
+#: How long until a timer of a held transaction asks again (seconds).
+_ASK_AGAIN = 1.0
+#: Notes about messages that are remembered.
+_KEPT = 10_000
+
+
+class Holds:
+    """The holds of one proxy and the messages they hold; it is the proxy's ``debugger`` while there is one of either.
+
+    ``tell(event, params)`` gets the events ``held``, ``released`` and ``log``.
+    """
+
+    def __init__(self, sandboxes: Sandboxes, limit: int = MAX_HELD) -> None:
+        self.sandboxes = sandboxes
+        self.proxy = sandboxes.live
+        self.limit = limit
+        self.armed: dict[int, Hold] = {}
+        self.held: dict[int, Held] = {}
+        self.tell: Callable[[str, dict[str, Any]], None] = lambda event, params: None
+        #: What was held of a message that is captured: by its id, a line for each time.
+        self.notes: dict[int, list[str]] = {}
+        self.passed = 0
+        self.tasks = Tasks(self.proxy, self._begin, self._end)
+        #: Whose turn it is: nothing else is held while a message is processed.
+        self._active: Live | None = None
+        self._keys: dict[tuple[str, str, str], Live] = {}
+        self._transactions: dict[Transaction, Live] = {}
+        self._texts: dict[str, Live] = {}
+        self._ticks: dict[object, Live] = {}
+        self._numbers = 0
+        self._holds = 0
+        self._outbox: list[tuple[str, dict[str, Any]]] = []
+
+    # -- arming ---------------------------------------------------------------------------------------------------
+
+    def arm(self, where: str = "", **options: Any) -> Hold:
+        """Arm a hold (see :class:`Hold`). Raises what its parts raise."""
+        with self.proxy.lock:
+            hold = Hold(self.proxy, self._holds + 1, where, **options)
+            self._holds += 1
+            self.armed[hold.id] = hold
+            self._attach()
+            return hold
+
+    def disarm(self, number: int) -> Hold:
+        """Take a hold back; what it holds stays held. Raises :class:`DebugError`."""
+        with self.proxy.lock:
+            hold = self.armed.pop(number, None)
+            if hold is None:
+                have = ", ".join(map(str, self.armed)) or "none"
+                raise DebugError(f"no hold {number} is armed; armed: {have}")
+            hold.armed = False
+            self._attach()
+            return hold
+
+    def leave(self, owner: object) -> None:
+        """A client has gone: its holds are disarmed and what they hold is released, unless they are to be kept."""
+        with self.proxy.lock:
+            gone = [hold for hold in self.armed.values() if hold.owner is owner and not hold.keep]
+            for hold in gone:
+                self.disarm(hold.id)
+            for held in [h for h in self.held.values() if h.hold.owner is owner and not h.hold.keep]:
+                self.release(held, "its client has gone")
+
+    def close(self) -> None:
+        """The proxy stops: nothing is held any more and no thread stays behind."""
+        self.stop()
+        self.tasks.close()
+
+    def stop(self) -> None:
+        """Disarm all and release all."""
+        with self.proxy.lock:
+            for number in list(self.armed):
+                self.disarm(number)
+            while self.held:
+                self.release(next(iter(self.held.values())), "stopped")
+
+    def _attach(self) -> None:
+        self.proxy.debugger = self if self.armed or self._paused() else None
+
+    def _paused(self) -> bool:
+        return bool(self._keys or self._transactions or self._texts or self._ticks or self.held)
+
+    def get(self, number: int) -> Held:
+        try:
+            return self.held[number]
+        except KeyError:
+            have = ", ".join(map(str, self.held)) or "none"
+            raise DebugError(f"no message is held under {number}; held: {have}") from None
+
+    def is_script(self, filename: str) -> bool:
+        script = self.proxy.script
+        return script is not None and is_script_file(script, filename)
+
+    def decl(self, name: str) -> Decl:
+        return find_decl(self, name)
+
+    # -- what the proxy asks --------------------------------------------------------------------------------------
+
+    def takes(self, msg: SipMessage, record: Record) -> bool:
+        """A message has come: True when it was taken here, to be processed now or later."""
+        if self._active is not None or msg.error is not None:
+            return False
+        t = self._transaction(msg)
+        if self._paused() and self._waits(msg, record, t):
+            return True
+        wanted = self._wanted(msg, record, t)
+        if not wanted:
+            return False
+        self._run(wanted, partial(self.proxy.route, msg, record), msg, record, t)
+        return True
+
+    def enter(self, t: Transaction | None, fn: Callable[[], None], what: str = "timer") -> bool:
+        """Something other than a message goes on with a transaction (a timer, an address that was found, a connection
+        that failed), or with nothing at all: True when it was taken here."""
+        if self._active is not None:
+            return False
+        if t is not None:
+            live = self._transactions.get(t)
+            if live is not None:
+                live.queue.append((what, fn))
+                return True
+            wanted = [hold for hold in self._current() if hold.wants_transaction(t, self.proxy)]
+            if wanted:
+                self._run(wanted, fn, t.msg, t.record, t)
+            return bool(wanted)
+        key = getattr(fn, "__func__", fn)
+        if key in self._ticks:
+            return True  # the same is held: it is not done twice at once
+        # A hold without a place or with a condition on messages means messages.
+        wanted = [
+            hold
+            for hold in self._current()
+            if not hold.condition.decides_early and hold.place.kind != ENTRY and hold.watch is None
+        ]
+        if wanted:
+            self._run(wanted, fn, None, None, None, key)
+        return bool(wanted)
+
+    def stands_still(self, item: Timed, t: Transaction | None, now: float) -> bool:
+        """A timer of a transaction has fired: True while the transaction is held, whose clock stands still."""
+        if t is None or t not in self._transactions or t.engine is None:
+            return False
+        t.engine.timers.set(item, now, _ASK_AGAIN)
+        return True
+
+    def timer(self, client: Client, now: float, fn: Callable[[], None]) -> bool:
+        """A branch's timer has fired: True when it was taken here."""
+        t = client.t
+        if self.stands_still(client, t, now):
+            return True
+        # A retransmission runs nothing of the script.
+        return t is not None and client.fr_at <= now and self.enter(t, fn)
+
+    # -- whose business it is -------------------------------------------------------------------------------------
+
+    def _current(self) -> list[Hold]:
+        """The armed holds whose place is there, as the script is now."""
+        script = self.proxy.script
+        if script is not None:
+            for hold in self.armed.values():
+                hold.place.refresh(script)
+        return [hold for hold in self.armed.values() if not hold.place.lost]
+
+    def _wanted(self, msg: SipMessage, record: Record, t: Transaction | None) -> list[Hold]:
+        wanted = []
+        names = LiveNames(record, self.proxy, msg)
+        for hold in self._current():
+            if hold.wants(names) or (t is not None and hold.wants_transaction(t, self.proxy)):
+                wanted.append(hold)
+        return wanted
+
+    def _transaction(self, msg: SipMessage) -> Transaction | None:
+        """The transaction that a reply belongs to."""
+        tm: Any = self.proxy.modules.get("tm")
+        if msg.is_request or tm is None:
+            return None
+        try:
+            found = replies.match(tm.engine, msg)
+        except SipError:
+            return None
+        return found[0] if found is not None else None
+
+    @staticmethod
+    def _key(msg: SipMessage) -> tuple[str, str, str] | None:
+        """What a request, its CANCEL and its ACK have in common, before there is a transaction."""
+        try:
+            via, cseq = msg.via, msg.cseq
+        except SipError:
+            return None
+        if via is None or cseq is None:
+            return None
+        return via.branch or via.text, msg.callid, cseq.number_text
+
+    def _waits(self, msg: SipMessage, record: Record, t: Transaction | None) -> bool:
+        """Whether something is held that this message must not overtake: it waits behind it, or is absorbed."""
+        if msg.is_request:
+            key = self._key(msg)
+            live = self._keys.get(key) if key is not None else None
+            of = live.msg if live is not None else None
+            again = of is not None and of.is_request and of.method == msg.method
+            if live is not None and not again:
+                # A failure route or reply is held: the request it belongs to may come again as well.
+                again = any(t.method == msg.method for t in live.transactions)
+        else:
+            # The answer to our CANCEL touches nothing of what is held, and ends the CANCEL's retransmissions.
+            live = self._transactions.get(t) if t is not None and msg.method == t.method else None
+            live = live or self._texts.get(record.data)
+            again = live is not None and live.record is not None and live.record.data == record.data
+        if live is None:
+            return False
+        if not again:
+            fn = partial(self._again, msg, record)
+            again = any(
+                isinstance(other, partial) and other.func == self._again and other.args[1].data == record.data
+                for _, other in live.queue
+            )
+            if not again:
+                live.queue.append((_title(msg), fn))
+        if again:
+            live.absorbed += 1
+            number = live.record.id if live.record is not None else 0
+            record.error = f"absorbed: it repeats message {number}, which is held"
+            if msg.is_request and msg.method == "INVITE":
+                ending.repeat_100(self.proxy, live)
+        return True
+
+    def _again(self, msg: SipMessage, record: Record) -> None:
+        """A message that waited behind a held one: its turn, unless another one of its transaction is held by now."""
+        if not self.takes(msg, record):
+            self.proxy.route(msg, record)
+
+    # -- processing -----------------------------------------------------------------------------------------------
+
+    def _run(
+        self,
+        wanted: list[Hold],
+        fn: Callable[[], None],
+        msg: SipMessage | None,
+        record: Record | None,
+        t: Transaction | None,
+        key: object = None,
+    ) -> None:
+        live = Live(self, wanted, msg, record)
+        live.tick = key
+        if t is not None:
+            live.transactions.add(t)
+
+        def traced() -> None:
+            before = sys.gettrace()
+            live.tracer.start("finish")
+            try:
+                fn()
+            finally:
+                sys.settrace(before)
+
+        with self.proxy.lock:
+            self._active = live
+            try:
+                if all(hold.log is not None for hold in wanted):
+                    self._begin()
+                    try:
+                        traced()
+                    finally:
+                        self._end()
+                else:
+                    live.task = self.tasks.start(traced)
+            finally:
+                self._active = None
+            self._after(live)
+
+    def _begin(self) -> None:
+        if self._active is not None:
+            self.sandboxes.enter(self._active)
+
+    def _end(self) -> None:
+        self.sandboxes.leave()
+
+    def go_on(self, live: Live, order: Order) -> None:
+        """A held message goes on; returns when it is held again or its processing has ended."""
+        with self.proxy.lock:
+            if live.task is None or not live.task.paused or self._active is not None:
+                raise DebugError("the message does not wait: it is being processed, or was")
+            live.order = order
+            self._unregister(live)
+            self._shift(live)
+            self._active = live
+            try:
+                if live.ending:
+                    with ending.ended(self.proxy):
+                        self.tasks.go_on(live.task)
+                else:
+                    self.tasks.go_on(live.task)
+            finally:
+                self._active = None
+            self._after(live)
+
+    def _after(self, live: Live) -> None:
+        """The core is back: the message is held, or done with."""
+        if live.task is not None and not live.task.done:
+            self._register(live)
+        else:
+            held, live.held = live.held, None
+            if held is not None:
+                self._close(held, "resumed")
+            self._publish_end(live, held)
+            self._attach()
+            while live.queue:
+                _, fn = live.queue.popleft()
+                fn()
+        self._attach()
+        outbox, self._outbox = self._outbox, []
+        for event, params in outbox:
+            self.tell(event, params)
+
+    def _publish_end(self, live: Live, held: Held | None) -> None:
+        for each in {id(h): h for h in (held, live.last) if h is not None}.values():
+            if each.publish is not None:
+                each.publish(each.end_state())
+                each.publish = None
+
+    # -- in the thread of a message -------------------------------------------------------------------------------
+
+    def reached(self, hold: Hold, live: Live, frame: FrameType) -> bool:
+        """A message is at the place of a hold: whether it is to wait there."""
+        if not hold.armed:
+            return False
+        run = self.proxy.env.run
+        if not hold.condition.late(run):
+            return False
+        hold.hits += 1
+        if hold.hits < hold.wanted:
+            return False
+        if hold.log is not None:
+            self._logged(hold, live, frame)
+            return False
+        if live.held is None and len(self.held) >= self.limit:
+            hold.missed += 1
+            self.passed += 1
+            return False
+        if hold.once:
+            self.disarm(hold.id)
+        return True
+
+    def _logged(self, hold: Hold, live: Live, frame: FrameType) -> None:
+        assert hold.log is not None
+        run = self.proxy.env.run
+        text = hold.log.format(run, frame.f_locals)
+        hold.holds += 1
+        place = f"{frame.f_code.co_name}:{frame.f_lineno}"
+        log.info("message %d at %s: %s", run.record.id, place, text)
+        event = {"hold": hold.id, "message": run.record.id, "place": place, "text": text, "time": self.proxy.wall()}
+        self._outbox.append(("log", event))
+        if hold.once:
+            self.disarm(hold.id)
+
+    def stopped(self, live: Live) -> None:
+        """A message stops, for a hold or after a step: wait for an order, in the message's thread."""
+        cause, live.cause = live.cause, None
+        run = live.run
+        assert run is not None
+        if live.record is None:
+            live.record = run.record
+        held = live.held
+        if held is None:
+            assert cause is not None
+            held = live.held = live.last = self._hold(live, cause)
+        held.why = _why(live, cause)
+        if run.t is not None and run.t.engine is not None:
+            live.transactions.add(run.t)
+        if not live.answered_100:
+            live.answered_100 = True
+            ending.send_100(self.proxy, live)
+        if held.since < 0:
+            held.since = self.proxy.wall()
+            log.info("%s", self.line(held))
+            self._outbox.append(("held", self.view(held)))
+        if held.publish is not None:
+            held.publish(held.state())
+        live.paused_at = self.proxy.now
+        self.tasks.pause()
+
+    def _hold(self, live: Live, hold: Hold) -> Held:
+        proxy = self.proxy
+        timeout = hold.timeout
+        for t in live.transactions:
+            timeout = min(timeout, SHARE * t.fr) if t.fr < timeout else timeout
+        self._numbers += 1
+        held = Held(self, self._numbers, live, hold, proxy.now + timeout)
+        held.since = -1.0
+        held.timer = proxy.after(timeout, partial(self._expired, held))
+        self.held[held.id] = held
+        hold.holds += 1
+        return held
+
+    # -- while it is held -----------------------------------------------------------------------------------------
+
+    def _register(self, live: Live) -> None:
+        """From now on what belongs to it waits."""
+        if live.msg is not None and live.msg.is_request:
+            self._add_key(live, live.msg)
+        elif live.record is not None and live.msg is not None:
+            self._texts[live.record.data] = live
+        if live.tick is not None:
+            self._ticks[live.tick] = live
+        for t in live.transactions:
+            if t.engine is not None:
+                self._transactions[t] = live
+                self._add_key(live, t.msg)
+
+    def _add_key(self, live: Live, msg: SipMessage) -> None:
+        key = self._key(msg)
+        if key is not None:
+            live.keys.add(key)
+            self._keys[key] = live
+
+    def _unregister(self, live: Live) -> None:
+        for key in live.keys:
+            if self._keys.get(key) is live:
+                del self._keys[key]
+        for t in live.transactions:
+            if self._transactions.get(t) is live:
+                del self._transactions[t]
+        if live.record is not None and self._texts.get(live.record.data) is live:
+            del self._texts[live.record.data]
+        if live.tick is not None:
+            self._ticks.pop(live.tick, None)
+
+    def _shift(self, live: Live) -> None:
+        """The clocks of its transactions stood still while it was held."""
+        now = self.proxy.now
+        seconds = now - live.paused_at
+        live.paused_at = NEVER
+        for t in live.transactions:
+            engine = t.engine
+            if engine is None or not 0.0 < seconds < NEVER:
+                continue
+            t.expires += seconds
+            timed: list[Transaction | Client] = [t, *t.branches]
+            for item in timed:
+                item.fr_at += seconds
+                item.retr_at += seconds
+                at = min(item.fr_at, item.retr_at)
+                if at < NEVER:
+                    engine.timers.set(item, now, max(at - now, 0.0))
+
+    def _expired(self, held: Held) -> None:
+        if not held.released:
+            self.release(held, "timeout")
+
+    def release(self, held: Held, reason: str, why_ending: str = "") -> None:
+        """Let a held message go. ``why_ending``: its script ends where it is. Raises :class:`DebugError`."""
+        with self.proxy.lock:
+            live = held.of
+            if held.released or live.task is None:
+                raise DebugError(f"held {held.id} waits no more: {held.released}")
+            if self._active is not None:
+                raise DebugError("another message is being processed at this moment")
+            live.ending = why_ending
+            live.held = None
+            self._close(held, reason)
+            self.go_on(live, ("finish", 0))
+
+    def _close(self, held: Held, reason: str) -> None:
+        live = held.of
+        view = self.view(held)
+        held.released = reason
+        if held.timer is not None:
+            held.timer.cancel()
+        self.held.pop(held.id, None)
+        seconds = self.proxy.wall() - held.since
+        note = f"held {held.id} at {view['function']}:{view['line']} for {seconds:.1f} s: {reason}"
+        if live.record is not None and live.record.id:
+            if len(self.notes) >= _KEPT:
+                self.notes.clear()
+            self.notes.setdefault(live.record.id, []).append(note)
+        level = logging.WARNING if reason == "timeout" else logging.INFO
+        log.log(level, "message %d was %s", view["message"], note)
+        self._outbox.append(("released", {**view, "reason": reason, "seconds": seconds}))
+
+    # -- how the user ends it -------------------------------------------------------------------------------------
+
+    def drop(self, held: Held) -> None:
+        """Forget the message: nothing is sent for it. Raises :class:`DebugError`."""
+        with self.proxy.lock:
+            with held.acting() as run:
+                ending.drop(self.proxy, held.of, run)
+            self.release(held, "dropped", "drop")
+
+    def answer(self, held: Held, code: int, reason: str) -> None:
+        """Answer the request with a final reply; its script ends. Raises :class:`DebugError`."""
+        if not 200 <= code <= 699:
+            raise DebugError(f"answer() sends a final reply, 200 to 699, got {code}; KSR.sl.send_reply() sends any")
+        with self.proxy.lock:
+            with held.acting() as run:
+                ending.answer(self.proxy, held.of, run, code, reason)
+            self.release(held, "answered", "answer")
+
+    # -- how it is shown ------------------------------------------------------------------------------------------
+
+    def view(self, held: Held) -> dict[str, Any]:
+        from ..control import views
+
+        record = held.of.record
+        shown = {"summary": views.summary(record)} if record is not None else {"summary": None}
+        return held.view() | shown
+
+    def line(self, held: Held) -> str:
+        """``held 1: INVITE alice -> bob at ksr_route_relay:118 (8 s)``."""
+        view = held.view()
+        msg = held.of.msg
+        what = _title(msg) if msg is not None else "event"
+        return f"held {held.id}: {what} at {view['function']}:{view['line']} ({view['left']:.0f} s)"
+
+
+def _why(live: Live, cause: Hold | None) -> str:
+    if cause is None:
+        return "step"
+    if live.change is not None:
+        name, old, new = live.change
+        return f"{name} changed: {old!r} -> {new!r}"
+    return str(cause.place)
+
+
+def _title(msg: SipMessage) -> str:
+    """``INVITE alice -> bob`` or ``180 to INVITE``."""
+    if not msg.is_request:
+        return f"{msg.status} to {msg.method}"
+    try:
+        from_, to = msg.from_, msg.to
+    except SipError:
+        return msg.method
+    names = [_user(each.uri) if each is not None else "?" for each in (from_, to)]
+    return f"{msg.method} {names[0]} -> {names[1]}"
+
+
+def _user(uri: str) -> str:
+    rest = uri.partition(":")[2] or uri
+    return rest.partition("@")[0] if "@" in rest else rest

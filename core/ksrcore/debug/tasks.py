@@ -1,0 +1,175 @@
+"""Threads for messages that may be held: one message is processed whole in one thread, and exactly one thread works.
+
+The thread that runs the proxy hands the core over to a task's thread and waits until that task has ended or pauses;
+a paused task waits inside the script, with the whole stack of its message, until the core is handed to it again. The
+hand-over is a condition on ``proxy.lock``, which gives the lock back with its depth. What is ambient in the core
+(the current run, the event loop) is the task's own while it works and the owner's again afterwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .errors import DebugError
+
+if TYPE_CHECKING:
+    from ..proxy import Proxy
+
+log = logging.getLogger("ksrcore.debug")
+
+#: Threads that stay for the next task when theirs has ended.
+SPARE = 4
+
+
+class Task:
+    """A piece of work in a thread of its own. ``done``: it has ended; ``paused``: it waits for :meth:`Tasks.go_on`."""
+
+    def __init__(self, fn: Callable[[], None], lock: threading.RLock) -> None:
+        self.fn = fn
+        self.done = False
+        self.paused = False
+        self.turn = threading.Condition(lock)  # type: ignore[arg-type, unused-ignore]
+        self.working = False
+
+
+class _Worker:
+    """A thread and the task it does; it waits for the next one."""
+
+    def __init__(self, tasks: Tasks, number: int) -> None:
+        self.tasks = tasks
+        self.task: Task | None = None
+        self.wake = threading.Condition(tasks.proxy.lock)  # type: ignore[arg-type, unused-ignore]
+        self.ended = False
+        self.thread = threading.Thread(target=self._main, name=f"ksr-hold-{number}", daemon=True)
+        self.thread.start()
+
+    def _main(self) -> None:
+        tasks = self.tasks
+        with tasks.proxy.lock:
+            while True:
+                while self.task is None and not self.ended:
+                    self.wake.wait()
+                task = self.task
+                if task is None:
+                    return
+                tasks.work(task)
+                self.task = None
+                tasks.rest(self)
+
+
+class Tasks:
+    """The tasks of one proxy. ``begin()`` and ``end()`` are called in the task's thread around each of its turns."""
+
+    def __init__(self, proxy: Proxy, begin: Callable[[], None], end: Callable[[], None]) -> None:
+        self.proxy = proxy
+        self.begin = begin
+        self.end = end
+        #: The task that has the core now.
+        self.current: Task | None = None
+        self._workers: list[_Worker] = []
+        self._spare: list[_Worker] = []
+        self._numbers = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    # -- in the thread that runs the proxy ------------------------------------------------------------------------
+
+    def start(self, fn: Callable[[], None]) -> Task:
+        """Do ``fn`` as a task; returns when it has ended or pauses."""
+        with self.proxy.lock:
+            task = Task(fn, self.proxy.lock)
+            if self._spare:
+                worker = self._spare.pop()
+            else:
+                self._numbers += 1
+                worker = _Worker(self, self._numbers)
+                self._workers.append(worker)
+            worker.task = task
+            worker.wake.notify()
+            self._hand_over(task)
+        return task
+
+    def go_on(self, task: Task) -> None:
+        """Let a paused task work again; returns when it has ended or pauses. Raises :class:`DebugError`."""
+        with self.proxy.lock:
+            if not task.paused or self.current is not None:
+                raise DebugError("the message does not wait: it is being processed, or was")
+            self._hand_over(task)
+
+    def _hand_over(self, task: Task) -> None:
+        env = self.proxy.env
+        run = env.run
+        self._loop = asyncio._get_running_loop()
+        self.current = task
+        task.working = True
+        task.turn.notify_all()
+        while task.working:
+            task.turn.wait()
+        self.current = None
+        env.run = run
+
+    def close(self) -> None:
+        """End the threads that have nothing to do; a task that is still paused keeps its thread."""
+        with self.proxy.lock:
+            for worker in self._workers:
+                worker.ended = True
+                worker.wake.notify()
+        for worker in self._workers:
+            if worker.task is None:
+                worker.thread.join(2.0)
+        self._workers.clear()
+        self._spare.clear()
+
+    # -- in the task's thread -------------------------------------------------------------------------------------
+
+    def work(self, task: Task) -> None:
+        """Do the task, from its first turn to its end."""
+        while not task.working:
+            task.turn.wait()
+        self._enter()
+        try:
+            task.fn()
+        except Exception:
+            log.exception("a message that may be held failed")
+        finally:
+            self._leave()
+            task.done = True
+            task.working = False
+            task.turn.notify_all()
+
+    def pause(self) -> None:
+        """Called inside a task: give the core back and wait for the next turn."""
+        task = self.current
+        assert task is not None
+        run = self.proxy.env.run
+        self._leave()
+        task.paused = True
+        task.working = False
+        task.turn.notify_all()
+        while not task.working:
+            task.turn.wait()
+        task.paused = False
+        self._enter()
+        self.proxy.env.run = run
+
+    def rest(self, worker: _Worker) -> None:
+        """A task has ended: its thread waits for another, or ends when enough wait."""
+        if len(self._spare) < SPARE and not worker.ended:
+            self._spare.append(worker)
+        else:
+            worker.ended = True
+            if worker in self._workers:
+                self._workers.remove(worker)
+
+    def _enter(self) -> None:
+        # Connections and resolvers ask for the running loop, and this thread runs it now as far as they can tell:
+        # the loop's own thread stands still in a callback until the turn is over.
+        asyncio._set_running_loop(self._loop)
+        self.begin()
+
+    def _leave(self) -> None:
+        self.end()
+        asyncio._set_running_loop(None)
