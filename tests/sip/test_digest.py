@@ -187,3 +187,10 @@ def test_only_parse_errors(body: str) -> None:
         return
     assert found.text == body.strip(" \t\r\n")
     assert found.username.removeprefix("sip:").startswith(found.user)
+
+
+@pytest.mark.parametrize("filler", [",", "a=b,", 'a="b",'])
+def test_fields_are_bounded(filler: str) -> None:
+    assert parse_credentials("Digest x=y," + filler * 99).param("x") == "y"
+    with pytest.raises(ParseError, match="at most 100 name=value credentials"):
+        parse_credentials("Digest x=y," + filler * 100)

@@ -159,3 +159,9 @@ def test_lists_come_back(parts: list[tuple[str, str]]) -> None:
     assert [(value.display, value.uri, value.param("x")) for value in parse_nameaddrs(body)] == [
         (display, f"sip:{user}@h", display[1:-1]) for display, user in parts
     ]
+
+
+def test_values_are_bounded() -> None:
+    assert len(parse_nameaddrs(", ".join(["<sip:a>"] * 256))) == 256
+    with pytest.raises(ParseError, match="at most 256 values in a list"):
+        parse_nameaddrs(", ".join(["<sip:a>"] * 257))

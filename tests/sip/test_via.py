@@ -147,3 +147,9 @@ def test_only_parse_errors_and_spans_agree(body: str) -> None:
             via.port,
             via.branch,
         )
+
+
+def test_values_are_bounded() -> None:
+    assert len(parse_vias(", ".join(["SIP/2.0/UDP h"] * 256))) == 256
+    with pytest.raises(ParseError, match="at most 256 Via values"):
+        parse_vias(", ".join(["SIP/2.0/UDP h"] * 257))

@@ -13,6 +13,10 @@ ALGORITHMS: Final = ("MD5", "MD5-sess", "SHA-256", "SHA-256-sess", "SHA-512-256"
 """Names :func:`digest_response` and :func:`ha1` know, in any case; '' means MD5."""
 
 
+#: Commas in one body: RFC 7616 knows a dozen fields.
+MAX_FIELDS: Final = 100
+
+
 class Credentials:
     """A parsed body. ``scheme`` as written; the fields are '' when absent, and all are for another scheme than Digest.
 
@@ -116,7 +120,8 @@ _USUAL: Final = re.compile(f"{_NAME_VALUE}(?:, *{_NAME_VALUE})*")
 def parse_credentials(body: str) -> Credentials:
     """Parse an Authorization or Proxy-Authorization body; empty list elements are skipped, unknown fields kept.
 
-    Raises ParseError without a scheme, or when a Digest field is not ``name=token`` or ``name="..."``.
+    Raises ParseError without a scheme, for more than MAX_FIELDS commas, or when a Digest field is not ``name=token``
+    or ``name="..."``.
     """
     text = body.strip(WS)
     parts = text.split(None, 1)
@@ -127,6 +132,8 @@ def parse_credentials(body: str) -> Credentials:
     if scheme.lower() != "digest":
         return Credentials(text, scheme, fields)
     rest = parts[1] if len(parts) > 1 else ""
+    if rest.count(",") > MAX_FIELDS:
+        raise ParseError(f"at most {MAX_FIELDS} name=value credentials", body)
     if _USUAL.fullmatch(rest) is not None:
         for name, quoted, token in _FIELD.findall(rest):
             fields.setdefault(name.lower(), quoted or token)

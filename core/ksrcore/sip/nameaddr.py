@@ -147,7 +147,8 @@ def parse_nameaddrs(body: str) -> list[NameAddr]:
 
     Lenient where Kamailio's Contact and Route are: any mix of words and quoted strings is a display name, what is in
     ``<>`` a URI, and empty parameters are let through. Raises ParseError for unclosed quotes and ``<``, text after the
-    URI that is no parameter, and when no value is left. A Route needs ``brackets``; checking it is up to the caller.
+    URI that is no parameter, when no value is left, and for more than MAX_VALUES of them. A Route needs ``brackets``;
+    checking it is up to the caller.
     """
     values = _many.get(body)
     if values is None:
@@ -160,6 +161,10 @@ def parse_nameaddrs(body: str) -> list[NameAddr]:
     return list(values)
 
 
+#: Values in one body.
+MAX_VALUES = 256
+
+
 def _parse_list(body: str) -> tuple[NameAddr, ...]:
     found = []
     pos, size = 0, len(body)
@@ -169,6 +174,8 @@ def _parse_list(body: str) -> tuple[NameAddr, ...]:
             continue
         value, pos = _parse_at(body, pos, True)
         found.append(value)
+        if len(found) > MAX_VALUES:
+            raise ParseError(f"at most {MAX_VALUES} values in a list", body)
     if not found:
         raise ParseError("at least one name-addr", body)
     return tuple(found)

@@ -141,17 +141,23 @@ class Via:
         return self._map.get("maddr", "")
 
 
+#: Values in one body; Max-Forwards allows no more hops.
+MAX_VALUES = 256
+
+
 def parse_vias(body: str) -> list[Via]:
     """Parse a Via body with one or more comma-separated values.
 
     As strict as Kamailio, which drops such messages: raises ParseError for a value that is not
     ``SIP/2.0/transport host[:port][;params]`` or is empty, an empty parameter or one with white space in its value, a
-    ``branch`` without value, and any ``name=`` without value but ``rport=``.
+    ``branch`` without value, and any ``name=`` without value but ``rport=``. Also for more than MAX_VALUES values.
     """
     # Fields keep what was parsed, so there is no cache here: a Via is as unique as its branch.
     if "," not in body:
         text = body.strip(WS)
         return [_parse(text, body.find(text))]
+    if body.count(",") >= MAX_VALUES:
+        raise ParseError(f"at most {MAX_VALUES} Via values", body)
     found = []
     for start, end in split_outside(body, ","):
         part = body[start:end]
