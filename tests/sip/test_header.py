@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ksrcore.sip.errors import ParseError
-from ksrcore.sip.header import Header, field, fields_of, split_slow
+from ksrcore.sip.header import MAX_LINES, Header, field, fields_of, split_slow
+from ksrcore.sip.message import parse_message
 
 
 @pytest.mark.parametrize(
@@ -60,3 +61,13 @@ def test_the_slow_way_keeps_folds_and_line_ends() -> None:
 def test_an_empty_message() -> None:
     with pytest.raises(ParseError):
         split_slow("\r\n\r\n")
+
+
+@pytest.mark.parametrize("line", ["X: y\r\n", "nonsense\r\n", "X: y\n", " y\r\n", ": x\r\n"])
+def test_lines_are_bounded(line: str) -> None:
+    head = "OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/UDP h\r\nZ: z"
+    end = "\r\n\r\n"
+    with pytest.raises(ParseError, match="at most 1000 lines of header fields"):
+        parse_message((head + "\r\n" + line * MAX_LINES + end).encode())
+    few = parse_message((head + "\r\n" + line * (MAX_LINES - 10) + end + line * 5000).encode())
+    assert few.buf.endswith(line * 5000)

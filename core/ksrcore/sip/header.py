@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from .errors import ParseError, SipError
 from .params import WS
 
-__all__ = ["COMPACT", "TOKEN", "Header", "field", "fields_of", "split_slow"]
+__all__ = ["COMPACT", "MAX_LINES", "TOKEN", "Header", "field", "fields_of", "split_slow", "too_many_lines"]
 
 T = TypeVar("T")
 
@@ -42,6 +42,9 @@ COMPACT = {
 
 #: RFC 3261 25.1: the characters of names and methods.
 TOKEN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~")
+
+#: Lines of header fields a message may have, folds included: a datagram has room for ten thousands, which take long.
+MAX_LINES = 1000
 
 _CACHE_LIMIT = 8192
 _CACHE_LINE = 512
@@ -109,9 +112,15 @@ def _key(name: str, colon: str, line: str) -> str:
 
 
 class _Fields(dict[str, Header]):
-    """Fields by their line: what is not there is made. Raises :class:`ParseError` for a line that is no field."""
+    """Fields by their line: what is not there is made.
+
+    Raises :class:`ParseError` for a line that is no field, such as the second line of a folded one, and for one with a
+    line end in it, which then is LF alone. So nobody has to look for these in lines seen before.
+    """
 
     def __missing__(self, line: str) -> Header:
+        if "\n" in line:
+            raise ParseError("one line", line)
         header = Header(line)
         if len(line) <= _CACHE_LINE:
             if len(self) >= _CACHE_LIMIT:
@@ -139,11 +148,16 @@ def fields_of(lines: list[str], eols: list[str]) -> tuple[list[Header], SipError
     return headers, defect
 
 
+def too_many_lines(buf: str) -> ParseError:
+    """What a message of more lines than MAX_LINES raises."""
+    return ParseError(f"at most {MAX_LINES} lines of header fields", buf)
+
+
 def split_slow(buf: str) -> tuple[str, int, int, int, list[str], list[str]]:
     """First line, offsets of the first field, of the end of the last and of the body, field lines, their line ends.
 
     For what the quick way does not take: empty lines before the message, line ends other than CRLF, folded fields (kept
-    with their folds), no body. Raises :class:`ParseError` for an empty message.
+    with their folds), no body. Raises :class:`ParseError` for an empty message, and for one of too many lines.
     """
     start = 0
     while buf.startswith(("\r\n", "\n"), start):
@@ -153,6 +167,7 @@ def split_slow(buf: str) -> tuple[str, int, int, int, list[str], list[str]]:
     eols: list[str] = []
     body_at = headers_end = len(buf)
     head_at = -1
+    left = MAX_LINES + 1
     while at < len(buf):
         stop = buf.find("\n", at)
         if stop < 0:
@@ -165,6 +180,9 @@ def split_slow(buf: str) -> tuple[str, int, int, int, list[str], list[str]]:
         if head_at >= 0 and stop == at:
             headers_end, body_at = at, after
             break
+        if left < 0:
+            raise too_many_lines(buf)
+        left -= 1
         if head_at >= 0 and buf[at] in " \t" and len(ends) > 1:
             # A fold: the field goes on. Its text is sliced once, however many folds there are.
             ends[-1] = (ends[-1][0], stop)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .cseq import parse_cseq
 from .errors import ParseError, SipError
-from .header import COMPACT, TOKEN, Header, field, fields_of, split_slow
+from .header import COMPACT, MAX_LINES, TOKEN, Header, field, fields_of, split_slow, too_many_lines
 from .lumps import Lumps
 from .nameaddr import NameAddr, parse_nameaddr, parse_nameaddrs
 from .uri import Uri, parse_uri
@@ -31,9 +31,10 @@ _CACHE_LIMIT = 8192
 _CACHE_LINE = 512
 
 _raw = attrgetter("raw")
-_key_of = attrgetter("key")
+#: What a first line says: whether it is a request's; its method, URI and version; its status and reason.
+_First = tuple[bool, str, str, str, int, str]
 #: First lines as read before: replies repeat a few, requests those of their user.
-_firsts: dict[str, tuple[bool, str, str, str, int, str]] = {}
+_firsts: dict[str, _First] = {}
 
 
 class Branch:
@@ -185,15 +186,14 @@ class SipMessage:
         self.extra: dict[str, object] = {}
         end = buf.find("\r\n\r\n")
         lines = buf[:end].split("\r\n")
-        # A line end without CR would be inside a line: then there are more LF than lines ended. Folded lines are found
-        # when a field is made of them, which fails: a search for them here would cost more than the split.
-        if end > 0 and lines[0] and buf.count("\n", 0, end) == len(lines) - 1:
-            first = lines.pop(0)
-            known = _firsts.get(first) or self._read_first(first)
+        first = lines.pop(0)
+        if end > 0 and (known := _firsts.get(first) or self._new_first(first)) is not None:
             self.is_request, self.method, self.ruri, self.version, self.status, self.reason = known
             self.head_at = len(first) + 2
             self.headers_end = end + 2
             self.body_at = end + 4
+            if len(lines) > MAX_LINES:
+                raise too_many_lines(buf)
             try:
                 self.headers = list(map(field, lines))
             except SipError:
@@ -201,14 +201,17 @@ class SipMessage:
         else:
             self._read_slowly(buf)
         # Reversed, so that the first field of a name wins.
-        backwards = self.headers[::-1]
-        self.index: dict[str, Header] = dict(zip(map(_key_of, backwards), backwards, strict=True))
+        self.index: dict[str, Header] = {header.key: header for header in reversed(self.headers)}
         if not self.is_request:
             try:
                 cseq = self.cseq
                 self.method = cseq.method if cseq is not None else ""
             except SipError:
                 self.method = ""
+
+    def _new_first(self, line: str) -> _First | None:
+        """A first line not seen lately; None when there is none, or its line end is not CRLF."""
+        return self._read_first(line) if line and "\n" not in line else None
 
     def _read_slowly(self, buf: str) -> None:
         """Folded or broken fields, line ends other than CRLF, no body."""
@@ -220,8 +223,8 @@ class SipMessage:
         if error is not None:
             self.error = error
 
-    def _read_first(self, line: str) -> tuple[bool, str, str, str, int, str]:
-        """A first line not seen lately. HTTP has its own."""
+    def _read_first(self, line: str) -> _First:
+        """What a first line says. HTTP has its own."""
         return _first_line(line)
 
     # -- header fields ------------------------------------------------------------------------------------------
@@ -333,9 +336,8 @@ _TEXT = (
 _LAZY = ("via", "from_", "to", "cseq", "callid", "to_tag", "offsets")
 
 
-def _first_line(line: str) -> tuple[bool, str, str, str, int, str]:
-    """Whether it is a request; method, Request-URI and version; status and reason."""
-    found: tuple[bool, str, str, str, int, str]
+def _first_line(line: str) -> _First:
+    found: _First
     if line[:8].upper() == "SIP/2.0 ":
         code, _, reason = line[8:].partition(" ")
         if len(code) != 3 or not code.isdigit() or not code.isascii():
@@ -369,7 +371,7 @@ class VersionError(ParseError):
 def parse_message(data: bytes, rcv: Rcv | None = None) -> SipMessage:
     """Parse a datagram or a framed message.
 
-    Raises :class:`ParseError` when there is no usable first line. A defect further on is kept in ``error``, so that
-    the sender can still be answered.
+    Raises :class:`ParseError` when there is no usable first line, and for more than MAX_LINES lines of fields. A defect
+    further on is kept in ``error``, so that the sender can still be answered.
     """
     return SipMessage(data.decode("latin-1"), rcv)

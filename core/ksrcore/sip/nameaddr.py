@@ -16,11 +16,12 @@ _CACHE_MAX: Final = 2048
 #: Longer texts are not kept: a flood of them would fill the memory.
 _CACHE_TEXT: Final = 512
 #: The usual form: [words / quoted string] "<" uri ">" *(";" name ["=" value]). What does not match takes the long way,
-#: which accepts more and says what is wrong.
+#: which accepts more and says what is wrong. Possessive: there is nothing to try again.
 _USUAL: Final = re.compile(
-    r"((?:[A-Za-z0-9.!%*_+`'~-][A-Za-z0-9.!%*_+`'~ -]*)?|\"[^\"\\]*\" *)<([^<>\s\"]+)>"
-    r"((?:;[A-Za-z0-9.!%*_+`'~-]+(?:=[A-Za-z0-9.!%*_+`'~:\[\]-]+)?)*)"
+    r"((?:[A-Za-z0-9.!%*_+`'~-][A-Za-z0-9.!%*_+`'~ -]*+)?+|\"[^\"\\]*+\" *+)<([^<>\s\"]++)>"
+    r"((?:;[A-Za-z0-9.!%*_+`'~-]++(?:=[A-Za-z0-9.!%*_+`'~:\[\]-]++)?)*+)"
 )
+_new = object.__new__
 _one: dict[str, "NameAddr"] = {}
 _many: dict[str, tuple["NameAddr", ...]] = {}
 
@@ -185,18 +186,24 @@ def _usual(body: str) -> NameAddr | None:
     found = _USUAL.fullmatch(body)
     if found is None:
         return None
-    end = len(body)
-    params_start = found.start(3)
-    return NameAddr(
-        body,
-        0,
-        end,
-        found[1].rstrip(" "),
-        found.start(2),
-        found.end(2),
-        params_start + 1 if params_start < end else end,
-        True,
-    )
+    # Filled in here: the call of an __init__ would cost as much again.
+    value = _new(NameAddr)
+    value.text = body
+    value.start = 0
+    value.end = end = len(body)
+    display, value.uri, params = found.groups()
+    value.display = display.rstrip(" ")
+    value.uri_start, value.uri_end = found.span(2)
+    value.brackets = True
+    value.params_text = params = params[1:]
+    value.params_start = end - len(params)
+    if params and ";" not in params:
+        # The tag, most often.
+        name, _, text = params.partition("=")
+        value._map = {name.lower(): text}
+    else:
+        value._map = None
+    return value
 
 
 def _skip(body: str, pos: int) -> int:
