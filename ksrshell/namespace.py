@@ -117,6 +117,15 @@ class Namespace(dict[str, Any]):
         super().__init__()
         self.session = session
         self.stepping: Any = None
+        self._names = self._make()
+        self.restore()
+
+    def restore(self) -> None:
+        """Put our names (back) in: ``%reset`` takes all out."""
+        self.update(self._names)
+
+    def _make(self) -> dict[str, Any]:
+        session = self.session
 
         def use(m: Message | int | Current | None = Current.CURRENT) -> Any:
             """Make KSR apply to message m, in a new sandbox: a message or its id. use(None) ends that."""
@@ -142,10 +151,10 @@ class Namespace(dict[str, Any]):
             session.flow,
             session.rpc,
         ]
-        for function in functions:
-            name = function.__name__
-            self[name] = Command(function, EXAMPLES[name])
-        self.update(msgs=session.msgs, KSR=session.KSR, routes=session.routes, stats=session.stats)
+        commands = {f.__name__: Command(f, EXAMPLES[f.__name__]) for f in functions}
+        return {
+            **commands, "msgs": session.msgs, "KSR": session.KSR, "routes": session.routes, "stats": session.stats,
+        }  # fmt: skip
 
 
 class Help(View):
