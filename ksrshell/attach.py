@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import click
 
@@ -18,8 +19,13 @@ def attach(proxy: str | None, code: str | None, as_json: bool) -> None:
     sys.exit(open_shell(proxy, code, as_json))
 
 
-def open_shell(proxy: str | None, code: str | None = None, as_json: bool = False) -> int:
+def open_shell(
+    proxy: str | None, code: str | None = None, as_json: bool = False, *, ended: Callable[[], str] | None = None
+) -> int:
     """Attach and run ``code``, or the shell when there is none. Returns the exit code.
+
+    ``ended``: asked when the connection is lost, how a proxy of our own ended ('' when it still runs); the shell ends
+    with it.
 
     Raises :class:`click.ClickException` when there is no proxy to attach to or no terminal for the shell.
     """
@@ -38,7 +44,7 @@ def open_shell(proxy: str | None, code: str | None = None, as_json: bool = False
             return run(Namespace(session), code, as_json=as_json)
         from .shell import start
 
-        return start(session)
+        return start(session, ended=ended)
 
 
 def check_terminal(code: str | None, as_json: bool) -> None:

@@ -12,6 +12,11 @@ from types import FrameType
 
 from .errors import KsrShellError
 
+#: How click begins the line of a ClickException.
+_ERROR = "Error: "
+#: How many lines of a proxy's log tell how it ended.
+_LAST_LINES = 5
+
 
 def end_on_signals() -> None:
     """Let SIGTERM and SIGHUP (the terminal is closed) end this process in order, so that nothing of it stays."""
@@ -36,7 +41,7 @@ class ChildProxy:
         except OSError as error:
             raise KsrShellError(f"cannot write the proxy's log {log}: {error.strerror}") from None
         with errors:
-            start = errors.tell()
+            start = self._log_start = errors.tell()
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "ksrshell", "serve", "--while-stdin", *arguments],
                 # Its end tells the proxy that we are gone, however that came about.
@@ -74,6 +79,17 @@ class ChildProxy:
             raise KsrShellError(f"the proxy said {line!r} where 'ready NAME PATH' was expected")
         return name, path
 
+    def ended(self, timeout: float = 2.0) -> str:
+        """How the process ended, with the last lines of its log; '' when it still runs after ``timeout`` seconds."""
+        try:
+            status = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return ""
+        how = f"with status {status}" if status >= 0 else f"by {signal.Signals(-status).name}"
+        text = f"the proxy {self.name} was ended {how}" if status < 0 else f"the proxy {self.name} ended {how}"
+        lines = _lines(self.log, self._log_start)[-_LAST_LINES:]
+        return "\n".join([f"{text}; its log {self.log} ends with:", *lines] if lines else [text])
+
     def close(self, timeout: float = 5.0) -> None:
         process = self.process
         if process.poll() is None:
@@ -96,6 +112,13 @@ class ChildProxy:
 
 def _last_line(log: Path, start: int) -> str:
     """The line by which the proxy said why it could not start."""
-    text = log.read_bytes()[start:].decode("utf-8", "replace")
-    lines = [line for line in text.splitlines() if line.startswith("ksrshell serve: ")]
-    return lines[-1].removeprefix("ksrshell serve: ") if lines else ""
+    lines = [line for line in _lines(log, start) if line.startswith(_ERROR)]
+    return lines[-1].removeprefix(_ERROR) if lines else ""
+
+
+def _lines(log: Path, start: int) -> list[str]:
+    """The lines of a log from an offset on; none when it cannot be read."""
+    try:
+        return log.read_bytes()[start:].decode("utf-8", "replace").splitlines()
+    except OSError:
+        return []

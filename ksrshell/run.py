@@ -50,8 +50,7 @@ def run(
         # The proxy itself refuses a name that is no word.
         log = state_dir() / f"{(name or Path(script).stem).replace('/', '_') or 'proxy'}.log"
         with ChildProxy(arguments, log) as proxy:
-            status = open_shell(proxy.control, code=code, as_json=as_json)
+            status = open_shell(proxy.control, code=code, as_json=as_json, ended=proxy.ended)
     except (KsrShellError, StateError) as error:
-        click.echo(f"ksrshell run: {error}", err=True)
-        status = 1
+        raise click.ClickException(str(error)) from None
     sys.exit(status)

@@ -121,12 +121,12 @@ def describe(error: BaseException, file: str = FILE) -> str:
     from .render.console import clean
 
     if isinstance(error, SyntaxError) and error.filename == file:
-        return f"error: line {error.lineno}: {error.msg}"
+        return f"Error: line {error.lineno}: {error.msg}"
     text = clean(str(error))
     if not isinstance(error, KsrShellError):
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     where = user_line(error.__traceback__, file)
-    text = f"error: {text}{where}"
+    text = f"Error: {text}{where}"
     if isinstance(error, RemoteError) and error.traceback:
         text += "\n" + "\n".join(clean(line) for line in error.traceback.rstrip("\n").split("\n"))
     return text

@@ -82,8 +82,7 @@ def serve(
     try:
         run_proxy(options)
     except ServeError as error:
-        click.echo(f"ksrshell serve: {error}", err=True)
-        sys.exit(1)
+        raise click.ClickException(str(error)) from None
 
 
 def python_level(level: int) -> int:

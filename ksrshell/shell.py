@@ -174,6 +174,11 @@ class KsrShell(TerminalInteractiveShell):
         options["refresh_interval"] = REFRESH
         return options
 
+    def init_user_ns(self) -> None:
+        """At the start, and after ``%reset`` has taken all names out: ours are there."""
+        cast(Any, super()).init_user_ns()
+        self.namespace.restore()
+
     def _inspect(self, meth: str, oname: str, namespaces: Any = None, **kw: Any) -> Any:
         """``name?``: ours explain themselves without the noise of a Python object's type and file."""
         info = self._object_find(oname, namespaces)
@@ -259,16 +264,21 @@ def make_shell(session: Session, folder: Path, *, user_config: bool = True) -> K
         buffer = shell.pt_app.default_buffer
         shell.toolbar.hint = lambda: shell.ours.signature(buffer.document.text_before_cursor)
     for name, function in magics.LINE.items():
-        cast(Any, shell).register_magic_function(_magic(namespace, function), "line", name)
+        theirs = cast(Any, shell).find_line_magic(name)
+        cast(Any, shell).register_magic_function(_magic(namespace, function, name, theirs), "line", name)
     for name, function in magics.CELL.items():
-        cast(Any, shell).register_magic_function(_magic(namespace, function), "cell", name)
+        cast(Any, shell).register_magic_function(_magic(namespace, function, name), "cell", name)
     formatter: Any = cast(Any, shell).display_formatter.formatters["text/plain"]
     formatter.for_type(View, _pretty)
     return shell
 
 
-def _magic(namespace: Namespace, function: magics.Magic) -> Callable[..., Any]:
+def _magic(namespace: Namespace, function: magics.Magic, name: str, theirs: Any = None) -> Callable[..., Any]:
+    """``theirs``: IPython's own magic of that name, which runs where the arguments are for it."""
+
     def run(line: str, cell: str | None = None) -> Any:
+        if theirs is not None and not magics.ours(namespace, name, line):
+            return theirs(line)
         return function(namespace, line, cell)
 
     run.__name__ = function.__name__
@@ -312,13 +322,25 @@ def _example(session: Session) -> str:
     return "msgs[-1]"
 
 
-def start(session: Session, *, on_exit: Callable[[], None] | None = None) -> int:
-    """Run the shell until the user leaves it. Returns the exit code."""
+def start(session: Session, *, ended: Callable[[], str] | None = None) -> int:
+    """Run the shell until the user leaves it, or the proxy ``ended`` for good. Returns the exit code.
+
+    ``ended()`` says how a proxy of our own ended, '' while it runs; None: it may come back, we wait for it.
+    """
     folder = _state_folder()
     shell = make_shell(session, folder)
+    how = ""
 
     def lost(text: str) -> None:
+        nonlocal how
         shell.toolbar.lost = True
+        how = ended() if ended is not None else ""
+        if how:
+            session.client.persistent = False
+            shell.notice(how, "red")
+            # The way of SIGTERM: at once, whatever the prompt waits for.
+            signal.pthread_kill(cast(int, threading.main_thread().ident), signal.SIGTERM)
+            return
         shell.notice(f"{text}; trying to reconnect", "red")
 
     def back(text: str, same: bool) -> None:
@@ -339,13 +361,11 @@ def start(session: Session, *, on_exit: Callable[[], None] | None = None) -> int
     try:
         with _orderly_end():
             cast(Any, shell).mainloop()
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else 1
+    except SystemExit as left:
+        return left.code if isinstance(left.code, int) and not how else 1
     finally:
         session.client.on_lost = session.client.on_back = None
         shell.toolbar.stop()
-        if on_exit is not None:
-            on_exit()
     return 0
 
 

@@ -10,46 +10,12 @@ from .capture.recorder import Recorder
 from .kemi import MODULES, known
 from .kemi.declare import ParamError
 from .kemi.facade import KsrModule, build
+from .myself import check_alias
 from .net.address import Dest, Listen
 from .proxy import Proxy
 from .script.engine import Script, ScriptError
 from .script.python import PythonScript
 from .store.database import Database
-
-
-def prepare_proxy(
-    *,
-    transmit: Callable[[bytes, Dest], bool],
-    listens: list[Listen],
-    aliases: Iterable[str] = (),
-    modparams: Iterable[str] = (),
-    db: Database | None = None,
-    now: float = 0.0,
-    wall: float = 0.0,
-    name: str = "ksrshell",
-    recorder: Recorder | None = None,
-) -> tuple[Proxy, KsrModule]:
-    """A proxy with the parameters of its modules, not started, and its KSR object. Raises :class:`ParamError`.
-
-    What opens sockets for it looks at the core's parameters first, then calls :func:`start_modules`.
-    """
-    proxy = Proxy(
-        transmit=transmit, listens=listens, aliases=list(aliases), now=now, wall=wall, name=name, recorder=recorder
-    )
-    proxy.db = db
-    for module in MODULES:
-        proxy.modules[module.name] = module(proxy)
-    for text in modparams:
-        set_modparam(proxy, text)
-    ksr = build(proxy.env, proxy.modules.values(), known())
-    proxy.env.run = proxy.fake_run()
-    return proxy, ksr
-
-
-def start_modules(proxy: Proxy) -> None:
-    """Start every module. Raises :class:`ParamError` or a module's own error."""
-    for module in proxy.modules.values():
-        module.start()
 
 
 def make_proxy(
@@ -63,21 +29,33 @@ def make_proxy(
     wall: float = 0.0,
     name: str = "ksrshell",
     recorder: Recorder | None = None,
+    start: bool = True,
 ) -> tuple[Proxy, KsrModule]:
-    """A proxy with every module started, and its KSR object. Raises :class:`ParamError` or a module's own error."""
-    proxy, ksr = prepare_proxy(
-        transmit=transmit,
-        listens=listens,
-        aliases=aliases,
-        modparams=modparams,
-        db=db,
-        now=now,
-        wall=wall,
-        name=name,
-        recorder=recorder,
+    """A proxy with the parameters of its modules, these started, and its KSR object.
+
+    ``start=False``: who opens sockets for it looks at the core's parameters first, then calls :func:`start_modules`.
+    Raises :class:`ParamError`, :class:`AddressError` for an alias that no host can have, or a module's own error.
+    """
+    known_as = [check_alias(alias) for alias in aliases]
+    proxy = Proxy(
+        transmit=transmit, listens=listens, aliases=known_as, now=now, wall=wall, name=name, recorder=recorder
     )
-    start_modules(proxy)
+    proxy.db = db
+    for module in MODULES:
+        proxy.modules[module.name] = module(proxy)
+    for text in modparams:
+        set_modparam(proxy, text)
+    ksr = build(proxy.env, proxy.modules.values(), known())
+    proxy.env.run = proxy.fake_run()
+    if start:
+        start_modules(proxy)
     return proxy, ksr
+
+
+def start_modules(proxy: Proxy) -> None:
+    """Start every module. Raises :class:`ParamError` or a module's own error."""
+    for module in proxy.modules.values():
+        module.start()
 
 
 def set_modparam(proxy: Proxy, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from .net.address import PROTOS, AddressError, canonical_ip, parse_host_port
@@ -120,6 +121,18 @@ class Myself:
         for alias in proxy.aliases:
             proto, host, port = _alias(alias)
             self._hosts.setdefault(canonical_ip(host) or host.lower(), []).append((port, proto))
+
+
+_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?", re.ASCII)
+
+
+def check_alias(text: str) -> str:
+    """``[proto:]host[:port]`` unchanged. Raises :class:`AddressError` for a text that no host can have."""
+    proto, colon, rest = text.partition(":")
+    host, _ = parse_host_port(rest if colon and proto.lower() in PROTOS else text)
+    if not canonical_ip(host) and not _HOST.fullmatch(host):
+        raise AddressError(f"bad alias {text!r}; expected a domain such as example.com, or udp:example.com:5060")
+    return text
 
 
 def _alias(text: str) -> tuple[str, str, int]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from . import logs
-from .assemble import load_script, prepare_proxy, start_modules
+from .assemble import load_script, make_proxy, start_modules
 from .capture.recorder import Record
 from .control import views
 from .control.methods import Methods
@@ -97,7 +97,7 @@ async def _serve(options: Options) -> None:
         stack.push_async_callback(network.close)
         listens = [parse_listen(text) for text in options.listens]
         now = time.monotonic()
-        proxy, ksr = prepare_proxy(
+        proxy, ksr = make_proxy(
             transmit=network.send,
             listens=listens,
             aliases=options.aliases,
@@ -105,6 +105,7 @@ async def _serve(options: Options) -> None:
             now=now,
             wall=time.time(),
             name=name,
+            start=False,
         )
         core: Core = proxy.module("")
         core.apply_network(network.options)
@@ -117,7 +118,7 @@ async def _serve(options: Options) -> None:
         stack.push_async_callback(resolver.close)
         connect(proxy, network, resolver)
         load_script(options.script, proxy, ksr)
-        methods = Methods(proxy, stopping.set, Rates(proxy))
+        methods = Methods(proxy, stopping.set, Rates(proxy, network))
         control = ControlServer(path, name, _guarded(proxy, rpc_methods(proxy) | methods.table()))
         stack.push_async_callback(control.close)
         stack.callback(methods.close)
@@ -135,7 +136,7 @@ async def _serve(options: Options) -> None:
         network.on_send_error = _undelivered(proxy)
         if options.ready is not None:
             options.ready(name, str(path))
-        await _tick(proxy, stopping)
+        await _tick(proxy, stopping, _publish_stats(control, methods))
         await _drain(proxy)
 
 
@@ -188,14 +189,15 @@ def _undelivered(proxy: Proxy) -> Callable[[Dest, bytes, OSError], None]:
     return undelivered
 
 
-async def _tick(proxy: Proxy, stopping: asyncio.Event) -> None:
-    wall_checked = 0.0
+async def _tick(proxy: Proxy, stopping: asyncio.Event, each_second: Callable[[], None]) -> None:
+    second = 0.0
     while not stopping.is_set():
         await asyncio.sleep(TICK)
         now = time.monotonic()
-        if now - wall_checked > 1.0:
-            wall_checked = now
+        if now - second > 1.0:
+            second = now
             proxy.wall_offset = time.time() - now
+            each_second()
         proxy.advance(now)
         logs.flush()
 
@@ -248,11 +250,22 @@ def _announce(control: ControlServer, loop: asyncio.AbstractEventLoop) -> Callab
     return announce
 
 
+def _publish_stats(control: ControlServer, methods: Methods) -> Callable[[], None]:
+    """The event ``stats``, for whoever asked for it."""
+
+    def publish() -> None:
+        if control.wanted("stats"):
+            control.publish("stats", {"stats": methods.stats()})
+
+    return publish
+
+
 class Rates:
     """Messages a second and other figures for the toolbar, measured between two askings at least a second apart."""
 
-    def __init__(self, proxy: Proxy) -> None:
+    def __init__(self, proxy: Proxy, network: Network) -> None:
         self.proxy = proxy
+        self.network = network
         self._at = proxy.now
         self._last = proxy.recorder.last_id
         self._rate = 0.0
@@ -269,5 +282,6 @@ class Rates:
             "messages_per_s": round(self._rate, 1),
             "transactions": tm.count() if tm is not None else 0,
             "received": counters.get("core:rcv_requests", 0) + counters.get("core:rcv_replies", 0),
+            "sent": sum(transport.sent for transport in self.network.counters.values()),
             "uptime": proxy.wall() - proxy.started,
         }

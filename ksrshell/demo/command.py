@@ -41,10 +41,9 @@ def demo(code: str | None, as_json: bool) -> None:
 
                 if code is None:
                     traffic.start()
-                status = open_shell(str(proxy.control), code=code, as_json=as_json)
+                status = open_shell(str(proxy.control), code=code, as_json=as_json, ended=proxy.ended)
     except (KsrShellError, AgentError) as error:
-        click.echo(f"ksrshell demo: {error}", err=True)
-        status = 1
+        raise click.ClickException(str(error)) from None
     sys.exit(status)
 
 

@@ -23,9 +23,8 @@ def path(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_only_the_owner_can_open_it(path: Path) -> None:
-    with open_control_socket(Path("made/a.sock"), "a"):
-        assert stat.S_IMODE(os.stat("made").st_mode) == 0o700
-        assert stat.S_IMODE(os.stat("made/a.sock").st_mode) == 0o600
+    with open_control_socket(path, "a"):
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
 
 
 def test_a_socket_left_by_a_dead_proxy_is_replaced(path: Path) -> None:
@@ -43,8 +42,10 @@ def test_a_second_proxy_of_the_name_is_refused(path: Path) -> None:
 
 
 def test_looking_makes_nothing(path: Path) -> None:
-    assert not check_control_path(Path("new/a.sock"), "a")
-    assert not Path("new").exists()
+    assert not check_control_path(path, "a")
+    with pytest.raises(ControlSocketError, match="new/a.sock: its folder new does not exist; create it first"):
+        check_control_path(Path("new/a.sock"), "a")
+    assert os.listdir() == []
     open_control_socket(path, "a").close()
     assert check_control_path(path, "a")
     assert path.exists()
@@ -70,9 +71,9 @@ def test_a_path_that_is_too_long(path: Path) -> None:
         open_control_socket(Path("x" * 120), "a")
 
 
-def test_a_folder_that_cannot_be_made(path: Path) -> None:
+def test_a_file_where_the_folder_should_be(path: Path) -> None:
     path.write_text("a file")
-    with pytest.raises(ControlSocketError, match="cannot make the folder"):
+    with pytest.raises(ControlSocketError, match="its folder a.sock does not exist"):
         open_control_socket(path / "b.sock", "b")
 
 

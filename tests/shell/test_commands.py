@@ -57,7 +57,7 @@ def test_attach_runs_code(fake: FakeProxy) -> None:
 
 def test_attach_fails_in_one_line(fake: FakeProxy) -> None:
     result = invoke("attach", "-c", "msgs[99]")
-    assert (result.exit_code, result.stderr) == (1, "error: no message 99 yet: the newest is 13\n")
+    assert (result.exit_code, result.stderr) == (1, "Error: no message 99 yet: the newest is 13\n")
     assert result.stdout == ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import re
 import signal
 import socket
@@ -169,7 +170,7 @@ def test_without_a_terminal(proxy: Proxy) -> None:
     assert json.loads(proxy.ksrshell("attach", "e2e", "--json", "-c", "msgs[1].method").stdout) == "INVITE"
     failed = proxy.ksrshell("attach", "-c", "use(1); KSR.sl.send_reply('x')")
     assert failed.returncode == 1
-    assert failed.stderr.startswith("error: KSR.sl.send_reply(code: int, reason: str) -> int: got ('x',)")
+    assert failed.stderr.startswith("Error: KSR.sl.send_reply(code: int, reason: str) -> int: got ('x',)")
     assert failed.stderr.count("\n") == 1
     assert proxy.ksrshell("ps").stdout.splitlines()[1].split()[:2] == ["e2e", str(proxy.process.pid)]
 
@@ -214,6 +215,45 @@ def test_at_a_terminal(proxy: Proxy, terminal: str) -> None:
     assert child.exitstatus == 0
     if terminal == "dumb":
         assert not re.search(r"\x1b\[3\d", child.before or "")
+
+
+def test_figures_once_a_second(proxy: Proxy) -> None:
+    with ksrshell.connect("e2e") as session:
+        assert proxy.send("OPTIONS", "x") == "SIP/2.0 200 Keepalive"
+        assert (session.stats["received"], session.stats["sent"]) == (1, 1)
+        events: queue.Queue[dict[str, Any]] = queue.Queue()
+        session.client.on_event.append(events.put)
+        session.client.subscribe("stats")
+        event = events.get(timeout=5)
+        assert (event["event"], event["stats"]["sent"]) == ("stats", 1)
+        assert set(event["stats"]) == set(session.stats.to_json())
+
+
+@pytest.mark.parametrize(("sent", "terminal"), [(signal.SIGKILL, "dumb"), (signal.SIGTERM, "xterm-256color")])
+def test_run_ends_with_its_proxy_and_says_how(
+    runtime: Path, tmp_path: Path, sent: signal.Signals, terminal: str
+) -> None:
+    script = tmp_path / "mine.py"
+    script.write_text(SCRIPT)
+    environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path), "TERM": terminal, "PROMPT_TOOLKIT_NO_CPR": "1"}
+    listen = f"udp:127.0.0.1:{free_port()}"
+    child = pexpect.spawn(
+        sys.executable, ["-m", "ksrshell", "run", str(script), "--listen", listen], env=environment,
+        encoding="utf-8", dimensions=(24, 200), timeout=20,
+    )  # type: ignore[call-overload, unused-ignore]  # fmt: skip
+    child.expect(r"In \[")
+    with ksrshell.connect("mine") as session:
+        session.call("core.uptime", [])
+        os.kill(int(session.hello["pid"]), sent)
+        how = "was ended by SIGKILL" if sent == signal.SIGKILL else "ended with status 0"
+        child.expect(f"the proxy mine {how}")
+    if sent == signal.SIGTERM:
+        child.expect("mine.log ends with:")
+        child.expect("stopping")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 1
+    (runtime / "mine.sock").unlink(missing_ok=True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])

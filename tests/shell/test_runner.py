@@ -70,26 +70,26 @@ def test_code(namespace: Namespace, fake: FakeProxy, code: str, expected: str | 
 @pytest.mark.parametrize(
     ("code", "error"),
     [
-        ("1/0", "error: ZeroDivisionError: division by zero"),
-        ("x = 1\ny", "error: NameError: name 'y' is not defined (line 2)"),
-        ("def f():\n    return msgs[99]\nf()", "error: no message 99 yet: the newest is 13 (line 2, in f)"),
-        ("x = (", "error: line 1: '(' was never closed"),
-        ("KSR.is_INVITE()", "error: KSR needs a message to work on: use(msgs[-1]) first"),
-        ("%nope", "error: no magic %nope without a terminal; there are: %msgs"),
-        ("!ls", "error: shell commands (!command) need the prompt"),
-        ("%use", "error: no message is in use: say which, as in msgs[-1], or use(msgs[-1]) first"),
-        ("%use a b", "error: usage: %use ID (or -1 for the newest, or none)"),
-        ("%step next", "error: nothing is being stepped: %step ID starts"),
-        ("%step 1\n%step to x", "error: usage: %step to LINE (line 2)"),
+        ("1/0", "Error: ZeroDivisionError: division by zero"),
+        ("x = 1\ny", "Error: NameError: name 'y' is not defined (line 2)"),
+        ("def f():\n    return msgs[99]\nf()", "Error: no message 99 yet: the newest is 13 (line 2, in f)"),
+        ("x = (", "Error: line 1: '(' was never closed"),
+        ("KSR.is_INVITE()", "Error: KSR needs a message to work on: use(msgs[-1]) first"),
+        ("%nope", "Error: no magic %nope without a terminal; there are: %msgs"),
+        ("!ls", "Error: shell commands (!command) need the prompt"),
+        ("%use", "Error: no message is in use: say which, as in msgs[-1], or use(msgs[-1]) first"),
+        ("%use a b", "Error: usage: %use ID (or -1 for the newest, or none)"),
+        ("%step next", "Error: nothing is being stepped: %step ID starts"),
+        ("%step 1\n%step to x", "Error: usage: %step to LINE (line 2)"),
         (
             "%swap /no/such/file",
-            "error: %swap: '/no/such/file' is no function defined here, and as a file: No such file",
+            "Error: %swap: '/no/such/file' is no function defined here, and as a file: No such file",
         ),
-        ("%versions", "error: usage: %versions NAME [NUMBER]"),
-        ("%rollback ksr_route_relay x", "error: expected a version's number, got 'x'"),
-        ("%ksrhelp zzz", "error: no help on 'zzz'; there is help on: msgs, "),
-        ("step(1, 2, 3)", "error: step(m=None, callback=None): too many positional arguments"),
-        ("%msgs 'open", "error: where: "),
+        ("%versions", "Error: usage: %versions NAME [NUMBER]"),
+        ("%rollback ksr_route_relay x", "Error: expected a version's number, got 'x'"),
+        ("%ksrhelp zzz", "Error: no help on 'zzz'; there is help on: msgs, "),
+        ("step(1, 2, 3)", "Error: step(m=None, callback=None): too many positional arguments"),
+        ("%msgs 'open", "Error: where: "),
         ("raise SystemExit('x')", ""),
     ],
 )
@@ -103,7 +103,7 @@ def test_errors_are_one_line(namespace: Namespace, capsys: pytest.CaptureFixture
 
 def test_a_script_error_shows_the_scripts_frames(namespace: Namespace, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(namespace, "swap('x')") == 1
-    assert capsys.readouterr().err == 'error: line 1: no function to swap\nFile "/srv/routing.py", line 1\n  boom\n'
+    assert capsys.readouterr().err == 'Error: line 1: no function to swap\nFile "/srv/routing.py", line 1\n  boom\n'
 
 
 def test_swap_from_a_file(namespace: Namespace, fake: FakeProxy, tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_everything_has_a_json_form(namespace: Namespace, code: str) -> None:
 
 def test_what_has_no_json_form(namespace: Namespace, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(namespace, "object()", as_json=True) == 1
-    assert capsys.readouterr().err.startswith("error: a object has no JSON form")
+    assert capsys.readouterr().err.startswith("Error: a object has no JSON form")
 
 
 def test_the_exit_code_of_the_code(namespace: Namespace) -> None:

@@ -56,11 +56,11 @@ class Place:
         """Start, expect it to end with status 1 and one line; the line."""
         process = self.start(*options, script=script)
         out, err = process.communicate(timeout=20)
-        lines = [line for line in err.splitlines() if line.startswith("ksrshell serve: ")]
+        lines = [line for line in err.splitlines() if line.startswith("Error: ")]
         assert (process.returncode, out, len(lines)) == (1, "", 1), err
         assert "Traceback" not in err
         assert not self.control.exists()
-        return lines[0].removeprefix("ksrshell serve: ")
+        return lines[0].removeprefix("Error: ")
 
 
 @pytest.fixture
@@ -139,6 +139,21 @@ def test_a_parameter_that_is_not_there(place: Place, option: str, text: str) -> 
 )
 def test_a_listen_address_that_cannot_be_used(place: Place, listen: str) -> None:
     assert place.refused("--listen", listen)
+
+
+def test_aliases_that_no_host_can_have(place: Place) -> None:
+    assert place.refused("--alias", ";") == (
+        "bad alias ';'; expected a domain such as example.com, or udp:example.com:5060"
+    )
+    assert "no host in ''" in place.refused("--alias", "")
+    assert "bad port '99999'" in place.refused("--alias", "a.example:99999")
+
+
+@pytest.mark.parametrize("option", ["--db", "--control"])
+def test_folders_are_not_made(place: Place, option: str) -> None:
+    path = place.folder / "no" / "such" / "file"
+    assert f"{path.parent} does not exist; create it first" in place.refused(option, str(path))
+    assert not (place.folder / "no").exists()
 
 
 def test_a_name_that_cannot_be_a_file(place: Place) -> None:

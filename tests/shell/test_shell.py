@@ -81,6 +81,14 @@ def test_typing_with_tab(shell: KsrShell, pipe: PipeInput) -> None:
     thread.join()
 
 
+def test_reset_leaves_our_names(shell: KsrShell, capsys: pytest.CaptureFixture[str]) -> None:
+    run(shell, "x = 1; del msgs; use = 2")
+    run(shell, "%reset -f")
+    capsys.readouterr()
+    run(shell, "(msgs[1].method, callable(use), 'x' in globals())")
+    assert capsys.readouterr().out.strip().endswith("('INVITE', True, False)")
+
+
 def test_values(shell: KsrShell, capsys: pytest.CaptureFixture[str]) -> None:
     run(shell, "msgs[1].method")
     assert capsys.readouterr().out.strip().endswith("'INVITE'")

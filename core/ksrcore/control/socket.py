@@ -1,6 +1,7 @@
 """The control socket's place on disk and who may open it.
 
-Attaching means running code in the proxy, so the folder is 0700, the socket 0600, and the peer's user id is checked.
+Attaching means running code in the proxy, so the socket is 0600, in a folder 0700 unless another is asked for, and the
+peer's user id is checked.
 """
 
 from __future__ import annotations
@@ -18,14 +19,7 @@ class ControlSocketError(Exception):
 
 def open_control_socket(path: Path, name: str) -> socket.socket:
     """Bind and listen. A socket left by a proxy that is gone is replaced. Raises :class:`ControlSocketError`."""
-    found = check_control_path(path, name)
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise ControlSocketError(
-            f"cannot make the folder of the control socket {path.parent}: {error.strerror}"
-        ) from None
-    if found:
+    if check_control_path(path, name):
         path.unlink(missing_ok=True)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     old = os.umask(0o177)
@@ -45,9 +39,11 @@ def check_control_path(path: Path, name: str) -> bool:
     """Whether a stale socket is there. Raises :class:`ControlSocketError` when the path cannot be a new proxy's."""
     if len(os.fsencode(path)) > 107:
         raise ControlSocketError(f"control socket path is too long for a Unix socket (107 bytes): {path}")
+    if not path.parent.is_dir():
+        raise ControlSocketError(f"control socket {path}: its folder {path.parent} does not exist; create it first")
     try:
         found = path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return False
     except OSError as error:
         raise ControlSocketError(f"cannot look at the control socket {path}: {error.strerror}") from None
