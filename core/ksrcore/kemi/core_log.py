@@ -41,13 +41,13 @@ def write(level: int, text: str) -> None:
 class LogFunctions:
     """``KSR.dbg`` ... ``KSR.crit``, ``KSR.log`` and ``KSR.get_debug``."""
 
-    @export
+    @export(inline=True)
     def dbg(self, run: Run, text: str) -> None:
         """Log at level DEBUG."""
         if log.isEnabledFor(10):
             write(logging.DEBUG, text)
 
-    @export
+    @export(inline=True)
     def info(self, run: Run, text: str) -> None:
         """Log at level INFO."""
         if log.isEnabledFor(20):

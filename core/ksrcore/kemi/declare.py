@@ -107,7 +107,7 @@ def export(fn: F | None = None, *, name: str = "", inline: bool = False) -> F | 
     """Mark a method ``(self, run, ...)`` as a KEMI function, by its own name or by ``name``.
 
     ``inline``: the facade does in place what it does, without a call. For the cheapest only: statements that need no
-    ``self``, and one ``return``, at the end.
+    ``self``, and a ``return`` at the end or none.
     """
 
     def mark(method: F) -> F:

@@ -119,14 +119,16 @@ def _inline(method: Callable[..., Any], decl: Decl) -> Callable[..., Any]:
     except OSError:  # installed without its source
         return _generate(decl.params, decl.ret)
     start = 0 if ast.get_docstring(function) is None else 1
-    *statements, last = function.body[start:]
-    found = inspect.getclosurevars(method)
-    names = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
-    if not isinstance(last, ast.Return) or last.value is None or "self" in names:
+    statements = function.body[start:]
+    nodes = list(ast.walk(function))
+    returns = [node for node in nodes if isinstance(node, ast.Return)]
+    if returns not in ([], statements[-1:]) or any(isinstance(node, ast.Name) and node.id == "self" for node in nodes):
         raise TypeError(f"{decl.path} cannot be inline: it needs self, or does not end with its only return")
-    work = [ast.unparse(statement) for statement in statements] + [f"result = {ast.unparse(last.value)}"]
+    value = ast.unparse(returns[0].value) if returns and returns[0].value is not None else "None"
+    work = "\n".join([*map(ast.unparse, statements[: len(statements) - len(returns)]), f"result = {value}"])
+    found = inspect.getclosurevars(method)
     return _compile(
-        decl.names, decl.params, decl.ret, "\n            ".join(work), {**found.globals, **found.nonlocals}
+        decl.names, decl.params, decl.ret, textwrap.indent(work, " " * 12).strip(), {**found.globals, **found.nonlocals}
     )
 
 

@@ -170,7 +170,7 @@ class Nathelper(SdpFunctions, Module):
     @staticmethod
     def _contact_test(msg: SipMessage, rcv: Rcv, tests: int, reserved: bool) -> bool:
         values = msg.index["contact"].parsed(parse_nameaddrs)
-        if list(map(_key_of, msg.headers)).count("contact") > 1:
+        if len(msg.index) < len(msg.headers) and list(map(_key_of, msg.headers)).count("contact") > 1:
             values = msg.nameaddrs("contact")
         if tests & CONTACT_PORT:
             uri = values[0].uri

@@ -102,12 +102,12 @@ class Pv(Module):
 
     # -- KEMI ---------------------------------------------------------------------------------------------------------
 
-    @export
+    @export(inline=True)
     def get(self, run: Run, pvn: str) -> Value:
         """The value: str, int, or None for null."""
         return (GETTERS.get(pvn) or accessor("KSR.pv.get", pvn).get)(run)
 
-    @export
+    @export(inline=True)
     def gete(self, run: Run, pvn: str) -> Value:
         """The value, '' for null."""
         value = (GETTERS.get(pvn) or accessor("KSR.pv.gete", pvn).get)(run)

@@ -12,7 +12,7 @@ from zlib import crc32
 
 from ..forward import reply_dest
 from ..run import EVENT_ROUTE, Run
-from ..sip.build import build_reply
+from ..sip.build import build_forwarded_reply, build_reply
 from ..sip.errors import SipError
 from . import cancel, client, replies
 from .hooks import ACK_IN, COMPLETED, DESTROYED, REPLY_OUT, REQUEST_IN, Hooks
@@ -385,7 +385,7 @@ class Engine:
     def send_reply(
         self, t: Transaction, text: str, code: int, reason: str, reply: SipMessage | None, record: Record | None
     ) -> None:
-        """Send a reply upstream and step the server machine; ``reply`` is what is forwarded, None for our own."""
+        """Send a reply upstream and step the server machine: ``reply`` forwarded, or ``text``, one of our own."""
         t.reason = reason
         proxy = self.proxy
         first_final = False
@@ -405,14 +405,18 @@ class Engine:
         step = t.machine[t.state].get(event)
         if step is not None:
             t.state, actions = step
-            t.response = text
             t.status = code
             if not t.local:
                 dest = t.reply_dest
                 if dest is None:
                     dest = t.reply_dest = reply_dest(t.msg)
+                counters = proxy.counters
+                if reply is not None:
+                    text = build_forwarded_reply(reply, dest)
+                    counters["tmx:rpl_relayed"] += 1
+                t.response = text
                 proxy.send(text, dest, record)
-                proxy.counters["tmx:rpl_sent"] += 1
+                counters["tmx:rpl_sent"] += 1
             if actions != SEND:
                 self._set_timers(t, actions)
         wanted = (self.hooks.events | t.armed) & _AFTER_REPLY

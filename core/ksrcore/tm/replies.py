@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..forward import reply_dest
 from ..run import BRANCH_FAILURE_ROUTE, CORE_ONREPLY_ROUTE, FAILURE_ROUTE, TM_ONREPLY_ROUTE, Run
-from ..sip.build import build_ack, build_forwarded_reply, build_reply
+from ..sip.build import build_ack, build_reply
 from . import cancel, uac
 from . import client as clients
 from .hooks import FAILURE, REPLY_IN
@@ -300,16 +300,8 @@ def _branch_failure(
 def relay(engine: Engine, t: Transaction, client: Client, code: int, reply: SipMessage, record: Record | None) -> None:
     """Forward a branch's reply upstream."""
     if code >= 200:
-        t.relayed = client.index
-        t.winner = client.index
-    text = ""
-    if not t.local:
-        dest = t.reply_dest
-        if dest is None:
-            dest = t.reply_dest = reply_dest(t.msg)
-        text = build_forwarded_reply(reply, dest)
-        engine.proxy.counters["tmx:rpl_relayed"] += 1
-    engine.send_reply(t, text, code, reply.reason, reply, record)
+        t.relayed = t.winner = client.index
+    engine.send_reply(t, "", code, reply.reason, reply, record)
 
 
 def _send_best(engine: Engine, t: Transaction, best: Client, record: Record) -> None:
