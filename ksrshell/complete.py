@@ -34,6 +34,7 @@ _OPEN = re.compile(r"(?:^|[^\w.$])KSR\.(?:(\w+)\.)?(\w+)\(([^()]*)$")
 _KSR_CALL = re.compile(r"(?:^|[^\w.$])KSR\.(?:\w+\.)?\w+\(")
 _CALLBACK = re.compile(r"(?:^|[^\w.])step\([^,\"']*,\s*[\"'](\w*)$")
 _PV = re.compile(r"\$\(?[A-Za-z_]?[\w.]*$")
+_TRANSFORMATION = re.compile(r"\$\([^\s\"'{}]+(?:\{[^{}]*\})*\{([\w.]*)$")
 _CALL = re.compile(r"(?:^|[^\w.])(versions|rollback|rpc|routes)[(\[]\s*([\"'])([\w.]*)$")
 _WHERE = re.compile(r"\.where\(\s*(?P<quote>[\"'])(?P<text>(?:(?!(?P=quote)).)*?)(?P<word>(?<![\w$.])[A-Za-z_]\w*)$")
 _IDS = re.compile(r"(?:^|[^\w.])(?:msgs\[|(?:use|step|flow)\()(\d*)$")
@@ -81,6 +82,8 @@ class Completer:
             if in_string(before):
                 if (match := _CALLBACK.search(line)) is not None:
                     return self._route_names(match[1], callbacks=True)
+                if (match := _TRANSFORMATION.search(line)) is not None:
+                    return transformations(match[1])
                 if (match := _PV.search(line)) is not None:
                     return self._pv(match)
                 match = _WHERE.search(line)
@@ -245,6 +248,23 @@ class Completer:
 
     def _command_names(self, prefix: str) -> list[Candidate]:
         return [Candidate(name, len(prefix), "", "function") for name in self._commands() if name.startswith(prefix)]
+
+
+#: The classes of transformations and what each works on.
+CLASSES = {
+    "s": "texts", "uri": "SIP URIs", "param": "parameters: a=1;b=2", "nameaddr": "name-addr: Alice <sip:a@b>",
+    "tobody": "From and To", "line": "lines", "num": "numbers", "re": "regular expressions", "sock": "sockets: udp:a:1",
+    "sql": "values for SQL", "urialias": "alias parameters", "url": "URLs of HTTP", "val": "null and empty values",
+}  # fmt: skip
+
+
+def transformations(prefix: str) -> list[Candidate]:
+    """The classes, as in ``$(ru{u``, or the operations of one, as in ``$(ru{uri.h``."""
+    from ksrcore.pv.transformations import known
+
+    if "." not in prefix:
+        return [Candidate(f"{n}.", len(prefix), text, "module") for n, text in CLASSES.items() if n.startswith(prefix)]
+    return [Candidate(name, len(prefix), "", "function") for name in known() if name.startswith(prefix)]
 
 
 def function_meta(function: Function) -> str:
