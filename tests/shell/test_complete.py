@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from ksrshell.complete import Completer, in_string
+from ksrcore.pv.transformations import known
+from ksrshell.complete import CLASSES, Completer, in_string
 from ksrshell.namespace import Namespace
 from shell.fake import FakeProxy
 
@@ -34,7 +35,11 @@ def texts(completer: Completer, before: str) -> list[str] | None:
         ("x = '$s", ["$si"]),
         ("x = $s", None),
         ('KSR.registrar.lookup("', []),
-        ('KSR.pv.get("$(ru{', []),
+        ('KSR.pv.get("$(ru{u', ["uri.", "urialias.", "url."]),
+        ('KSR.pv.get("$(ru{uri.u', ["uri.uparam", "uri.user"]),
+        ('KSR.pv.get("$(hdr(X){s.trim}{s.md', ["s.md5"]),
+        ('KSR.pv.get("$(avp(x=>y)[0]{s.sel', ["s.select", "s.selectsw", "s.selectws"]),
+        ('KSR.pv.get("$(ru{s.select,', []),
         ("open('/", None),
         ('step(1, "ksr', ["ksr_request_route"]),
         ("msgs.where('meth", ["method"]),
@@ -122,3 +127,7 @@ def test_a_signature_never_asks_the_proxy(completer: Completer, fake: FakeProxy)
     completer.session.client.process += 1
     assert completer.signature("KSR.is_INVITE(")
     assert len(fake.asked) == asked
+
+
+def test_every_class_of_transformations_is_known() -> None:
+    assert sorted(CLASSES) == sorted({name.partition(".")[0] for name in known()})
