@@ -12,7 +12,7 @@ from itertools import accumulate
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from .cseq import parse_cseq
+from .cseq import CSeq, parse_cseq
 from .errors import ParseError, SipError
 from .header import COMPACT, MAX_LINES, TOKEN, Header, field, fields_of, split_slow, too_many_lines
 from .lumps import Lumps
@@ -111,22 +111,24 @@ else:
 
 
 class _Value(Generic[T]):
-    """The parsed value of the first field of a name, None when there is none; kept like that of :class:`_Lazy`.
+    """The parsed value of the first field of a name, or ``none`` when there is none; kept like that of :class:`_Lazy`.
 
     All in one call: each message is asked for some of them. Reading it raises :class:`SipError` for a broken field.
     """
 
-    def __init__(self, key: str, parse: Callable[[Header], T]) -> None:
+    def __init__(self, key: str, parse: Callable[[Header], T], none: T) -> None:
         self.key = key
         self.parse = parse
+        self.none = none
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    def __get__(self, msg: SipMessage, owner: type) -> T | None:
+    def __get__(self, msg: SipMessage, owner: type) -> T:
         header = msg.index.get(self.key)
-        value: T | None = None
-        if header is not None:
+        if header is None:
+            value = self.none
+        else:
             value = header.value
             if value is None:
                 value = header.value = self.parse(header)
@@ -263,18 +265,14 @@ class SipMessage:
         return parse_uri(self.new_uri or self.ruri)
 
     #: The topmost Via value.
-    via = _Value("via", lambda header: header.parsed(parse_vias)[0])
-    from_ = _Value("from", lambda header: header.parsed(parse_nameaddr))
-    to = _Value("to", lambda header: header.parsed(parse_nameaddr))
-    cseq = _Value("cseq", lambda header: header.parsed(parse_cseq))
+    via = _Value[Via | None]("via", lambda header: header.parsed(parse_vias)[0], None)
+    from_ = _Value[NameAddr | None]("from", lambda header: header.parsed(parse_nameaddr), None)
+    to = _Value[NameAddr | None]("to", lambda header: header.parsed(parse_nameaddr), None)
+    cseq = _Value[CSeq | None]("cseq", lambda header: header.parsed(parse_cseq), None)
+    callid = _Value[str]("call-id", attrgetter("body"), "")
 
     def vias(self) -> list[Via]:
         return [via for h in self.headers if h.key == "via" for via in h.parsed(parse_vias)]
-
-    @lazy
-    def callid(self) -> str:
-        h = self.index.get("call-id")
-        return h.body if h is not None else ""
 
     def nameaddrs(self, key: str) -> list[NameAddr]:
         """All values of the fields of that name: contact, route, record-route, path ..."""
