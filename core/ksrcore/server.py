@@ -205,6 +205,8 @@ async def _tick(proxy: Proxy, stopping: asyncio.Event, each_second: Callable[[],
 async def _drain(proxy: Proxy) -> None:
     """Let open transactions end, for a bounded time."""
     log.info("stopping")
+    if proxy.debugger is not None:
+        proxy.debugger.stop()
     tm: Any = proxy.modules.get("tm")
     end = time.monotonic() + DRAIN
     while tm is not None and tm.busy() and time.monotonic() < end:

@@ -167,6 +167,8 @@ class Holds:
             if wanted:
                 self._run(wanted, fn, t.msg, t.record, t)
             return bool(wanted)
+        if isinstance(fn, partial) and fn.func == self._expired:
+            return False
         key = getattr(fn, "__func__", fn)
         if key in self._ticks:
             return True  # the same is held: it is not done twice at once

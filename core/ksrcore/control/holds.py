@@ -1,0 +1,144 @@
+"""``ksr.hold.*``: holds and the messages they hold (docs/control-channel.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ..debug.errors import DebugError
+from ..debug.held import Held
+from ..debug.holds import Holds
+from . import errors, views
+from .errors import ControlError
+
+if TYPE_CHECKING:
+    from ..debug.sandbox import Sandboxes
+    from .server import Connection
+    from .steps import Steps
+
+
+class HoldMethods:
+    """The methods over one proxy's holds. ``publish(event, params)`` tells the clients that asked for it."""
+
+    def __init__(self, sandboxes: Sandboxes, steps: Steps, publish: Callable[[str, dict[str, Any]], None]) -> None:
+        self.holds = Holds(sandboxes)
+        self.steps = steps
+        self.publish = publish
+        self.holds.tell = self._tell
+        self._connections: set[Connection] = set()
+
+    def table(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "ksr.hold.list": self.armed,
+            "ksr.hold.disarm": self.disarm,
+            "ksr.hold.held": self.held,
+            "ksr.hold.state": self.state,
+            "ksr.hold.step": self.step,
+            "ksr.hold.call": self.call,
+            "ksr.hold.resume": self.resume,
+            "ksr.hold.drop": self.drop,
+            "ksr.hold.answer": self.answer,
+        }
+
+    def arming(self, connection: Connection) -> Callable[..., dict[str, Any]]:
+        """``ksr.hold.arm`` for a client: its holds end with it."""
+        return partial(self.arm, connection)
+
+    def _tell(self, event: str, params: dict[str, Any]) -> None:
+        if event == "released" and params["step"]:
+            self.steps.drop(params["step"])
+        self.publish(event, params)
+
+    # -- holds ----------------------------------------------------------------------------------------------------
+
+    def arm(
+        self,
+        connection: Connection,
+        where: str = "",
+        if_: str = "",
+        hits: int = 1,
+        once: bool = False,
+        timeout: float = 0.0,
+        log: str = "",
+        watch: str = "",
+        keep: bool = False,
+    ) -> dict[str, Any]:
+        hold = self.holds.arm(
+            where, if_=if_, hits=hits, once=once, timeout=timeout, log=log, watch=watch, keep=keep, owner=connection
+        )
+        if connection not in self._connections:
+            self._connections.add(connection)
+            connection.closers.append(partial(self._gone, connection))
+        return hold.view()
+
+    def _gone(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        self.holds.leave(connection)
+
+    def armed(self) -> list[dict[str, Any]]:
+        return [hold.view() for hold in self.holds.armed.values()]
+
+    def disarm(self, id: int) -> dict[str, Any]:
+        return self.holds.disarm(id).view()
+
+    # -- held messages --------------------------------------------------------------------------------------------
+
+    def held(self) -> list[dict[str, Any]]:
+        return [self.holds.view(held) for held in self.holds.held.values()]
+
+    def state(self, held: int) -> dict[str, Any]:
+        found = self.holds.get(held)
+        return found.state() | {"step": found.step}
+
+    def step(self, held: int) -> dict[str, Any]:
+        """The held message as a step, for ``ksr.step.*``: one for each, whoever asks."""
+        found = self.holds.get(held)
+        state = found.state()
+        if not found.step:
+            entry = self.steps.add(found)
+            found.step = entry.number
+            found.publish = entry.publish
+            entry.last = state
+        state["step"] = found.step
+        return state
+
+    def call(self, held: int, name: str, args: list[Any]) -> dict[str, Any]:
+        return live_call(self.holds.get(held), name, args)
+
+    def resume(self, held: int) -> dict[str, Any]:
+        self.holds.release(self.holds.get(held), "resumed")
+        return {}
+
+    def drop(self, held: int) -> dict[str, Any]:
+        self.holds.drop(self.holds.get(held))
+        return {}
+
+    def answer(self, held: int, code: int, reason: str = "") -> dict[str, Any]:
+        self.holds.answer(self.holds.get(held), code, reason)
+        return {}
+
+    def of_message(self, id: int) -> Held:
+        """The held message of that id, for calls in its sandbox that are to be real. Raises :class:`DebugError`."""
+        for held in self.holds.held.values():
+            if held.of.record is not None and held.of.record.id == id:
+                return held
+        raise DebugError(f"message {id} is not held: KSR calls are real on a held message only, see hold(...)")
+
+    def close(self) -> None:
+        self.holds.close()
+
+
+def live_call(held: Held, name: str, args: list[Any]) -> dict[str, Any]:
+    """A KSR call on a held message, for real. Raises :class:`ControlError`."""
+    try:
+        return {"result": views.plain(held.call(name, tuple(args)))}
+    except SystemExit:
+        # Only the caller's own code would end by it; drop() ends the script.
+        return {"result": None, "exited": True}
+    except DebugError:
+        raise
+    except Exception as error:
+        raise ControlError(
+            errors.USER_ERROR, f"{type(error).__name__}: {error}", {"type": type(error).__name__}
+        ) from None
