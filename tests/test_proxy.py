@@ -191,6 +191,22 @@ def test_timers_run_when_they_are_due(make: Make) -> None:
     assert seen == ["one", "again", "two", "again"]
 
 
+def test_a_timer_set_again_at_once_lets_the_others_come(make: Make) -> None:
+    proxy = make(OK).proxy
+    seen: list[float] = []
+
+    def again() -> None:
+        seen.append(proxy.now)
+        proxy.after(0.0, again)
+
+    proxy.after(1.0, again)
+    proxy.after(1.0, lambda: seen.append(-1.0))
+    start = proxy.now
+    proxy.advance(start + 1.0)
+    proxy.advance(start + 2.0)
+    assert seen == [start + 1.0, -1.0, start + 2.0]
+
+
 def test_a_timer_that_fails_is_logged_and_the_others_run(make: Make, caplog: pytest.LogCaptureFixture) -> None:
     proxy = make(OK).proxy
     seen: list[str] = []

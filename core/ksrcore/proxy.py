@@ -207,8 +207,13 @@ class Proxy:
             if source.next <= now:
                 source.advance(now)
         timers = self._timers
+        if not timers or timers[0][0] > now:
+            return
+        # First all that are due, then their calls: what a call sets to come at once comes with the next advance.
+        due = []
         while timers and timers[0][0] <= now:
-            _, _, timer = heappop(timers)
+            due.append(heappop(timers)[2])
+        for timer in due:
             fn = timer.fn
             if fn is None:
                 continue

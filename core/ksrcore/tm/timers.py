@@ -19,6 +19,9 @@ __all__ = ["HOP", "NEVER", "Timed", "Timers"]
 
 NEVER: Final = inf
 HOP: Final = 5.0
+#: A timer set to come sooner comes then. So time goes on between two of its firings: what sets itself to come at once,
+#: again and again, would never let :meth:`Timers.advance` return.
+LEAST: Final = 0.001
 
 log = logging.getLogger("ksrcore.tm")
 
@@ -53,7 +56,9 @@ class Timers:
                 self._queues.setdefault(length, deque())
 
     def set(self, item: Timed, now: float, delay: float) -> None:
-        """Fire ``item`` in ``delay`` seconds, not when it was to fire before."""
+        """Fire ``item`` in ``delay`` seconds (LEAST at least), not when it was to fire before."""
+        if delay < LEAST:
+            delay = LEAST
         item.due = at = now + delay
         if at >= item.queued:
             return
