@@ -7,12 +7,15 @@ them; ``cell`` is None for ``%name`` and the lines below for ``%%name``.
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from .errors import KsrShellError, UsageError
 from .namespace import Command, Help, Namespace
+from .render.console import clean
+from .routes import source_of
 
 Magic = Callable[[Namespace, str, str | None], Any]
 
@@ -127,23 +130,70 @@ def step(namespace: Namespace, line: str, cell: str | None) -> Any:
 
 @magic
 def swap(namespace: Namespace, line: str, cell: str | None) -> Any:
-    """%%swap with new functions below it, %swap FILE, or %swap NAME of a function you have defined."""
-    session = namespace.session
-    if cell is not None:
-        return session.swap(cell)
-    (word,) = words(line, "%swap FILE or NAME, or %%swap with the new functions below", 1, 1)
-    if callable(namespace.get(word)) and not isinstance(namespace[word], Command):
-        return session.swap(namespace[word])
-    try:
-        return session.swap(Path(word).expanduser().read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        if isinstance(error, KsrShellError):
-            raise
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UsageError(f"%swap: {word!r} is no function defined here, and as a file: {reason}") from None
+    """%%swap [--pin] [--try N] with new functions below it, %swap FILE, %swap NAME of a function you have defined, or
+    %swap --remove NAME."""
+    usage = "%swap [--pin] [--try N] FILE or NAME, or %%swap with the new functions below, or %swap --remove NAME"
+    given = words(line, usage, 0, 5)
+    options: dict[str, Any] = {"pin": _flag(given, "--pin"), "try_on": _option(given, "--try", usage)}
+    if _flag(given, "--remove"):
+        return namespace.session.swap(remove=given)
+    return namespace.session.swap(_new(namespace, given, cell, usage), **options)
 
 
 CELL["swap"] = swap
+
+
+def _flag(given: list[str], name: str) -> bool:
+    if name not in given:
+        return False
+    given.remove(name)
+    return True
+
+
+def _option(given: list[str], name: str, usage: str) -> int:
+    """The number behind an option, 0 without the option."""
+    if name not in given:
+        return 0
+    at = given.index(name)
+    found = number(given[at + 1]) if at + 1 < len(given) else None
+    if found is None:
+        raise UsageError(f"usage: {usage}")
+    del given[at : at + 2]
+    return found
+
+
+def _new(namespace: Namespace, given: list[str], cell: str | None, usage: str) -> Any:
+    """New code: the cell, a function defined at the prompt, or a file."""
+    if cell is not None and not given:
+        return cell
+    if cell is not None or len(given) != 1:
+        raise UsageError(f"usage: {usage}")
+    (word,) = given
+    if callable(namespace.get(word)) and not isinstance(namespace[word], Command):
+        return namespace[word]
+    try:
+        return source_of(Path(word))
+    except UsageError as error:
+        raise UsageError(f"{word!r} is no function defined here, and as a file: {error}") from None
+
+
+def try_(namespace: Namespace, line: str, cell: str | None) -> Any:
+    """%%try [N | FILTER] with new functions below it, %try NAME or FILE [N | FILTER]: what they would change.
+
+    On the newest N requests (50), or on those that match, such as method == "INVITE".
+    """
+    usage = "%%try [N | FILTER] with the new functions below, or %try NAME or FILE [N | FILTER]"
+    line = line.strip()
+    new: Any = cell
+    if cell is None:
+        word, _, line = line.partition(" ")
+        new = _new(namespace, [word] if word else [], None, usage)
+    line = line.strip()
+    id = number(line) if line else 50
+    return namespace.session.try_swap(new, namespace.session.msgs.where(line) if id is None else id)
+
+
+LINE["try"] = CELL["try"] = try_
 
 
 @magic
@@ -156,9 +206,51 @@ def versions(namespace: Namespace, line: str, cell: str | None) -> Any:
 
 @magic
 def rollback(namespace: Namespace, line: str, cell: str | None) -> Any:
-    """%rollback NAME [NUMBER]: back to the version before, or to that one."""
-    given = words(line, "%rollback NAME [NUMBER]", 1, 2)
+    """%rollback [NAME [NUMBER]]: back to the version before, or to that one; without a name the whole latest swap."""
+    given = words(line, "%rollback [NAME [NUMBER]]", 0, 2)
+    if not given:
+        return namespace.session.rollback()
     return namespace.session.rollback(given[0], _version(given[1]) if len(given) == 2 else None)
+
+
+@magic
+def save(namespace: Namespace, line: str, cell: str | None) -> Any:
+    """%save [--diff]: write what was swapped into the script's file, or only show it.
+
+    With other arguments it is IPython's %save, which writes input lines into a file.
+    """
+    given = words(line, "%save [--diff]", 0, 1)
+    diff = _flag(given, "--diff")
+    if given:
+        raise UsageError("usage: %save [--diff]")
+    return namespace.session.save(diff)
+
+
+@magic
+def edit(namespace: Namespace, line: str, cell: str | None) -> Any:
+    """%edit NAME: a function of the script in your editor ($VISUAL, $EDITOR or vi), swapped in when you save it.
+
+    With other arguments it is IPython's %edit.
+    """
+    from .edit import ask_terminal
+    from .edit import edit as edit_function
+
+    (name,) = words(line, "%edit NAME", 1, 1)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("%edit needs a terminal")
+    return edit_function(namespace.session, name, ask_terminal, lambda text: print(clean(text)))  # noqa: T201
+
+
+def ours(namespace: Namespace, name: str, line: str) -> bool:
+    """Whether a magic that IPython has too means ours with these arguments."""
+    if name == "save":
+        return not line.strip() or line.strip() == "--diff"
+    if name == "edit":
+        try:
+            return line.strip() in namespace.session.routes
+        except KsrShellError:
+            return False
+    return True
 
 
 def _version(word: str) -> int:

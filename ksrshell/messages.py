@@ -68,7 +68,8 @@ class Calls(View, Sequence[Call]):
 class CallbackRun(View):
     """One run of a callback for a message.
 
-    ``callback``, ``route`` (Kamailio's kind of route), ``version`` of the callback that ran, ``duration`` in seconds,
+    ``callback``, ``route`` (Kamailio's kind of route), ``version`` of the callback that ran (``versions``: of the
+    functions it calls too, where they were not as loaded), ``duration`` in seconds,
     ``result``, ``exited``, ``dropped``, ``exception`` and ``traceback`` (the script's frames), ``calls``.
     """
 
@@ -77,6 +78,9 @@ class CallbackRun(View):
         self.callback = str(data.get("callback") or "")
         self.route = str(data.get("route") or "")
         self.version = data.get("version")
+        #: Which version of each function it would have called: those that were not as loaded.
+        versions: dict[str, int] = data.get("versions") or {}
+        self.versions = {name: n for name, n in versions.items() if n != 1 or name == self.callback}
         self.duration: float | None = data.get("duration")
         self.result = data.get("result")
         self.exited = bool(data.get("exited"))
@@ -202,6 +206,12 @@ class Message(View):
     def runs(self) -> list[CallbackRun]:
         """The callbacks that ran for it, in order."""
         return [CallbackRun(run) for run in self._fresh().get("runs") or []]
+
+    @property
+    def versions(self) -> dict[str, int]:
+        """Which versions of the script's functions handled it: of its callbacks, and of every other function that was
+        not as it was loaded."""
+        return {name: number for run in self.runs for name, number in run.versions.items()}
 
     @property
     def calls(self) -> Calls:

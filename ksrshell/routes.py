@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import NotFound, UsageError
@@ -86,7 +86,8 @@ def no_route(name: str, names: list[str]) -> str:
 
 
 class Version(View):
-    """One version of a function: ``number``, ``current``, ``time``, ``who``, ``source``, ``diff`` to the one before."""
+    """One version of a function: ``number``, ``current``, ``time``, ``who``, ``source``, ``diff`` to the one before,
+    ``in_file`` (the script's file has it), ``removed`` (it takes the function out)."""
 
     def __init__(self, name: str, data: Mapping[str, Any]) -> None:
         from .effects import Diff
@@ -98,6 +99,8 @@ class Version(View):
         self.time = datetime.fromtimestamp(float(data.get("time") or 0.0)).astimezone()
         self.who = str(data.get("who") or "")
         self.source = str(data.get("source") or "")
+        self.removed = bool(data.get("removed"))
+        self.in_file = bool(data.get("in_file"))
         self.diff = Diff(str(data.get("diff_to_previous") or ""))
 
     def __rich__(self) -> RenderableType:
@@ -139,13 +142,18 @@ class Versions(View, Mapping[int, Version]):
 
 
 class Swapped(View):
-    """What a swap or rollback did: ``swapped``, pairs of function and version now in use; ``warnings``."""
+    """What a swap or rollback did: ``swapped``, pairs of function and version now in use (0: gone); ``warnings``;
+    how many transactions are ``pinned`` to what they began with, and how many pins ``ended``."""
 
     def __init__(self, data: Mapping[str, Any], verb: str = "swapped") -> None:
         self._data = data
         self._verb = verb
         self.swapped = [(str(entry["name"]), int(entry["version"])) for entry in data.get("swapped") or []]
         self.warnings = [str(warning) for warning in data.get("warnings") or []]
+        self.pinned = int(data.get("pinned") or 0)
+        self.ended = int(data.get("ended") or 0)
+        self.tried = int(data.get("tried") or 0)
+        self._new = {str(entry["name"]) for entry in data.get("swapped") or [] if entry.get("new")}
 
     def __rich__(self) -> RenderableType:
         from rich.text import Text
@@ -154,12 +162,21 @@ class Swapped(View):
 
         out = Text()
         for name, version in self.swapped:
-            if version == 1 and self._verb == "swapped":
-                out.append(f"added {clean(name)}: the script had no function of this name\n", "yellow")
+            if not version:
+                out.append(f"removed {clean(name)}\n", "yellow")
+                continue
+            if self._verb == "swapped" and (version == 1 or name in self._new):
+                out.append(f"added {clean(name)}: the script had nothing of this name\n", "yellow")
                 continue
             out.append(f"{self._verb} {clean(name)}: version {version} from the next message on\n", "green")
         for warning in self.warnings:
             out.append(f"warning: {clean(warning)}\n", "yellow")
+        if self.tried:
+            out.append(f"tried on {_count(self.tried, 'message')}: it raises on none that the old code took\n")
+        if self.pinned:
+            out.append(f"{_count(self.pinned, 'transaction')} in progress will end on the old version\n")
+        if self.ended:
+            out.append(f"{_count(self.ended, 'pinned transaction')} will go on with this too\n", "yellow")
         if not self.swapped:
             out.append("nothing swapped: the source is the same as what runs\n")
         out.rstrip()
@@ -169,22 +186,54 @@ class Swapped(View):
         return dict(self._data)
 
 
-def source_of(new: str | Callable[..., Any]) -> str:
-    """The source to swap in: text as it is, dedented; of a function, what the user typed."""
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def source_of(new: str | Path | Callable[..., Any]) -> str:
+    """The source to swap in: text as it is, of a function what the user typed, of a path the file's text.
+
+    Text without a line end that names a file in ``.py`` is a path.
+    """
+    if isinstance(new, str) and "\n" not in new and new.endswith(".py"):
+        new = Path(new)
     if isinstance(new, str):
         source = new
+    elif isinstance(new, Path):
+        source = _text_of(new.expanduser())
     elif callable(new):
-        try:
-            source = inspect.getsource(new)
-        except (OSError, TypeError):
-            raise UsageError(
-                f"the source of {getattr(new, '__name__', new)!r} is not known: give it to swap() as text"
-            ) from None
+        source = _typed(new)
     else:
-        raise UsageError(f"swap() expects source text or a function, got {type(new).__name__}")
-    source = textwrap.dedent(source).strip("\n")
-    if not source.strip():
+        raise UsageError(f"swap() expects source text, a function or a path, got {type(new).__name__}")
+    # The indentation stays: taking it away would change the strings in it.
+    lines = source.splitlines()
+    while lines and not lines[0].strip():
+        del lines[0]
+    while lines and not lines[-1].strip():
+        del lines[-1]
+    if not lines:
         raise UsageError(
             "swap() got no source: give it a function, such as %%swap and `def ksr_route_relay(self, msg):` below"
         )
-    return source + "\n"
+    return "\n".join(lines) + "\n"
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"cannot read {path}: it is not UTF-8 text") from None
+
+
+def _typed(function: Callable[..., Any]) -> str:
+    name = getattr(function, "__name__", str(function))
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    free = [each for each in getattr(code, "co_freevars", ()) if each != "__class__"]
+    if free:
+        raise UsageError(f"{name} uses {', '.join(free)} of the function around it, which the script has not")
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):
+        raise UsageError(f"the source of {name!r} is not known: give it to swap() as text") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -19,6 +19,7 @@ from .messages import Message, MessageList, Messages
 from .proxies import resolve
 from .routes import Routes, Swapped, Versions, source_of
 from .stepper import STEP_TIMEOUT, Step
+from .trial import Saved, Trial
 from .view import View
 
 if TYPE_CHECKING:
@@ -187,20 +188,62 @@ class Session:
             params["callback"] = callback
         return Step(self, message, self.call("ksr.step.start", params, timeout=STEP_TIMEOUT))
 
-    def swap(self, new: str | Callable[..., Any]) -> Swapped:
-        """Replace functions of the script, between two messages: source text, or a function you have defined."""
-        return Swapped(self.call("ksr.swap", {"source": source_of(new), "who": who()}))
+    def swap(
+        self,
+        new: str | Path | Callable[..., Any] = "",
+        *,
+        pin: bool = False,
+        try_on: int = 0,
+        remove: str | Iterable[str] = (),
+    ) -> Swapped:
+        """Replace functions and constants of the script, all between two messages or none: source text, a function you
+        have defined, or a file.
+
+        ``pin``: transactions in progress end on the old version. ``try_on``: refuse when the new code raises on one of
+        so many of the newest requests. ``remove``: names to take out.
+        """
+        names = [remove] if isinstance(remove, str) else [str(name) for name in remove]
+        nothing = isinstance(new, str) and not new.strip()
+        params: dict[str, Any] = {"source": "" if nothing and names else source_of(new), "who": who()}
+        if pin:
+            params["pin"] = True
+        if try_on:
+            params["try_on"] = _number(try_on, "try_on")
+        if names:
+            params["remove"] = names
+        return Swapped(self.call("ksr.swap", params, timeout=STEP_TIMEOUT))
+
+    def try_swap(self, new: str | Path | Callable[..., Any], on: Any = 50) -> Trial:
+        """What new code would change, without changing anything: captured messages go through the old and the new code
+        in sandboxes. ``on``: messages, as ``msgs.where('method == "INVITE"')``, or how many of the newest requests."""
+        if isinstance(on, int) and not isinstance(on, bool):
+            limit = {"limit": _number(on, "on"), "where": "is_request and not out"}
+            ids = [message["id"] for message in self.call("ksr.messages", limit)["messages"]]
+        elif isinstance(on, Message):
+            ids = [on.id]
+        else:
+            ids = [message.id for message in on if not message.out]
+        if not ids:
+            raise NotFound("no captured request to try it on")
+        return Trial(self, self.call("ksr.try", {"source": source_of(new), "ids": ids}, timeout=STEP_TIMEOUT))
 
     def versions(self, name: str) -> Versions:
-        """Every version of a function of the script since it was loaded."""
+        """Every version of a function or constant of the script since it was loaded."""
         return Versions(name, self.call("ksr.versions", {"name": name}))
 
-    def rollback(self, name: str, n: int | None = None) -> Swapped:
-        """Back to version ``n`` of a function, or to the one before the current."""
+    def rollback(self, name: str | None = None, n: int | None = None) -> Swapped:
+        """Back to version ``n`` of a function, or to the one before the current; without a name: take back the latest
+        swap, all of it."""
         if n is not None and (not isinstance(n, int) or isinstance(n, bool)):
             raise UsageError(f"rollback() expects a version's number, as versions({name!r}) shows them, got {n!r}")
-        answer = self.call("ksr.rollback", {"name": name} if n is None else {"name": name, "number": n})
-        return Swapped({"swapped": [answer]}, "rolled back")
+        params: dict[str, Any] = {} if name is None else {"name": name}
+        if n is not None:
+            params["number"] = n
+        return Swapped(self.call("ksr.rollback", params), "rolled back")
+
+    def save(self, diff: bool = False) -> Saved:
+        """Write what was swapped into the script's file, touching only its lines; ``diff=True`` only shows it."""
+        return Saved(self.call("ksr.save", {"diff": bool(diff)}))
 
     def flow(self, m: Message | int | str | None = None) -> Flow:
         """The call of a message, or of a Call-ID, as a ladder; default: of the message in use, or the newest."""
@@ -225,6 +268,12 @@ class Session:
             if error.code != -32601:
                 raise
             raise NotFound(f"the proxy has no command {method!r}; rpc('system.listMethods') lists them") from None
+
+
+def _number(value: Any, name: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= 1000:
+        raise UsageError(f"{name} is a number of messages, 1 to 1000, got {value!r}")
+    return value
 
 
 def who() -> str:

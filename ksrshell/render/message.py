@@ -57,6 +57,10 @@ def run_line(run: CallbackRun) -> Text:
     out = Text.assemble("ran ", (clean(run.callback), "cyan"))
     if run.version and run.version != 1:
         out.append(f" version {run.version}")
+    others = [f"{clean(name)} {number}" for name, number in run.versions.items() if name != run.callback]
+    if others:
+        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+        out.append(f" (with {', '.join(others[:3])}{more})", "bright_black")
     if run.duration is not None:
         out.append(f", {seconds(run.duration)}")
     count = len(run.calls)

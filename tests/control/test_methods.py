@@ -117,13 +117,13 @@ def test_what_there_is(ask: Ask) -> None:
 
 def test_swap_and_roll_back(ask: Ask, proxy: Proxy) -> None:
     swapped = ask("ksr.swap", source="def answer(msg):\n    KSR.sl.sl_send_reply(404, 'Gone')\n", who="me")
-    assert swapped["swapped"] == [{"name": "answer", "version": 2}]
+    assert swapped["swapped"] == [{"name": "answer", "version": 2, "new": False, "removed": False}]
     proxy.receive(options(9), cast("Rcv", proxy.recorder.records[0].where), 3.0)
     assert ask("ksr.messages", limit=1)["messages"][0]["status"] == 404
     versions = ask("ksr.versions", name="answer")
     assert [(v["number"], v["current"], v["who"]) for v in versions] == [(1, False, "load"), (2, True, "me")]
     assert "+    KSR.sl.sl_send_reply(404, 'Gone')" in versions[1]["diff_to_previous"]
-    assert ask("ksr.rollback", name="answer") == {"name": "answer", "version": 1}
+    assert [(s["name"], s["version"]) for s in ask("ksr.rollback", name="answer")["swapped"]] == [("answer", 1)]
 
 
 def test_a_sandbox(ask: Ask) -> None:

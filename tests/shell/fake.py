@@ -126,7 +126,12 @@ class FakeProxy:
             ],
             "ksr.versions": self._versions,
             "ksr.swap": self._swap,
-            "ksr.rollback": lambda p: {"name": p["name"], "version": p.get("number", 1)},
+            "ksr.rollback": self._rollback,
+            "ksr.try": self._try,
+            "ksr.save": lambda p: {
+                "path": "/srv/routing.py", "saved": ["ksr_route_relay"], "written": not p["diff"],
+                "diff": "--- routing.py\n+++ routing.py, as it runs\n@@ -1 +1 @@\n-a\n+b",
+            },
             "ksr.sandbox.open": self._open,
             "ksr.sandbox.call": self._call,
             "ksr.sandbox.effects": self._effects,
@@ -207,6 +212,19 @@ class FakeProxy:
         numbers = self.versions["ksr_route_relay"]
         numbers.append(numbers[-1] + 1)
         return {"swapped": [{"name": "ksr_route_relay", "version": numbers[-1]}], "warnings": ["it returns nothing"]}
+
+    def _rollback(self, p: dict[str, Any]) -> dict[str, Any]:
+        name = p.get("name", "ksr_route_relay")
+        return {"swapped": [{"name": name, "version": p.get("number", 1), "new": False, "removed": False}]}
+
+    def _try(self, p: dict[str, Any]) -> dict[str, Any]:
+        parts = [
+            {"what": "raises", "old": "", "new": "ksr_request_route: ZeroDivisionError: division by zero"},
+            {"what": "sends", "old": "SIP/2.0 404 Not Found", "new": ""},
+        ]
+        differ = [{**r, "raises": True, "differences": parts} for r in self.records if r["id"] in p["ids"][:1]]
+        skipped = [{"id": 9, "why": "message 9 cannot be routed: no Via"}]
+        return {"tried": len(p["ids"]), "same": len(p["ids"]) - 1, "skipped": skipped, "differ": differ}
 
     def _open(self, p: dict[str, Any]) -> dict[str, Any]:
         self.sandbox += 1

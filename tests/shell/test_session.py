@@ -118,7 +118,7 @@ def test_routes(session: Session) -> None:
 def test_swap_versions_rollback(session: Session, fake: FakeProxy) -> None:
     swapped = session.swap("  def ksr_route_relay(self, msg):\n      return 1\n")
     assert swapped.swapped == [("ksr_route_relay", 2)]
-    assert fake.asked[-1][1]["source"] == "def ksr_route_relay(self, msg):\n    return 1\n"
+    assert fake.asked[-1][1]["source"] == "  def ksr_route_relay(self, msg):\n      return 1\n"
     assert fake.asked[-1][1]["who"]
     assert repr(swapped).splitlines() == [
         "swapped ksr_route_relay: version 2 from the next message on",
@@ -137,7 +137,7 @@ def test_swap_versions_rollback(session: Session, fake: FakeProxy) -> None:
     with pytest.raises(RemoteError, match="no function 'nope'"):
         session.versions("nope")
     new = Swapped({"swapped": [{"name": "ksr_route_rely", "version": 1}]})
-    assert repr(new) == "added ksr_route_rely: the script had no function of this name"
+    assert repr(new) == "added ksr_route_rely: the script had nothing of this name"
 
 
 def ksr_route_relay(self: Any, msg: Any) -> int:
@@ -149,7 +149,7 @@ def test_what_swap_takes(session: Session, fake: FakeProxy) -> None:
     assert fake.asked[-1][1]["source"].startswith("def ksr_route_relay(self: Any, msg: Any) -> int:\n")
     with pytest.raises(UsageError, match="the source of 'len' is not known"):
         session.swap(len)
-    with pytest.raises(UsageError, match="expects source text or a function, got int"):
+    with pytest.raises(UsageError, match="expects source text, a function or a path, got int"):
         session.swap(5)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="got no source"):
         source_of(" \n")

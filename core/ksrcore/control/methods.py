@@ -13,13 +13,17 @@ from .. import __version__
 from ..capture.recorder import Record
 from ..capture.where import WhereError, compile_where
 from ..debug.errors import DebugError
-from ..debug.sandbox import Sandbox, Sandboxes
+from ..debug.sandbox import Sandbox, Sandboxes, is_script_file
+from ..debug.states import file_lines
 from ..debug.stepper import Stepper
 from ..kemi import known
+from ..pv.accessor import compile_spec
 from ..script.engine import ScriptError
 from . import errors, views
 from .errors import ControlError
+from .holds import HoldMethods, live_call
 from .steps import Steps
+from .swapping import Swapping
 
 if TYPE_CHECKING:
     from ..proxy import Proxy
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
 #: Seconds for which records are looked at before the loop gets its turn.
 _SLICE = 0.005
 
-EVENTS = ("message", "exception", "swap", "stats")
+EVENTS = ("message", "exception", "swap", "stats", "held", "released", "log")
 
 
 class Methods:
@@ -40,6 +44,8 @@ class Methods:
         self.stop = stop
         self.counts = counts
         self.steps = Steps()
+        self.swapping = Swapping(self.sandboxes, self._script, self.record, self._publish)
+        self.holds = HoldMethods(self.sandboxes, self.steps, self._publish)
         self.server: ControlServer | None = None
 
     def table(self) -> dict[str, Handler]:
@@ -54,17 +60,20 @@ class Methods:
             "ksr.pvs": self.pvs,
             "ksr.routes": self.routes,
             "ksr.versions": self.versions,
-            "ksr.swap": self.swap,
-            "ksr.rollback": self.rollback,
             "ksr.sandbox.open": self.sandbox_open,
             "ksr.sandbox.call": self.sandbox_call,
             "ksr.sandbox.effects": self.sandbox_effects,
             "ksr.sandbox.close": self.sandbox_close,
             "ksr.step.start": self.step_start,
+            "ksr.trace": self.trace,
+            "ksr.source": self.source,
             "ksr.stop": self.stop_proxy,
             **self.steps.table(),
+            **self.swapping.table(),
+            **self.holds.table(),
         }
         table: dict[str, Handler] = {name: _handler(name, method) for name, method in own.items()}
+        table["ksr.hold.arm"] = self.hold_arm
         table["ksr.subscribe"] = self.subscribe
         return table
 
@@ -86,7 +95,15 @@ class Methods:
 
     def stats(self) -> dict[str, Any]:
         recorder = self.proxy.recorder
-        return {"captured": len(recorder), "gone": recorder.gone, "held": 0, "last": recorder.last_id, **self.counts()}
+        holds = self.holds.holds
+        return {
+            "captured": len(recorder),
+            "gone": recorder.gone,
+            "held": len(holds.held),
+            "holds": len(holds.armed),
+            "last": recorder.last_id,
+            **self.counts(),
+        }
 
     def stop_proxy(self) -> dict[str, Any]:
         self.stop()
@@ -147,6 +164,7 @@ class Methods:
                 for run in record.runs
             ],
             "headers": [[h.name, h.body] for h in msg.headers] if msg is not None else [],
+            "held": self.holds.holds.notes.get(id, []),
         }
 
     def pv(self, id: int, names: list[str]) -> dict[str, Any]:
@@ -205,20 +223,9 @@ class Methods:
             raise ControlError(errors.USER_ERROR, "this proxy runs no script")
         return script
 
-    def swap(self, source: str, who: str = "") -> dict[str, Any]:
-        script = self._script()
-        warnings = [f"line {f.line}: {f.text} [{f.code}]" for f in script.check(source) if f.severity == "warning"]
-        routes = script.swap(source, who)
-        swapped = [{"name": route.name, "version": route.current} for route in routes]
+    def _publish(self, event: str, data: dict[str, Any]) -> None:
         if self.server is not None:
-            self.server.publish("swap", {"swapped": swapped, "who": who})
-        return {"swapped": swapped, "warnings": warnings}
-
-    def rollback(self, name: str, number: int | None = None) -> dict[str, Any]:
-        route = self._script().rollback(name, number)
-        if self.server is not None:
-            self.server.publish("swap", {"swapped": [{"name": name, "version": route.current}], "who": ""})
-        return {"name": name, "version": route.current}
+            self.server.publish(event, data)
 
     # -- sandboxes ------------------------------------------------------------------------------------------------
 
@@ -227,9 +234,7 @@ class Methods:
 
     def sandbox_call(self, sandbox: int, name: str, args: list[Any], live: bool = False) -> dict[str, Any]:
         if live:
-            raise ControlError(
-                errors.USER_ERROR, "KSR calls on the live proxy need a held message, which this version has not"
-            )
+            return live_call(self.holds.of_message(self.sandboxes.get(sandbox).source.id), name, args)
         try:
             return {"result": views.plain(self.sandboxes.call(sandbox, name, tuple(args)))}
         except SystemExit:
@@ -250,7 +255,19 @@ class Methods:
 
     # -- stepping -------------------------------------------------------------------------------------------------
 
-    async def step_start(self, id: int, callback: str = "") -> dict[str, Any]:
+    async def step_start(
+        self, id: int, callback: str = "", nth: int = 0, watches: list[str] | None = None
+    ) -> dict[str, Any]:
+        """Begin to step through a callback, at its first line; ``nth``: which of its runs for that message, from 0."""
+        return await self._start(id, callback, nth, tuple(watches or ()), False)
+
+    async def trace(
+        self, id: int, callback: str = "", nth: int = 0, watches: list[str] | None = None
+    ) -> dict[str, Any]:
+        """Run a callback to its end and record it; the state at the end. ``ksr.step.recording`` gets the rest."""
+        return await self._start(id, callback, nth, tuple(watches or ()), True)
+
+    async def _start(self, id: int, callback: str, nth: int, watches: tuple[str, ...], whole: bool) -> dict[str, Any]:
         record = self.record(id)
         if not callback:
             msg = record.msg
@@ -259,18 +276,40 @@ class Methods:
             else:
                 callback = "ksr_request_route" if msg is not None and msg.is_request else "ksr_reply_route"
         self._script().function(callback)
+        for spec in watches:
+            compile_spec(spec)
         entry = self.steps.add()
         entry.expect()
         try:
-            entry.object = Stepper(self.sandboxes, record, callback, entry.publish)
+            entry.object = Stepper(
+                self.sandboxes, record, callback, entry.publish, nth=nth, watches=watches, whole=whole
+            )
         except BaseException:
             self.steps.drop(entry.number)
             raise
         return await entry.wait()
 
+    def source(self, file: str) -> dict[str, Any]:
+        """The lines of a file of the script, or of a function that was swapped in."""
+        script = self._script()
+        if not is_script_file(script, file):
+            raise ControlError(errors.USER_ERROR, f"{file!r} is no file of the script, which is {script.path}")
+        lines = file_lines(file)
+        if not lines:
+            raise ControlError(errors.USER_ERROR, f"the source of {file!r} is not there any more")
+        return {"file": file, "lines": lines}
+
     def close(self) -> None:
         """The proxy ends: no thread stays behind."""
+        self.holds.close()
         self.steps.close()
+
+    def hold_arm(self, connection: Connection, params: Any) -> dict[str, Any]:
+        if isinstance(params, dict) and "if" in params:
+            params = {**params, "if_": params["if"]}
+            del params["if"]
+        found: dict[str, Any] = _handler("ksr.hold.arm", self.holds.arming(connection))(connection, params)
+        return found
 
     # -- events ---------------------------------------------------------------------------------------------------
 
@@ -292,11 +331,14 @@ def _handler(name: str, method: Callable[..., Any]) -> Handler:
     usage = ", ".join(f"{p}: {kind}" for p, kind in kinds.items()) or "none"
     types: dict[str, tuple[type, ...]] = {
         "int": (int,),
+        "float": (int, float),
         "str": (str,),
         "bool": (bool,),
         "int | None": (int, type(None)),
         "list[Any]": (list,),
         "list[str]": (list,),
+        "list[str] | None": (list, type(None)),
+        "list[int]": (list,),
     }
 
     def wrong(why: str) -> ControlError:
@@ -314,7 +356,8 @@ def _handler(name: str, method: Callable[..., Any]) -> Handler:
                 raise wrong(f"unknown parameter {key!r}")
             if not isinstance(value, types[kinds[key]]) or (isinstance(value, bool) and kinds[key] != "bool"):
                 raise wrong(f"{key} is {value!r}")
-            if kinds[key] == "list[str]" and isinstance(value, list) and not all(isinstance(x, str) for x in value):
+            inner = {"list[str]": str, "list[int]": int}.get(kinds[key].removesuffix(" | None"))
+            if inner is not None and isinstance(value, list) and not all(isinstance(x, inner) for x in value):
                 raise wrong(f"{key} is {value!r}")
         return _guard(method, given)
 

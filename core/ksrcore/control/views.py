@@ -129,6 +129,8 @@ def versions_view(route: Route) -> list[dict[str, Any]]:
                 "current": version.number == route.current,
                 "time": version.time,
                 "who": version.who,
+                "removed": version.removed,
+                "in_file": version.number == route.saved,
                 "source": version.source,
                 "diff_to_previous": "\n".join(diff) if before else "",
             }

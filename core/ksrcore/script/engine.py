@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..run import Run
     from .check import Finding
+    from .swap import Swapped
 
 
 class ScriptError(Exception):
@@ -24,7 +26,11 @@ class ScriptError(Exception):
 
 @dataclass
 class Version:
-    """One version of a function: ``number`` from 1, its source, when (unix time) and by whom it came."""
+    """One version of a function or constant: ``number`` from 1, its source, when (unix time) and by whom it came.
+
+    ``function`` is the callable, or a constant's value; ``shape`` its code without layout. ``epoch`` counts loads of
+    the whole script: functions of an older one refer to a module that is gone. ``removed``: it is not there then.
+    """
 
     number: int
     source: str
@@ -33,6 +39,9 @@ class Version:
     filename: str
     firstline: int
     function: Any = field(repr=False, default=None)
+    shape: str = field(repr=False, default="")
+    epoch: int = 0
+    removed: bool = False
 
 
 @dataclass
@@ -48,6 +57,9 @@ class Route:
     total: float = 0.0
     longest: float = 0.0
     exceptions: int = 0
+    #: 'function' or 'constant', and the number of the version in the file (0: it is not there).
+    kind: str = "function"
+    saved: int = 0
 
     @property
     def version(self) -> Version:
@@ -102,9 +114,13 @@ class Script(ABC):
         """What is wrong with ``source``, which a swap would put into the script. Errors make the swap refuse it."""
 
     @abstractmethod
-    def swap(self, source: str, who: str = "") -> list[Route]:
-        """Replace or add the functions defined in ``source``, all or none. Raises :class:`ScriptError`."""
+    def swap(self, source: str, who: str = "", *, pin: bool = False, remove: Iterable[str] = ()) -> Swapped:
+        """Put the functions and constants of ``source`` in place and take out those in ``remove``, all or none.
+
+        ``pin``: transactions that there are end on what they began with. Raises :class:`ScriptError`.
+        """
 
     @abstractmethod
-    def rollback(self, name: str, number: int | None = None) -> Route:
-        """Make version ``number`` (default: the one before) of a function current. Raises :class:`ScriptError`."""
+    def rollback(self, name: str = "", number: int | None = None) -> Swapped:
+        """Make version ``number`` (default: the one before) of a function current; without a name take back the
+        latest swap. Raises :class:`ScriptError`."""

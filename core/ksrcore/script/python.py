@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import ast
 import difflib
-import linecache
 import logging
 import sys
-import textwrap
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from inspect import Parameter, signature
 from pathlib import Path
 from time import perf_counter
@@ -17,11 +15,14 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..kemi.facade import KsrModule
+from ..tm.kept import KEPT_ROUTES, keep
 from .check import Around, Finding, Signature, api_of, check, ksr_paths
-from .engine import Route, Script, ScriptError, Version
+from .engine import Route, Script, ScriptError
 from .inspect import armed_callbacks
 from .instrument import HITS, compile_counted
 from .message import ScriptMessage
+from .program import read
+from .swap import Swapped, Swaps
 
 if TYPE_CHECKING:
     from ..proxy import Proxy
@@ -67,31 +68,30 @@ class PythonScript(Script):
         self._missing: set[str] = set()
         self._stats: dict[str, _Stats] = {}
         self._armed: set[str] = set()
-        self._versions: dict[str, list[Version]] = {}
-        self._current: dict[str, int] = {}
-        self._history: list[dict[str, int]] = []
+        self.swaps = Swaps(self)
 
     # -- loading --------------------------------------------------------------------------------------------------
 
     def load(self) -> None:
-        source, tree, filename = self._load()
+        data, tree, filename = self._load()
         self._armed = set(CORE_CALLBACKS) | {name for name, _ in armed_callbacks(tree)}
-        self._register(source, filename, "load")
-        self._history.append(dict(self._current))
+        self.swaps.loaded(data, filename, "load")
         self._warn_armed(tree)
 
     def reload(self) -> None:
         """The whole file, as Kamailio's ``app_python.reload``: module globals start anew, ``mod_init`` runs again."""
-        source, tree, filename = self._load()
+        data, tree, filename = self._load()
         self._armed |= {name for name, _ in armed_callbacks(tree)}
-        self._register(source, filename, "reload")
-        self._switched()
+        self.generation += 1
+        self.swaps.loaded(data, filename, "reload")
+        self.forget_callbacks()
         self._warn_armed(tree)
 
-    def _load(self) -> tuple[str, ast.Module, str]:
+    def _load(self) -> tuple[bytes, ast.Module, str]:
         path = Path(self.path)
         try:
-            source = path.read_bytes().decode("utf-8-sig")
+            data = path.read_bytes()
+            source = data.decode("utf-8-sig")
         except OSError as error:
             raise ScriptError(f"cannot read the script: {error.strerror or error}", self.path) from None
         except UnicodeDecodeError as error:
@@ -108,7 +108,7 @@ class PythonScript(Script):
         outer = self.env.run
         self.env.run = self.proxy.fake_run()
         try:
-            exec(compile_counted(tree, filename, self._number(filename)), module.__dict__)
+            exec(compile_counted(tree, filename, self.number(filename)), module.__dict__)
             init = module.__dict__.get("mod_init")
             handler = init() if callable(init) else None
             if handler is None or isinstance(handler, int):
@@ -130,8 +130,7 @@ class PythonScript(Script):
         finally:
             self.env.run = outer
             sys.path.remove(str(path.resolve().parent))
-        linecache.checkcache(filename)
-        return source, tree, filename
+        return data, tree, filename
 
     @staticmethod
     def _restore(before: dict[str, ModuleType | None]) -> None:
@@ -156,7 +155,11 @@ class PythonScript(Script):
             )
             raise ScriptError(f"{kind} has no ksr_request_route(): nothing would route a request", self.path)
 
-    def _number(self, filename: str) -> Callable[[str, int], int]:
+    # -- what a swap needs (swap.py) ------------------------------------------------------------------------------
+
+    def number(self, filename: str) -> Callable[[str, int], int]:
+        """Gives each function that is compiled for ``filename`` the index of its counter."""
+
         def number(name: str, line: int) -> int:
             self.hits.append(0)
             self._hit_names.append((name, filename))
@@ -164,30 +167,41 @@ class PythonScript(Script):
 
         return number
 
-    def _register(self, text: str, filename: str, who: str) -> None:
-        now = self.proxy.wall()
-        lines = text.splitlines(keepends=True)
-        for name, fn in self._functions().items():
-            first = fn.__code__.co_firstlineno
-            versions = self._versions.setdefault(name, [])
-            versions.append(Version(len(versions) + 1, "".join(_block(lines, first)), now, who, filename, first, fn))
-            self._current[name] = len(versions)
+    def counters(self) -> int:
+        return len(self.hits)
 
-    def _functions(self) -> dict[str, FunctionType]:
-        """The script's functions by name: the handler's methods, then the module's own functions."""
-        found: dict[str, FunctionType] = {}
-        filename = self.module.__file__
-        scopes = [vars(c) for c in type(self.handler).__mro__] if self.handler is not self.module else []
-        for scope in [*scopes, vars(self.module)]:
-            for name, fn in scope.items():
-                if isinstance(fn, FunctionType) and fn.__code__.co_filename == filename:
-                    found.setdefault(name, fn)
-        return found
+    def drop_counters(self, mark: int) -> None:
+        """Forget the counters made since there were ``mark`` of them: what they were for is not used."""
+        del self.hits[mark:], self._hit_names[mark:]
+
+    def handler_kinds(self) -> list[type]:
+        """The classes of the object with the callbacks, the most special first; none in module style."""
+        handler = self.handler
+        if handler is self.module or handler is None:
+            return []
+        kinds = handler.__mro__ if isinstance(handler, type) else type(handler).__mro__
+        return [kind for kind in kinds if kind.__module__ != "builtins"]
+
+    def is_armed(self, name: str) -> bool:
+        return name in self._armed
+
+    def arm(self, tree: ast.AST) -> None:
+        """New code may arm new callbacks."""
+        self._armed.update(name for name, _ in armed_callbacks(tree))
+
+    def forget_callbacks(self) -> None:
+        self._callbacks = {}
+        self._missing = set()
+
+    def switched(self) -> None:
+        """Other functions are in place from now on."""
+        self.forget_callbacks()
+        self.generation += 1
 
     def _warn_armed(self, tree: ast.AST) -> None:
         for name, call in armed_callbacks(tree):
             if not self.has(name):
-                near = difflib.get_close_matches(name, self._versions, 1)
+                near = difflib.get_close_matches(name, self.swaps.slots.by_key, 1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
                 log.warning(
                     "%s:%d: callback %r is armed but the script does not define it%s",
@@ -214,7 +228,7 @@ class PythonScript(Script):
         """The callable of that name, as it is now. Raises :class:`ScriptError`."""
         fn = getattr(self.handler, name, None)
         if not callable(fn):
-            near = difflib.get_close_matches(name, self._versions, 1)
+            near = difflib.get_close_matches(name, self.swaps.slots.by_key, 1)
             raise ScriptError(
                 f"the script has no callback {name!r}{f'; did you mean {near[0]!r}?' if near else ''}", self.path
             )
@@ -228,6 +242,8 @@ class PythonScript(Script):
         outer = env.run
         env.run = run
         code = 1
+        if run.route & KEPT_ROUTES:
+            run.kept = keep(run, args)
         started = perf_counter()
         try:
             fn, stats = self._callbacks.get(name) or self._look_up(name)
@@ -275,12 +291,16 @@ class PythonScript(Script):
         for (name, _), count in zip(self._hit_names, self.hits, strict=True):
             hits[name] = hits.get(name, 0) + count
         found = []
-        for name, versions in self._versions.items():
+        for slot in self.swaps.slots.by_key.values():
+            if slot.kind != "function" or slot.version is None:
+                continue
+            name = slot.key
             stats = self._stats.get(name)
             called = stats is not None and stats.calls > 0
             route = Route(
-                name, name in self._armed or called, versions, self._current[name], hits.get(name, 0)
-            )
+                name, name in self._armed or called, slot.versions, slot.current, hits.get(slot.place[1], 0),
+                saved=slot.saved,
+            )  # fmt: skip
             if stats is not None:
                 route.hits = max(route.hits, stats.calls)
                 route.total, route.longest, route.exceptions = stats.total, stats.longest, stats.exceptions
@@ -292,143 +312,41 @@ class PythonScript(Script):
         for route in self.routes():
             if route.name == name:
                 return route
-        near = difflib.get_close_matches(name, self._versions, 1)
-        raise ScriptError(
-            f"the script has no function {name!r}{f'; did you mean {near[0]!r}?' if near else ''}", self.path
-        )
+        slot = self.swaps.slot(name)  # a constant, or what was removed
+        return Route(name, False, slot.versions, slot.current or len(slot.versions), kind=slot.kind, saved=slot.saved)
 
     def versions_at(self, generation: int) -> dict[str, int]:
         """Which version of each function was current in that generation."""
-        return self._history[generation]
+        return self.swaps.slots.at(generation)
 
-    def swap(self, source: str, who: str = "") -> list[Route]:
-        text = textwrap.dedent(source)
-        filename = f"<swap {self.generation + 1} of {Path(self.path).name}>"
-        tree = self._parse_swap(text, filename)
-        defs = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-        self._check_swap(text, tree, defs)
-        number = len(self.hits)
-        scope: dict[str, Any] = {}
-        try:
-            exec(compile_counted(tree, filename, self._number(filename)), self.module.__dict__, scope)
-        except Exception as error:
-            del self.hits[number:], self._hit_names[number:]
-            raise ScriptError(
-                f"the new code failed while it was defined: {type(error).__name__}: {error}", filename
-            ) from error
-        lines = text.splitlines(keepends=True)
-        # From here on nothing can fail: all functions of the swap change between two messages.
-        linecache.cache[filename] = (len(text), None, lines, filename)
-        now = self.proxy.wall()
-        for node in defs:
-            fn = scope[node.name]
-            first = node.decorator_list[0].lineno if node.decorator_list else node.lineno
-            versions = self._versions.setdefault(node.name, [])
-            versions.append(Version(len(versions) + 1, "".join(_block(lines, first)), now, who, filename, first, fn))
-            self._install(node.name, fn)
-            self._current[node.name] = len(versions)
-        self._armed.update(name for name, _ in armed_callbacks(tree))
-        self._switched()
-        return [self.route(node.name) for node in defs]
+    def swap(self, source: str, who: str = "", *, pin: bool = False, remove: Iterable[str] = ()) -> Swapped:
+        return self.swaps.swap(source, who, pin=pin, remove=remove)
 
-    def _parse_swap(self, text: str, filename: str) -> ast.Module:
-        try:
-            return ast.parse(text, filename)
-        except (SyntaxError, ValueError) as error:
-            raise ScriptError(f"the new code does not compile: {error}", "", getattr(error, "lineno", 0) or 0) from None
-
-    def _check_swap(self, text: str, tree: ast.Module, defs: list[ast.FunctionDef]) -> None:
-        for node in tree.body:
-            if not isinstance(node, ast.FunctionDef):
-                kind = type(node).__name__
-                raise ScriptError(
-                    f"a swap takes function definitions only, line {node.lineno} has {kind}", "", node.lineno
-                )
-            if node.decorator_list:
-                raise ScriptError(
-                    f"{node.name} is decorated: swap the undecorated function, or reload", "", node.lineno
-                )
-        if not defs:
-            raise ScriptError("a swap takes function definitions (def name(self, msg): ...), there is none")
-        for node in defs:
-            if any(isinstance(n, ast.Name) and n.id in ("super", "__class__") for n in ast.walk(node)):
-                raise ScriptError(
-                    f"{node.name} uses super(), which needs its class: reload the script", "", node.lineno
-                )
-        errors = [finding for finding in self._findings(text, defs) if finding.severity == "error"]
-        if errors:
-            more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-            raise ScriptError(f"line {errors[0].line}: {errors[0].text}{more}", "", errors[0].line)
+    def rollback(self, name: str = "", number: int | None = None) -> Swapped:
+        return self.swaps.rollback(name, number) if name else self.swaps.rollback_all()
 
     def check(self, source: str) -> list[Finding]:
-        text = textwrap.dedent(source)
         try:
-            tree = ast.parse(text)
-        except (SyntaxError, ValueError):
-            return check(text)
-        return self._findings(text, [node for node in tree.body if isinstance(node, ast.FunctionDef)])
+            program = read(source)
+        except ScriptError:
+            return check(source)
+        return self.swaps.findings(list(program.items.values()), program.lines)
 
-    def _findings(self, text: str, defs: list[ast.FunctionDef]) -> list[Finding]:
-        replaced = {}
-        for node in defs:
-            old = self._versions.get(node.name)
-            if old:
-                replaced[node.name] = _signature(old[self._current[node.name] - 1].function)
-        around = Around(ksr_paths(vars(self.module)), self.has, frozenset(self._versions), replaced)
+    def findings(self, text: str, replaced: Mapping[str, FunctionType]) -> list[Finding]:
+        """What the static check says of new code, which takes the place of these functions."""
+        known = {name: _signature(fn) for name, fn in replaced.items()}
+        signatures = {name: found for name, found in known.items() if found is not None}
+        around = Around(ksr_paths(vars(self.module)), self.has, frozenset(self.swaps.slots.by_key), signatures)
         return check(text, api=api_of(self.ksr), around=around)
 
-    def _install(self, name: str, fn: FunctionType | None) -> None:
-        module = vars(self.module)
-        owner = None
-        if self.handler is not self.module:
-            owner = next((c for c in type(self.handler).__mro__ if isinstance(vars(c).get(name), FunctionType)), None)
-            if owner is None and name not in module:
-                owner = type(self.handler)
-        if owner is not None:
-            if fn is None:
-                delattr(owner, name)
-            else:
-                setattr(owner, name, fn)
-        elif fn is None:
-            del module[name]
-        else:
-            module[name] = fn
 
-    def _switched(self) -> None:
-        self._callbacks.clear()
-        self._missing.clear()
-        self.generation += 1
-        self._history.append(dict(self._current))
-
-    def rollback(self, name: str, number: int | None = None) -> Route:
-        route = self.route(name)
-        if number is None:
-            number = route.current - 1
-            if number < 1:
-                raise ScriptError(f"{name} is at its first version: there is nothing to roll back to")
-        if not 1 <= number <= len(route.versions):
-            raise ScriptError(f"{name} has versions 1 to {len(route.versions)}, not {number}")
-        self._install(name, route.versions[number - 1].function)
-        self._current[name] = number
-        self._switched()
-        return self.route(name)
-
-
-def _signature(function: FunctionType) -> Signature:
-    """The positional parameters of a function."""
-    positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-    found = [p for p in signature(function).parameters.values() if p.kind in positional]
+def _signature(function: FunctionType) -> Signature | None:
+    """The positional parameters of a function; None when a wrapper hides them."""
+    parameters = signature(function).parameters.values()
+    if hasattr(function, "__wrapped__") or any(p.kind is Parameter.VAR_POSITIONAL for p in parameters):
+        return None
+    found = [p for p in parameters if p.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)]
     return Signature(tuple(p.name for p in found), sum(p.default is Parameter.empty for p in found))
-
-
-def _block(lines: list[str], first: int) -> list[str]:
-    """The lines of the definition that starts at line ``first`` (from 1)."""
-    try:
-        import inspect
-
-        return inspect.getblock(lines[first - 1 :])
-    except (SyntaxError, IndentationError):
-        return lines[first - 1 : first]
 
 
 def user_traceback(error: BaseException) -> str:

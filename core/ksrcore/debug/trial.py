@@ -1,0 +1,191 @@
+"""Trying a swap: captured messages through the script with and without the new code, in sandboxes, and what differs."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import random
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from ..capture.recorder import Record
+from ..kemi.xhttp import EVENT
+from .errors import DebugError
+from .sandbox import Sandbox, Sandboxes
+
+if TYPE_CHECKING:
+    from ..script.python import PythonScript
+
+#: Seconds that a message may take in a trial before it counts as one that never ends.
+PATIENCE = 1.0
+#: Seconds of replaying before the loop gets its turn: one message takes a few milliseconds.
+SLICE = 0.002
+
+
+class _TooLong(BaseException):
+    """Ends a callback that does not end by itself; no Exception, so that scripts do not catch it."""
+
+
+@dataclass
+class Outcome:
+    """What became of one message: texts to compare, by what they are about, in the order people want them."""
+
+    raised: str = ""
+    parts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Difference:
+    """A message whose outcomes differ: (what, before, after); ``raises``: the new code raises where the old did not."""
+
+    record: Record
+    parts: list[tuple[str, str, str]]
+    raises: bool
+
+
+@dataclass
+class Trial:
+    """``tried`` messages; ``skipped``: id and why those could not be; ``differ``; where it raises now."""
+
+    tried: int = 0
+    skipped: list[tuple[int, str]] = field(default_factory=list)
+    differ: list[Difference] = field(default_factory=list)
+
+    @property
+    def raises(self) -> list[Difference]:
+        return [each for each in self.differ if each.raises]
+
+
+async def compare(
+    sandboxes: Sandboxes, records: Iterable[Record], old: PythonScript, new: PythonScript, patience: float = PATIENCE
+) -> Trial:
+    """Each message through both scripts. The loop's traffic goes on in between."""
+    trial = Trial()
+    turn = perf_counter()
+    for record in records:
+        if perf_counter() - turn > SLICE:
+            await asyncio.sleep(0)
+            turn = perf_counter()
+        try:
+            before = replay(sandboxes, record, old, patience)
+            after = replay(sandboxes, record, new, patience)
+        except DebugError as error:
+            trial.skipped.append((record.id, str(error)))
+            continue
+        trial.tried += 1
+        names = list(dict.fromkeys((*before.parts, *after.parts)))
+        parts = [
+            (name, before.parts.get(name, ""), after.parts.get(name, ""))
+            for name in names
+            if before.parts.get(name) != after.parts.get(name)
+        ]
+        if parts:
+            trial.differ.append(Difference(record, parts, bool(after.raised and not before.raised)))
+    return trial
+
+
+def replay(sandboxes: Sandboxes, record: Record, script: PythonScript, patience: float = PATIENCE) -> Outcome:
+    """One message through ``script`` in a sandbox: what the proxy does for a message that comes in, its timers aside.
+
+    Raises :class:`DebugError` for a message that cannot be routed.
+    """
+    live = sandboxes.live
+    with live.lock:
+        box = Sandbox(live, record)
+    box.proxy.script = script
+    run = box.run
+    state = random.getstate()
+    random.seed(record.id)  # the same for both
+    late = False
+    try:
+        with sandboxes.working_in(box), _patience(patience):
+            if run.msg.http:
+                script.call(run, box.proxy.module("xhttp").event_callback, EVENT)
+            elif run.msg.is_request:
+                script.call(run, "ksr_request_route")
+            elif script.has("ksr_reply_route"):
+                script.call(run, "ksr_reply_route")
+    except _TooLong:
+        late = True
+    finally:
+        random.setstate(state)
+    if not late and run.msg.is_request and not run.msg.http:
+        with live.lock:
+            if run.exception is not None and not run.handled and run.msg.method != "ACK":
+                box.proxy.module("sl").exception_reply(run)
+            for done in box.proxy.request_done:
+                done(run)
+    return _outcome(box, late, patience)
+
+
+def _outcome(box: Sandbox, late: bool, patience: float) -> Outcome:
+    parts: dict[str, str] = {}
+    raised = f"does not end within {patience:g} s" if late else ""
+    for ran in box.record.runs:
+        if ran.exception is not None and not raised:
+            raised = f"{ran.callback}: {type(ran.exception).__name__}: {ran.exception}"
+    parts["raises"] = raised
+    run = box.run
+    parts["ends"] = "exit" if run.exited else "drop" if run.dropped else f"returns {run.result!r}"
+    for number, (dest, text) in enumerate(box.sent, 1):
+        head, _, body = text.partition("\r\n\r\n")
+        first, _, headers = head.partition("\r\n")
+        at = f" {number}" if len(box.sent) > 1 else ""
+        parts[f"sends{at}"] = first
+        parts[f"to{at}"] = dest.text
+        parts[f"headers{at}"] = headers.replace("\r\n", "\n")
+        parts[f"body{at}"] = body.replace("\r\n", "\n")
+    parts["callbacks"] = ", ".join(ran.callback for ran in box.record.runs)
+    parts["calls"] = "\n".join(
+        f"{decl.path}({', '.join(map(repr, args))}) -> "
+        f"{f'{type(result).__name__}: {result}' if isinstance(result, BaseException) else repr(result)}"
+        for ran in box.record.runs
+        for decl, args, result in ran.iter_calls()
+    )
+    if raised:
+        # What it had come to when it broke is told by the error.
+        del parts["ends"]
+    return Outcome(raised, parts)
+
+
+def shown(before: str, after: str) -> tuple[str, str]:
+    """Two texts of several lines cut to the lines that differ."""
+    if "\n" not in before and "\n" not in after:
+        return before, after
+    lines = list(difflib.ndiff(before.split("\n") if before else [], after.split("\n") if after else []))
+    return (
+        "\n".join(line[2:] for line in lines if line.startswith("- ")),
+        "\n".join(line[2:] for line in lines if line.startswith("+ ")),
+    )
+
+
+@contextmanager
+def _patience(seconds: float) -> Iterator[None]:
+    """Raise :class:`_TooLong` in the block after so many seconds: an endless loop would end all traffic.
+
+    By the timer signal, which only a program's main thread can use; the loop runs there.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    running = True
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        if running:
+            raise _TooLong
+
+    before: Callable[..., Any] | int | None = signal.signal(signal.SIGALRM, ring)
+    # Again and again: a bare `except:` of the script may have caught the first.
+    signal.setitimer(signal.ITIMER_REAL, seconds, 0.05)
+    try:
+        yield
+    finally:
+        running = False
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
