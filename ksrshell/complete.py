@@ -217,7 +217,7 @@ class Completer:
             return [m for m in moves if m.text.startswith(prefix)] + self._message_ids(prefix)
         if name == "step":
             return self._route_names(prefix, callbacks=True)
-        if name in ("routes", "versions", "rollback") and first:
+        if name in ("routes", "versions", "rollback", "edit") and first:
             return self._route_names(prefix)
         if name == "rpc" and first:
             return self._command_names(prefix)

@@ -198,10 +198,10 @@ class KsrShell(TerminalInteractiveShell):
         return found
 
     def check_complete(self, code: str) -> tuple[str, str]:
-        """IPython indents nothing below a cell magic; below ``%%swap`` there is Python."""
+        """IPython indents nothing below a cell magic; below ``%%swap`` and ``%%try`` there is Python."""
         status, indent = super().check_complete(code)
         first, newline, body = code.partition("\n")
-        if status == "incomplete" and newline and first.strip() == "%%swap":
+        if status == "incomplete" and newline and first.split()[:1] in (["%%swap"], ["%%try"]):
             indent = super().check_complete(body)[1]
         return status, indent
 

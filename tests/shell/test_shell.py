@@ -110,7 +110,7 @@ def test_values(shell: KsrShell, capsys: pytest.CaptureFixture[str]) -> None:
         ("KSR.sl.sendreply?", "KSR.sl.sendreply: no such name; nearest: KSR.sl.send_reply"),
         ("%use x", "usage: %use ID (or -1 for the newest, or none); 'x' is no message"),
         ("def f():\n    return msgs[99]\n\nf()", "no message 99 yet: the newest is 13 (line 2, in f)"),
-        ("swap(5)", "swap() expects source text or a function, got int"),
+        ("swap(5)", "swap() expects source text, a function or a path, got int"),
     ],
 )
 def test_a_users_mistake_is_one_line(shell: KsrShell, capsys: pytest.CaptureFixture[str], code: str, line: str) -> None:
