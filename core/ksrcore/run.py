@@ -71,6 +71,8 @@ class Run:
     dest: Any = None
     #: tm: whether this message was looked up already (t may be None because nothing was found).
     t_lookup = False
+    #: What the transaction and the message were when the callback began, see tm/kept.py; None in routes without.
+    kept: Any = None
     _avps: Avps | None = None
     _local: dict[str, Any] | None = None
 

@@ -21,6 +21,8 @@ _new = object.__new__
 #: What a record and one KSR call cost in memory beside the text, for the bound in bytes (measured, rounded up).
 _RECORD_COST = 600
 _CALL_COST = 10
+#: What is kept of a transaction for one callback, see tm/kept.py.
+_KEPT_COST = 1500
 
 
 class Ran(NamedTuple):
@@ -38,6 +40,8 @@ class Ran(NamedTuple):
     duration: float
     version: int
     calls: list[Any]
+    #: What the callback began with, see tm/kept.py; None in routes that need nothing of it.
+    kept: Any = None
 
     def iter_calls(self) -> Iterator[tuple[Decl, tuple[Any, ...], Any]]:
         """The KSR calls made: declaration, arguments, result (an exception object when it raised).
@@ -59,7 +63,7 @@ class Ran(NamedTuple):
 
 
 #: The fields of a :class:`Ran`, in order.
-_Fields = tuple[str, int, int, Any, bool, bool, BaseException | None, str, float, int, list[Any]]
+_Fields = tuple[str, int, int, Any, bool, bool, BaseException | None, str, float, int, list[Any], Any]
 
 
 class Record:
@@ -184,6 +188,7 @@ class Recorder:
     def ran(self, record: Record, run: Run) -> None:
         """A callback of that message has ended."""
         calls = run.calls
+        kept = run.kept
         record.ran += (
             (
                 run.callback,
@@ -197,9 +202,10 @@ class Recorder:
                 run.duration,
                 run.version,
                 calls,
+                kept,
             ),
         )
-        cost = _CALL_COST * len(calls)
+        cost = _CALL_COST * len(calls) + (_KEPT_COST if kept is not None else 0)
         record.size += cost
         # A transaction's callbacks may run when its request's record is gone already.
         if record.id > self.gone:

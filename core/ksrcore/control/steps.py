@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from ..debug.errors import DebugError
+from ..debug.stepper import Stepper
+from ..debug.tracefile import items
 from ..script.python import user_traceback
 from . import errors
 from .errors import ControlError
 
 #: A step that has not stopped again by then (seconds) is reported as still running.
 STEP_TIMEOUT = 10.0
+
+#: Bytes of a recording that are sent in one answer.
+PART = 4 * 1024 * 1024
 
 Publish = Callable[[dict[str, Any]], None]
 
@@ -111,6 +117,9 @@ class Steps:
             "ksr.step.eval": self.eval,
             "ksr.step.set": self.set,
             "ksr.step.pv": self.pv,
+            "ksr.step.when": self.when,
+            "ksr.step.watch": self.watch,
+            "ksr.step.recording": self.recording,
             "ksr.step.close": self.close_step,
         }
 
@@ -172,15 +181,65 @@ class Steps:
 
     async def eval(self, step: int, expr: str) -> dict[str, Any]:
         _, obj = self.get(step)
-        return {"repr": await self.ask(obj, obj.evaluate, expr)}
+        return self._noted(obj, {"repr": await self.ask(obj, obj.evaluate, expr)})
 
     async def set(self, step: int, name: str, expr: str) -> dict[str, Any]:
-        _, obj = self.get(step)
-        return {"repr": await self.ask(obj, obj.set, name, expr)}
+        entry, obj = self.get(step)
+        answer = self._noted(obj, {"repr": await self.ask(obj, obj.set, name, expr)})
+        if isinstance(obj, Stepper):
+            entry.last = answer["state"] = obj.state() | {"step": step}
+        return answer
 
     async def pv(self, step: int, name: str) -> dict[str, Any]:
         _, obj = self.get(step)
-        return {"value": await self.ask(obj, obj.pv, name)}
+        return self._noted(obj, {"value": await self.ask(obj, obj.pv, name)})
+
+    @staticmethod
+    def _noted(obj: Steppable, answer: dict[str, Any]) -> dict[str, Any]:
+        """With what is to be known of an answer that took another run of the script."""
+        note = getattr(obj, "note", "")
+        return answer | {"note": note} if note else answer
+
+    def _recorded(self, step: int) -> tuple[Entry, Stepper]:
+        entry, obj = self.get(step)
+        if not isinstance(obj, Stepper):
+            raise ControlError(
+                errors.USER_ERROR, f"step {step} is of a live message: only runs in a sandbox are recorded"
+            )
+        return entry, obj
+
+    async def when(self, step: int, spec: str = "", header: str = "") -> dict[str, Any]:
+        _, obj = self._recorded(step)
+        if bool(spec) == bool(header):
+            raise ControlError(errors.INVALID_PARAMS, "ksr.step.when takes either spec (a name or $name) or header")
+        return self._noted(obj, {"changes": await self.ask(obj, obj.when, spec, header)})
+
+    async def watch(self, step: int, spec: str, on: bool = True) -> dict[str, Any]:
+        entry, obj = self._recorded(step)
+        state: dict[str, Any] = await self.ask(obj, obj.watch, spec, on)
+        entry.last = state = state | {"step": step}
+        return state
+
+    async def recording(self, step: int, after: int = 0) -> dict[str, Any]:
+        """A part of the recording, as the values of a trace file; ``next``: where the following part begins, 0: none.
+
+        The parts belong together as long as the step does not go on meanwhile.
+        """
+        _, obj = self._recorded(step)
+        return await asyncio.to_thread(self._part, obj, after)
+
+    @staticmethod
+    def _part(obj: Stepper, after: int) -> dict[str, Any]:
+        found: list[dict[str, Any]] = []
+        size = 0
+        for at, item in enumerate(items(obj.recording)):
+            if at < after:
+                continue
+            size += len(json.dumps(item))
+            if size > PART and found:
+                return {"items": found, "next": at}
+            found.append(item)
+        return {"items": found, "next": 0}
 
     def close_step(self, step: int) -> dict[str, Any]:
         self.forget(step)

@@ -13,18 +13,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from random import Random
 from threading import get_ident
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..capture.recorder import Record, Recorder
+from ..capture.recorder import Ran, Record, Recorder
 from ..kemi.declare import Decl
 from ..kemi.facade import Failed, KsrUnknown, coerce, from_wire
 from ..net.address import Dest
 from ..proxy import Proxy
-from ..run import Run, route_for
 from ..sip.errors import SipError
 from . import states
+from .context import prepare
 from .errors import DebugError
 
 if TYPE_CHECKING:
@@ -42,47 +43,67 @@ class SandboxError(DebugError):
     """A sandbox cannot be opened or used as asked: one line."""
 
 
+def fork_proxy(parent: Proxy, transmit: Callable[[bytes, Dest], bool], wall: float) -> Proxy:
+    """A proxy over forks of the parent's modules, at the time ``wall`` (unix): what it reads is what the parent has."""
+    proxy = Proxy(
+        transmit=transmit,
+        listens=parent.listens,
+        now=parent.now - (parent.wall() - wall),
+        wall=wall,
+        recorder=Recorder(1000, 16 * 1024 * 1024),
+        name=parent.name,
+    )
+    proxy.sandbox = True
+    # The same numbers each time the same run is made.
+    proxy.random = Random(int(wall * 1000))
+    proxy.aliases = parent.aliases
+    proxy.defines = parent.defines
+    proxy.started = parent.started
+    proxy.script = parent.script
+    proxy.counters.update(parent.counters)
+    proxy.server_header = parent.server_header
+    proxy.user_agent_header = parent.user_agent_header
+    proxy.db = parent.db.fork() if parent.db is not None else None
+    for name, module in parent.modules.items():
+        proxy.modules[name] = module.fork(proxy)
+    return proxy
+
+
+def wall_of(live: Proxy, record: Record) -> float:
+    """The time a sandbox on that message has: when the message was captured (unix)."""
+    return min(record.time, live.wall()) if record.time > 0 else live.wall()
+
+
 class Sandbox:
-    """One captured message and a fork of the proxy around it.
+    """One captured message and a fork of the proxy around it, at the time the message was captured.
 
     ``sent`` is what would have left: (dest, text). ``on_call(decl, args)`` and ``after_call(decl, args, result,
-    seconds)`` are the stepper's; ``live`` is the proxy this was forked from.
+    seconds)`` are the stepper's; ``live`` is the proxy this was forked from. ``made`` counts KSR calls, twice each.
+
+    ``callback`` and ``ran``: the callback that is to run, and what the recorder has of it when it ran for that message
+    before; ``args`` are its arguments. ``base``: a fork of the live proxy to fork from instead, so that several
+    sandboxes begin with the same.
     """
 
-    def __init__(self, live: Proxy, record: Record) -> None:
+    def __init__(
+        self, live: Proxy, record: Record, *, callback: str = "", ran: Ran | None = None, base: Proxy | None = None
+    ) -> None:
         self.live = live
         self.source = record
         self.sent: list[tuple[Dest, str]] = []
+        self.made = 0
         self.on_call: Callable[[Decl, tuple[Any, ...]], None] | None = None
         self.after_call: Callable[[Decl, tuple[Any, ...], Any, float], None] | None = None
+        wall = base.wall() if base is not None else wall_of(live, record)
+        self.proxy = proxy = fork_proxy(base if base is not None else live, self._collect, wall)
         try:
-            self.msg: SipMessage = record.fresh(live.listens)
+            self.run, self.args = prepare(proxy, live.recorder, record, callback, ran, live.listens)
         except SipError as error:
             raise SandboxError(f"message {record.id} cannot be parsed: {error}") from None
+        self.msg: SipMessage = self.run.msg
         if self.msg.error is not None:
             raise SandboxError(f"message {record.id} cannot be routed: {self.msg.error}")
-        self.proxy = proxy = Proxy(
-            transmit=self._collect,
-            listens=live.listens,
-            now=live.now,
-            wall=live.wall(),
-            recorder=Recorder(1000, 16 * 1024 * 1024),
-            name=live.name,
-        )
-        proxy.sandbox = True
-        proxy.aliases = live.aliases
-        proxy.defines = live.defines
-        proxy.started = live.started
-        proxy.script = live.script
-        proxy.counters.update(live.counters)
-        proxy.server_header = live.server_header
-        proxy.user_agent_header = live.user_agent_header
-        proxy.db = live.db.fork() if live.db is not None else None
-        for name, module in live.modules.items():
-            proxy.modules[name] = module.fork(proxy)
-        route = route_for(self.msg)
-        self.record = proxy.recorder.add(record.time, record.where, record.data)
-        self.run = Run(proxy, self.msg, route, self.record)
+        self.record = self.run.record
         proxy.env.run = self.run
 
     def is_script(self, filename: str) -> bool:
@@ -98,6 +119,7 @@ class Sandbox:
         """Do a KSR call here: what the facade does for a live one, on this sandbox's modules."""
         if self.on_call is not None:
             self.on_call(decl, args)
+        self.made += 1
         run = self.proxy.env.run
         module = self.proxy.modules.get(decl.module)
         started = perf_counter()
@@ -120,6 +142,7 @@ class Sandbox:
         return result
 
     def _after(self, decl: Decl, args: tuple[Any, ...], result: Any, started: float) -> None:
+        self.made += 1
         if self.after_call is not None:
             self.after_call(decl, args, result, perf_counter() - started)
 

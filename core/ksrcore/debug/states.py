@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import linecache
 from collections.abc import Iterable, Mapping, Sequence
-from types import CodeType, FrameType
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ..kemi.declare import Decl
 from ..net.address import Dest
-from .errors import DebugError
+from . import recording, source
 
 if TYPE_CHECKING:
     from ..net.address import Listen
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 
 #: Characters of a value's repr that are shown.
 REPR_LIMIT = 400
-#: Lines of source shown before and after the current one.
-CONTEXT = 5
 
 
 def short_repr(value: object) -> str:
@@ -48,11 +45,9 @@ def call_view(decl: Decl, args: Iterable[Any], result: Any, seconds: float) -> d
     }
 
 
-def source_window(filename: str, line: int, scope: dict[str, Any] | None = None) -> dict[str, Any]:
-    """``first_line`` and ``source``: the lines around ``line``."""
-    lines = linecache.getlines(filename, scope)
-    first = max(1, line - CONTEXT)
-    return {"first_line": first, "source": [text.rstrip("\n") for text in lines[first - 1 : line + CONTEXT]]}
+def file_lines(filename: str, scope: dict[str, Any] | None = None) -> list[str]:
+    """The lines of a source file or of a function that was swapped in, without line ends."""
+    return [text.rstrip("\n") for text in linecache.getlines(filename, scope)]
 
 
 def frame_view(frame: FrameType, frames: Iterable[FrameType], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,39 +60,20 @@ def frame_view(frame: FrameType, frames: Iterable[FrameType], values: Mapping[st
         "function": frame.f_code.co_name,
         "file": filename,
         "line": frame.f_lineno,
-        **source_window(filename, frame.f_lineno, frame.f_globals),
+        **source.source_window(file_lines(filename, frame.f_globals), frame.f_lineno),
         "locals": {name: short_repr(value) for name, value in values.items()},
         "stack": [{"function": f.f_code.co_name, "file": f.f_code.co_filename, "line": f.f_lineno} for f in frames],
     }
 
 
 def code_lines(filename: str) -> list[int]:
-    """The lines of that source on which a function's code can stop, in order."""
-    try:
-        code = compile("".join(linecache.getlines(filename)), filename, "exec", dont_inherit=True)
-    except (SyntaxError, ValueError):
-        return []
-    found: set[int] = set()
-    waiting = [const for const in code.co_consts if isinstance(const, CodeType)]
-    while waiting:
-        code = waiting.pop()
-        waiting += [const for const in code.co_consts if isinstance(const, CodeType)]
-        found.update(line for _, _, line in code.co_lines() if line and line != code.co_firstlineno)
-    return sorted(found)
+    """The lines of that file on which a function's code can stop, in order."""
+    return source.code_lines(file_lines(filename))
 
 
 def check_line(filename: str, line: int) -> None:
-    """A line with code on it: else the route would run to its end without a word. Raises :class:`DebugError`."""
-    if line < 1:
-        raise DebugError(f"step.to(line) needs a line number, got {line!r}")
-    lines = code_lines(filename)
-    if line not in lines:
-        after = next((n for n in lines if n > line), None)
-        if after is not None:
-            hint = f"; the next with code is {after}"
-        else:
-            hint = f"; the last with code is {lines[-1]}" if lines else ""
-        raise DebugError(f"line {line} of {filename} has no code{hint}")
+    """A line of that file with code on it. Raises :class:`DebugError`."""
+    source.check_line(file_lines(filename), filename, line)
 
 
 def outgoing(msg: SipMessage, listens: Sequence[Listen]) -> str:
@@ -110,9 +86,7 @@ def outgoing(msg: SipMessage, listens: Sequence[Listen]) -> str:
 
 def message_diff(msg: SipMessage, listens: Sequence[Listen]) -> str:
     """Unified diff of the message as it came against as it would leave."""
-    before = msg.buf.replace("\r\n", "\n").splitlines()
-    after = outgoing(msg, listens).replace("\r\n", "\n").splitlines()
-    return "\n".join(difflib.unified_diff(before, after, "as it came", "as it would leave", lineterm="", n=1))
+    return recording.diff(msg.buf, outgoing(msg, listens))
 
 
 def message_state(msg: SipMessage) -> dict[str, Any]:

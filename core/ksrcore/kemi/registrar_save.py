@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 from typing import TYPE_CHECKING, Any, Final
 
 from ..pv.errors import PvError
@@ -105,7 +104,7 @@ class _Register:
         """``seconds`` less a random part of at most ``percent`` of it: spreads refreshes."""
         if not percent or not seconds or self.flags & NO_RANGE:
             return seconds
-        return seconds - random.randint(0, seconds * min(percent, 100) // 100)
+        return seconds - self.module.proxy.random.randint(0, seconds * min(percent, 100) // 100)
 
     def expires(self, value: NameAddr) -> int:
         """The unix time at which a contact expires, 0 when it is to be removed. Raises :class:`Refused`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import random
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from ..pv.state import XAvp, XList
@@ -49,7 +49,7 @@ class TmContacts(Module):
             instance=msg.instance, ruid=msg.ruid, reg_id=msg.reg_id, location_ua=msg.location_ua, otcpid=msg.otcpid,
         )  # fmt: skip
         contacts = [main, *msg.branches]
-        ordered = sorted(contacts, key=lambda b: -b.q) if mode == 0 else _weighted(contacts)
+        ordered = sorted(contacts, key=lambda b: -b.q) if mode == 0 else _weighted(contacts, self.proxy.random)
         stack = run.avps.xavps
         # A step ends where the next contact has another q.
         for n in range(len(ordered) - 1, -1, -1):
@@ -135,7 +135,7 @@ class TmContacts(Module):
         return Branch(values.pop("uri") or "", socket=listen, **values)
 
 
-def _weighted(contacts: list[Branch]) -> list[Branch]:
+def _weighted(contacts: list[Branch], random: Random) -> list[Branch]:
     """By chance, q being the weight; those without weight at the end."""
     left = [b for b in contacts if b.q > 0]
     out: list[Branch] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -59,7 +58,7 @@ def server_id(run: Run) -> Value:
 @pv("RANDOM")
 def random_number(run: Run) -> Value:
     """0 to 2^31 - 1."""
-    return random.getrandbits(31)
+    return run.proxy.random.getrandbits(31)
 
 
 @pv_class("_s")

@@ -336,15 +336,17 @@ class ForkedDatabase(Database):
 
     `execute` answers -1 for a write (how many rows it would change is unknown) and `insert` 0. SQLite itself tells
     which statements write (`PRAGMA query_only`); statements that are neither query nor row change are recorded without
-    being tried. `transaction()` only groups; writes of a block that raises are dropped.
+    being tried. `transaction()` only groups; writes of a block that raises are dropped. The forks of a fork share what
+    they read: a row that one of them has seen is the same for all, whatever becomes of the live one.
     """
 
-    __slots__ = ("_parent", "writes")
+    __slots__ = ("_parent", "writes", "_read")
 
     def __init__(self, parent: Database) -> None:
         super().__init__(parent._connection(), parent.path, parent._lock)
         self._parent = parent
         self.writes: list[tuple[str, tuple[Value, ...]]] = []
+        self._read: dict[tuple[str, tuple[Value, ...]], list[tuple[Any, ...]]] | None = None
 
     def _connection(self) -> sqlite3.Connection:
         return self._parent._connection()
@@ -354,12 +356,18 @@ class ForkedDatabase(Database):
         if not _ROWS.match(sql):  # BEGIN, ATTACH, PRAGMA, CREATE ... would act on the connection or the file
             self.writes.append((sql, tuple(params)))
             return [], True
+        key = (sql, tuple(params))
+        if self._read is not None and key in self._read:
+            return list(self._read[key]), False
         with self._lock:
             conn = self._connection()
             conn.execute("PRAGMA query_only=1")
             try:
                 bound_sql, bound = _raw_text(sql, params)
-                return conn.execute(bound_sql, bound).fetchall(), False
+                rows = conn.execute(bound_sql, bound).fetchall()
+                if self._read is not None:
+                    self._read[key] = list(rows)
+                return rows, False
             except sqlite3.Error as error:
                 if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY:
                     self.writes.append((sql, tuple(params)))
@@ -397,7 +405,11 @@ class ForkedDatabase(Database):
                 self._in_transaction = False
 
     def fork(self) -> "ForkedDatabase":
+        # Forks of one fork read the same: what one of them has read stays so for all.
+        if self._read is None:
+            self._read = {}
         forked = ForkedDatabase(self._parent)
+        forked._read = self._read
         forked.writes.extend(self.writes)
         return forked
 

@@ -369,10 +369,11 @@ class ForkedLocation(Location):
     """Reads what the parent has now, until it writes an AoR: then that AoR is its own.
 
     Its writes touch neither the parent's memory nor the database. Its ruids go on from the parent's, so that a
-    sandboxed registration shows what a live one would have stored.
+    sandboxed registration shows what a live one would have stored. One that was forked itself keeps what its forks
+    read: they see the same, whatever becomes of the live contacts.
     """
 
-    __slots__ = ("_parent",)
+    __slots__ = ("_parent", "_forked")
 
     def __init__(self, parent: Location) -> None:
         super().__init__(
@@ -387,6 +388,11 @@ class ForkedLocation(Location):
         self._ruid_prefix = parent._ruid_prefix
         self._counter = parent._counter
         self._parent = parent
+        self._forked = False
+
+    def fork(self) -> "ForkedLocation":
+        self._forked = True
+        return super().fork()
 
     def new_ruid(self) -> str:
         # The parent goes on registering, so the numbers after the fork may be taken there.
@@ -396,7 +402,11 @@ class ForkedLocation(Location):
 
     def record(self, aor: str) -> list[Contact]:
         own = self._aors.get(aor)
-        return self._parent.record(aor) if own is None else own
+        if own is None:
+            own = self._parent.record(aor)
+            if self._forked:
+                own = self._aors[aor] = list(own)
+        return own
 
     def _put(self, aor: str, contacts: list[Contact] | None) -> None:
         # An emptied AoR stays as [], or the parent's would show through; only undoing a first write removes it.
