@@ -25,6 +25,7 @@ def run(
     db: str,
     name: str,
     control: str,
+    follow: bool,
     level: int,
     code: str | None,
     as_json: bool,
@@ -43,6 +44,8 @@ def run(
     for option, values in (("--listen", listens), ("--alias", aliases), ("--modparam", modparams)):
         for value in values:
             arguments += [option, value]
+    if follow:
+        arguments.append("--reload")
     for option, value in (("--db", db), ("--name", name), ("--control", control)):
         if value:
             arguments += [option, value]

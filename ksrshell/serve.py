@@ -30,6 +30,7 @@ _OPTIONS: list[Callable[[Any], Any]] = [
     ),
     click.option("--name", default="", help="The name for attach and ps. Default: the script's."),
     click.option("--control", metavar="PATH", default="", help="The control socket. Default: in the runtime folder."),
+    click.option("--reload", "follow", is_flag=True, help="Swap in what changes in SCRIPT when it is saved."),
     click.option(
         "--debug",
         "level",
@@ -60,6 +61,7 @@ def serve(
     db: str,
     name: str,
     control: str,
+    follow: bool,
     level: int,
     while_stdin: bool,
 ) -> None:
@@ -79,6 +81,7 @@ def serve(
         options.listens = list(listens)
     options.ready = _ready
     options.while_stdin = while_stdin
+    options.reload = follow
     try:
         run_proxy(options)
     except ServeError as error:

@@ -97,7 +97,9 @@ class Toolbar:
 
 
 class News:
-    """Exceptions of the script while messages are routed: a line above the prompt, at most one in five seconds."""
+    """A line above the prompt: exceptions of the script while messages are routed, at most one in five seconds; what
+    became of a script that was saved, where the proxy follows its file.
+    """
 
     def __init__(self, shell: KsrShell) -> None:
         self._shell = shell
@@ -105,6 +107,8 @@ class News:
         self._hidden = 0
 
     def __call__(self, event: dict[str, Any]) -> None:
+        if event.get("event") == "reload":
+            self._shell.notice(str(event.get("text")), "green" if event.get("taken") else "red")
         if event.get("event") != "exception":
             return
         now = time.monotonic()
@@ -352,7 +356,7 @@ def start(session: Session, *, ended: Callable[[], str] | None = None) -> int:
     news = News(shell)
     session.client.on_event.append(news)
     with suppress(KsrShellError):
-        session.client.subscribe("exception")
+        session.client.subscribe("exception", "reload")
     session.client.on_lost = lost
     session.client.on_back = back
     shell.say(banner(session))

@@ -31,6 +31,7 @@ from .net.network import Network
 from .net.transport import ListenError
 from .proxy import Proxy
 from .script.engine import ScriptError
+from .script.watch import LOOK, Watcher
 from .state import StateError, default_db_url, runtime_dir
 from .store.database import Database
 from .store.errors import DatabaseError
@@ -72,6 +73,8 @@ class Options:
     ready: Callable[[str, str], None] | None = None
     #: End when standard input ends: whoever started the proxy holds the other end.
     while_stdin: bool = False
+    #: Swap in what changes in the script's file.
+    reload: bool = False
 
 
 def serve(options: Options) -> None:
@@ -134,10 +137,17 @@ async def _serve(options: Options) -> None:
         _tame_collector()
         network.on_message = lambda data, rcv: proxy.receive(data, rcv, time.monotonic())
         network.on_send_error = _undelivered(proxy)
+        if options.reload:
+            _watch(proxy, methods)
         if options.ready is not None:
             options.ready(name, str(path))
         await _tick(proxy, stopping, _publish_stats(control, methods))
         await _drain(proxy)
+
+
+def _watch(proxy: Proxy, methods: Methods) -> None:
+    watcher = Watcher(proxy.script, methods.swapping.reloaded)  # type: ignore[arg-type]
+    proxy.after(LOOK, watcher.look, every=LOOK)
 
 
 def _until_eof(stopping: asyncio.Event) -> None:

@@ -9,6 +9,7 @@ from ..capture.recorder import Record
 from ..debug.sandbox import Sandboxes
 from ..debug.trial import Difference, Trial, compare, shown
 from ..script.engine import ScriptError
+from ..script.watch import WHO
 from . import errors, views
 from .errors import ControlError
 
@@ -107,6 +108,12 @@ class Swapping:
         script = self.script()
         text, names = script.swaps.save(only_show=diff)
         return {"path": script.path, "saved": names, "diff": text, "written": bool(names) and not diff}
+
+    def reloaded(self, text: str, done: Swapped | None) -> None:
+        """The script's file was saved: tell what became of it."""
+        if done is not None:
+            self._answer(done, WHO)
+        self.publish("reload", {"text": text, "taken": done is not None})
 
     def _answer(self, done: Swapped, who: str) -> dict[str, Any]:
         answer = swapped_view(done)
