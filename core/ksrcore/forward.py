@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from hashlib import md5
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
 
@@ -208,7 +208,7 @@ def _stateless_branch(proxy: Proxy, msg: SipMessage) -> str:
     # The body's first word, read by hand: a field that cannot be parsed is forwarded as well.
     number = cseq.body.split(None, 1)[0] if cseq is not None and cseq.body else ""
     # A CANCEL and the ACK of a negative reply must go out with their INVITE's branch: no method in it.
-    digest = md5(f"{top}|{msg.callid}|{number}|{proxy.name}".encode("latin-1"), usedforsecurity=False).hexdigest()
+    digest = blake2b(f"{top}|{msg.callid}|{number}|{proxy.name}".encode("latin-1"), digest_size=16).hexdigest()
     return f"z9hG4bK{branch_hash(msg.callid, number):x}.{digest}.0"
 
 

@@ -37,18 +37,28 @@ class _Routes:
 
     def __init__(self, msg: SipMessage) -> None:
         self.msg = msg
-        keys = list(map(_key_of, msg.headers))
+        headers = msg.headers
+        if len(msg.index) == len(headers):  # no field comes twice
+            header = msg.index["route"]
+            self.fields = [headers.index(header)]
+            self.values = header.parsed(parse_nameaddrs)
+            return
+        keys = list(map(_key_of, headers))
         field = keys.index("route")
         self.fields = [field]
-        self.values = msg.headers[field].parsed(parse_nameaddrs)
+        self.values = headers[field].parsed(parse_nameaddrs)
         for _ in range(1, keys.count("route")):
             field = keys.index("route", field + 1)
             self.fields.append(field)
-            self.values = self.values + msg.headers[field].parsed(parse_nameaddrs)
+            self.values = self.values + headers[field].parsed(parse_nameaddrs)
 
     def clear(self) -> None:
         """Take all values out of the message."""
         msg = self.msg
+        if len(self.fields) == 1:
+            header = msg.headers[self.fields[0]]
+            msg.lumps.delete(msg.offset_of(header), len(header.raw), "route")
+            return
         offsets = msg.offsets
         for field in self.fields:
             msg.lumps.delete(offsets[field], len(msg.headers[field].raw), "route")
