@@ -246,12 +246,17 @@ def _guarded(proxy: Proxy, methods: dict[str, Any]) -> dict[str, Any]:
     return {name: guard(handler) for name, handler in methods.items()}
 
 
+_ABOUT_MESSAGES = frozenset(("message", "exception"))
+
+
 def _announce(control: ControlServer, loop: asyncio.AbstractEventLoop) -> Callable[[Record], None]:
     """Events about messages, sent when their callbacks have run: only if somebody asked for them."""
 
     def announce(record: Record) -> None:
-        if control.connections and (control.wanted("message") or control.wanted("exception")):
-            loop.call_soon(publish, record)
+        for connection in control.connections:
+            if not connection.events.isdisjoint(_ABOUT_MESSAGES):
+                loop.call_soon(publish, record)
+                return
 
     def publish(record: Record) -> None:
         if control.wanted("message"):

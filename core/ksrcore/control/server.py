@@ -65,7 +65,11 @@ class ControlServer:
                 connection.send({"jsonrpc": "2.0", "method": "ksr.event", "params": {"event": event, **params}})
 
     def wanted(self, event: str) -> bool:
-        return any(event in connection.events for connection in self.connections)
+        # A loop: a generator would cost more than the whole question, which is asked for each message.
+        for connection in self.connections:
+            if event in connection.events:
+                return True
+        return False
 
     async def close(self) -> None:
         if self._server is not None:
