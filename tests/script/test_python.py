@@ -274,11 +274,12 @@ def test_a_swap_can_add_functions_and_takes_all_or_none(load: Load) -> None:
         ),
         ("def greet(self, msg):\n    KSR.inf('x')\n", "KSR.inf: no Kamailio exports this name to KEMI"),
         ("def greet(self, msg):\n    KSR.tm.t_on_branch('nope')\n", "arms the callback 'nope'"),
-        ("@nothing\ndef greet(self, msg):\n    pass\n", "failed while it was defined: NameError"),
+        ("@nothing\ndef greet(self, msg):\n    pass\n", "line 1: nothing is not defined"),
         ("async def greet(self, msg):\n    pass\n", "async def greet: the proxy calls functions"),
         ("def mod_init():\n    return 1\n", "mod_init runs once, when the script is loaded"),
         ("class Other:\n    def greet(self, msg):\n        pass\n", "the script has no class Other; a new class needs"),
-        ("def greet(self, msg=undefined_name):\n    return ''\n", "failed while it was defined: NameError"),
+        ("def greet(self, msg=undefined_name):\n    return ''\n", "line 1: undefined_name is not defined"),
+        ("def greet(self, msg=1 / 0):\n    return ''\n", "failed while it was defined: ZeroDivisionError"),
     ],
 )
 def test_a_swap_that_is_refused_changes_nothing(load: Load, source: str, text: str) -> None:

@@ -336,7 +336,15 @@ class PythonScript(Script):
         """What the static check says of new code, which takes the place of these functions."""
         known = {name: _signature(fn) for name, fn in replaced.items()}
         signatures = {name: found for name, found in known.items() if found is not None}
-        around = Around(ksr_paths(vars(self.module)), self.has, frozenset(self.swaps.slots.by_key), signatures)
+        around = Around(
+            ksr_paths(vars(self.module)),
+            self.has,
+            frozenset(self.swaps.slots.by_key),
+            signatures,
+            frozenset(self._armed),
+            frozenset(vars(self.module)),
+            "".join(self.swaps.program.lines),
+        )
         return check(text, api=api_of(self.ksr), around=around)
 
 

@@ -26,6 +26,30 @@ class Function:
     versions: tuple[str, ...]
 
 
+#: What is meant by names that people take from other functions and from native configuration: a function of the same
+#: module, or a whole path.
+MEANT: dict[str, tuple[str, ...]] = {
+    "add": ("append",),
+    "set": ("sets", "seti"),
+    "setw": ("sets",),
+    "sete": ("sets",),
+    "put": ("sets",),
+    "append_hf": ("hdr.append",),
+    "insert_hf": ("hdr.insert",),
+    "remove_hf": ("hdr.remove", "textops.remove_hf"),
+    "is_present_hf": ("hdr.is_present",),
+    "remove": ("unregister",),
+    "delete": ("unregister", "remove"),
+    "t_relay_to_uri": ("tm.t_relay",),
+    "xlog": ("xlog.xinfo",),
+    "log": ("info",),
+    "error": ("err",),
+    "warning": ("warn",),
+    "debug": ("dbg",),
+    "reply": ("sl.send_reply",),
+}
+
+
 class Api:
     """Functions by their dotted path without ``KSR.``."""
 
@@ -48,6 +72,10 @@ class Api:
         module, _, name = path.rpartition(".")
         name = name.lower()
         scored: dict[str, float] = {}
+        for other in MEANT.get(name, ()):
+            found = next((p for p in (f"{module}.{other}", other) if p in self.functions), None)
+            if found is not None:
+                scored[found] = 1.5
         for near in difflib.get_close_matches(name, self._by_name, 8, 0.72):
             ratio = difflib.SequenceMatcher(None, name, near).ratio()
             for candidate in self._by_name[near]:
@@ -55,7 +83,7 @@ class Api:
                 # Modules of one family share their first letters: textops and textopsx, tm and tmx, pv and pvx.
                 akin = 0.15 if own == module else 0.08 if own and module and own[:2] == module[:2] else 0.0
                 have = 0.04 if self.functions[candidate].implemented else 0.0
-                scored[candidate] = ratio + akin + have
+                scored.setdefault(candidate, ratio + akin + have)
         best = sorted(scored, key=lambda p: (-scored[p], p))
         if best:
             floor = scored[best[0]] - 0.2

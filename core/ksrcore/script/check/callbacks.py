@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import ast
+import difflib
 from typing import TYPE_CHECKING
 
 from .calls import nearest_name
-from .names import Def, Parameters
+from .names import Def, Parameters, own_nodes
 
 if TYPE_CHECKING:
     from .checker import Script
 
-__all__ = ["armed", "check_callbacks"]
+__all__ = ["CORE", "armed", "check_callbacks"]
+
+#: Callbacks that Kamailio's core calls.
+CORE = ("ksr_request_route", "ksr_reply_route", "ksr_onsend_route")
+
+#: What app_python3's message object has (dir(msg) on 5.6.3).
+MESSAGE = frozenset(
+    "Method RURI Status Type call_function copy dst_address getHeader rewrite_ruri set_dst_uri src_address".split()
+)
+
+_MISSING = {
+    "ksr_reply_route": "each reply",
+    "ksr_onsend_route": "each message sent, where it makes KSR.tm.t_relay() raise SystemError",
+}
 
 
 def armed(script: Script) -> list[tuple[str, ast.expr, str]]:
@@ -44,6 +58,72 @@ def check_callbacks(script: Script) -> None:
             )
     if script.around is not None:
         _replaced(script)
+    else:
+        _entry(script)
+    _signatures(script)
+    for function in script.callbacks():
+        _message(script, function)
+
+
+# -- what Kamailio itself calls ---------------------------------------------------------------------------------------
+
+
+def _entry(script: Script) -> None:
+    handler = script.handler
+    if not handler.closed or handler.style == "unknown":
+        return
+    if not handler.has("ksr_request_route"):
+        near = difflib.get_close_matches("ksr_request_route", handler.methods, 1, 0.8)
+        hint = f"; did you mean {near[0]} to be it?" if near else ""
+        where = f"class {handler.name}" if handler.style == "class" else "the script"
+        at: ast.AST | None = script.names.classes.get(handler.name) or script.names.functions.get("mod_init")
+        if near:
+            at = handler.methods[near[0]]
+        script.add("missing-callback", at, f"{where} has no ksr_request_route(): nothing routes a request{hint}")
+        return
+    at = script.names.classes.get(handler.name) or handler.methods.get("ksr_request_route")
+    if handler.style == "class" and not handler.has("child_init"):
+        script.add("missing-callback", at, "no child_init(self, rank): Kamailio does not start without, return 0")
+    for name, when in _MISSING.items():
+        if not handler.has(name):
+            script.add(
+                "missing-callback",
+                at,
+                f"no {name}(): app_python3 logs an AttributeError for {when}; define one that returns 1",
+                "warning",
+            )
+
+
+# -- signatures -------------------------------------------------------------------------------------------------------
+
+
+def _signatures(script: Script) -> None:
+    handler = script.handler
+    bound = handler.style == "class"
+    init = script.names.functions.get("mod_init")
+    if init is not None and script.around is None:
+        _fits(script, init, Parameters.of(init, False), (0,), "mod_init()")
+    if script.around is not None or handler.style == "unknown":
+        return
+    child = handler.methods.get("child_init")
+    if child is not None:
+        _fits(script, child, Parameters.of(child, bound), (1,), "child_init(rank)")
+        if bound and script.flow.nothing(child):
+            script.add(
+                "callback-return", child, "child_init can return None: Kamailio does not start then; return 0", "error"
+            )
+    for function in script.callbacks():
+        # app_python3s calls the functions of a module without the message.
+        counts = (1,) if bound else (1, 0)
+        _fits(script, function, Parameters.of(function, bound), counts, f"{function.name}(msg)")
+
+
+def _fits(script: Script, node: Def, have: Parameters | None, counts: tuple[int, ...], called: str) -> None:
+    if have is None or any(have.takes(count) for count in counts):
+        return
+    given = ast.unparse(node.args)
+    self_ = ", after self" if have.least < 0 else ""
+    script.add("signature", node, f"{node.name}({given}) is called as {called}{self_}")
 
 
 def _replaced(script: Script) -> None:
@@ -65,5 +145,30 @@ def _replaced(script: Script) -> None:
             )
 
 
-def parameters(script: Script, node: Def) -> Parameters | None:
-    return Parameters.of(node, script.names.handler.style == "class")
+# -- the message ------------------------------------------------------------------------------------------------------
+
+
+def _message(script: Script, function: Def) -> None:
+    """Attributes of ``msg`` that app_python3's object has not."""
+    bound = script.is_method(function)
+    args = [*function.args.posonlyargs, *function.args.args]
+    if len(args) < 1 + bound:
+        return
+    name = args[bound].arg
+    nodes = list(own_nodes(function))
+    if any(isinstance(n, ast.Name) and n.id == name and not isinstance(n.ctx, ast.Load) for n in nodes):
+        return
+    for node in nodes:
+        if (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id == name
+            and isinstance(node.ctx, ast.Load)
+            and node.attr not in MESSAGE
+            and not node.attr.startswith("__")
+            and id(node) not in script.guarded
+        ):
+            near = [m for m in MESSAGE if m.lower() == node.attr.lower()]
+            near = near or difflib.get_close_matches(node.attr, MESSAGE, 1)
+            hint = f"; did you mean {name}.{near[0]}?" if near else f"; it has {', '.join(sorted(MESSAGE))}"
+            script.add("message-attribute", node, f"the message object has no {node.attr}{hint}")

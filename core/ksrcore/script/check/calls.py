@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+from keyword import iskeyword
 from typing import TYPE_CHECKING
 
 from .api import Function
@@ -37,6 +38,9 @@ def check_calls(script: Script) -> None:
             continue
         if call is not None:
             _arguments(script, function, call)
+        if path in ("x.exit", "x.drop"):
+            instead = "exit()" if path == "x.exit" else "KSR.set_drop() and exit()"
+            script.add("not-in-python", node, f"KSR.{path} is for Lua and JavaScript, app_python3 has {instead}")
         if script.version and function.versions and script.version not in function.versions:
             script.add(
                 "other-version",
@@ -58,8 +62,8 @@ def _unknown(script: Script, path: str, node: ast.expr, call: ast.Call | None) -
     if id(node) in script.guarded:
         return
     head, _, last = path.rpartition(".")
-    if last.startswith("__"):
-        return
+    if last.startswith("_"):
+        return  # of the Python object, or of a mock that tests use
     if api.find(head) is not None:
         script.add("unknown-function", node, f"KSR.{head} is a function: it has no {last!r}")
         return
@@ -67,8 +71,16 @@ def _unknown(script: Script, path: str, node: ast.expr, call: ast.Call | None) -
     module = path.partition(".")[0]
     if not near and "." in path and module not in api.modules:
         near = api.nearest_modules(module)
-    hint = f"; nearest: {', '.join(near)}" if near else ""
+    hint = f"; nearest: {', '.join(_writable(n) for n in near)}" if near else ""
     script.add("unknown-function", node, f"KSR.{path}: no Kamailio exports this name to KEMI{hint}")
+
+
+def _writable(path: str) -> str:
+    """As Python can write it: the module ``async`` has a keyword for a name."""
+    parts = path.split(".")
+    if len(parts) == 3 and iskeyword(parts[1]):
+        return f'getattr(KSR, "{parts[1]}").{parts[2]}'
+    return path
 
 
 def _arguments(script: Script, function: Function, call: ast.Call) -> None:
@@ -80,6 +92,14 @@ def _arguments(script: Script, function: Function, call: ast.Call) -> None:
     if any(isinstance(arg, ast.Starred) for arg in call.args):
         return
     count = len(decl.params)
+    if not count and call.args and not decl.variadic:
+        script.add(
+            "argument-count",
+            call,
+            f"{decl.signature}: takes no arguments, got {len(call.args)}; Kamailio 5.6 does not look at them",
+            "warning",
+        )
+        return
     if len(call.args) < count or len(call.args) > count and not decl.variadic:
         least = "at least " if decl.variadic else ""
         script.add(

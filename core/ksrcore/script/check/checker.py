@@ -7,11 +7,18 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from .api import Api, kamailio, release
-from .callbacks import check_callbacks
+from .callbacks import CORE, armed, check_callbacks
 from .calls import check_calls, ksr_nodes
+from .exits import check_exits
 from .finding import Finding, Findings
+from .flow import Flow
 from .infer import Types
-from .names import Handler, Names
+from .names import Def, Handler, Names
+from .operands import check_operands
+from .results import check_results
+from .scope import Scopes
+from .undefined import check_names
+from .variables import check_variables
 
 __all__ = ["Around", "Script", "Signature", "check"]
 
@@ -26,13 +33,21 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What a piece of a script is put into: the names for KSR and its parts there (:func:`ksr_paths`), the callbacks
-    there are (``has``), the names of its functions, the signatures of those that the piece replaces."""
+    """What a piece of a script is put into.
+
+    ``ksr_names``: the names there for KSR and its parts (:func:`ksr_paths`); ``has``: whether there is a callback of
+    that name; ``functions``: the script's functions, ``callbacks``: those of them that Kamailio calls; ``replaced``:
+    the signatures of those that the piece replaces; ``names``: all names of the module, None when not known;
+    ``source``: the script's source.
+    """
 
     ksr_names: Mapping[str, str] = field(default_factory=lambda: {"KSR": ""})
     has: Callable[[str], bool] = lambda name: False
     functions: frozenset[str] = frozenset()
     replaced: Mapping[str, Signature] = field(default_factory=dict)
+    callbacks: frozenset[str] = frozenset()
+    names: frozenset[str] | None = None
+    source: str = ""
 
 
 class Script:
@@ -46,8 +61,12 @@ class Script:
         self.findings = Findings(source)
         self.add = self.findings.add
         self.names = Names(tree, around.ksr_names if around is not None else {})
-        self.guarded = _guarded(tree)
+        self.scopes = Scopes(tree)
+        self.guarded = _guarded(tree, "AttributeError")
+        self.guarded_names = _guarded(tree, "NameError")
         self.types = Types(self)
+        self.flow = Flow(self)
+        self._next: dict[int, ast.stmt | None] | None = None
         self.ksr = ksr_nodes(self)
 
     @property
@@ -65,8 +84,10 @@ class Script:
         return mine | self.around.functions if self.around is not None else mine
 
     def value_of(self, node: ast.Name) -> ast.expr | None:
-        """The expression a name stands for, when it is bound once, at module level."""
-        return self.names.constants.get(node.id) if node.id not in self._locals_anywhere else None
+        """The expression a name stands for, when it is bound once: in the function around it or at module level."""
+        if self.scopes.is_local(node):
+            return self.scopes.local_value(node)
+        return self.names.constants.get(node.id)
 
     def text_of(self, node: ast.expr) -> str | None:
         """The text of a literal, or of a name that stands for one."""
@@ -77,35 +98,85 @@ class Script:
             node = value
         return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
-    @property
-    def _locals_anywhere(self) -> set[str]:
-        """Names that some function binds: they may hide a constant of the module."""
-        found = getattr(self, "_hidden", None)
-        if found is None:
-            found = set()
-            for node in ast.walk(self.tree):
-                if isinstance(node, ast.arg):
-                    found.add(node.arg)
-                elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                    found |= {
-                        n.id for n in ast.walk(node) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)
-                    }
-            self._hidden: set[str] = found
-        return found
+    def is_method(self, function: Def) -> bool:
+        """Whether the function's first parameter is ``self``."""
+        if any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in function.decorator_list):
+            return False
+        args = [*function.args.posonlyargs, *function.args.args]
+        if args and args[0].arg == "self":
+            return True
+        return self.around is None and self.names.functions.get(function.name) is not function
+
+    def target(self, call: ast.Call) -> Def | None:
+        """The function of the script that is called: ``self.name()``, ``name()``."""
+        func = call.func
+        if isinstance(func, ast.Name):
+            if self.scopes.is_local(func) or self.names.module_stores.count(func.id) > 1:
+                return None
+            return self.names.functions.get(func.id)
+        if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name) and func.value.id == "self":
+            if self.around is not None:
+                return self.names.functions.get(func.attr)
+            return self.handler.methods.get(func.attr) if self.handler.style == "class" else None
+        return None
+
+    def callbacks(self) -> list[Def]:
+        """The functions that Kamailio calls: the core's and those that are armed here or, in a piece, around it."""
+        names = {*CORE, *(name for name, _, _ in armed(self))}
+        have = self.handler.methods
+        if self.around is not None:
+            have = self.names.functions
+            names |= self.around.callbacks
+        return [have[name] for name in have if name in names]
+
+    def follows(self, statement: ast.stmt) -> ast.stmt | None:
+        """The statement that runs after this one, None at the end of the function. A loop runs its body again."""
+        if self._next is None:
+            self._next = {}
+            _link(self.tree.body, None, self._next)
+        return self._next.get(id(statement))
 
 
-def _guarded(tree: ast.Module) -> set[int]:
-    """The nodes in a ``try`` that catches AttributeError: the script asks there whether a name exists."""
+def _link(body: list[ast.stmt], after: ast.stmt | None, found: dict[int, ast.stmt | None]) -> None:
+    for n, statement in enumerate(body):
+        follows = body[n + 1] if n + 1 < len(body) else after
+        found[id(statement)] = follows
+        inner = follows
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            inner = None
+        elif isinstance(statement, ast.For | ast.AsyncFor | ast.While):
+            inner = statement.body[0]
+        for part in ("body", "orelse", "finalbody"):
+            sub = getattr(statement, part, None)
+            if sub:
+                _link(sub, inner, found)
+        for part in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
+            _link(part.body, inner, found)
+
+
+def _guarded(tree: ast.Module, exception: str) -> set[int]:
+    """The nodes in a ``try`` that catches this exception by name: the script asks there whether something exists."""
     found: set[int] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Try) and any(
-            isinstance(name, ast.Name) and name.id == "AttributeError"
+            isinstance(name, ast.Name) and name.id == exception
             for handler in node.handlers
             if handler.type is not None
             for name in ast.walk(handler.type)
         ):
             found.update(id(sub) for statement in node.body for sub in ast.walk(statement))
     return found
+
+
+CHECKS: tuple[Callable[[Script], None], ...] = (
+    check_calls,
+    check_variables,
+    check_callbacks,
+    check_results,
+    check_operands,
+    check_names,
+    check_exits,
+)
 
 
 def check(
@@ -129,8 +200,8 @@ def check(
         findings.add("syntax", None, f"does not compile: {error}")
         return findings.found
     script = Script(source, tree, api or kamailio(), wanted, around)
-    check_calls(script)
-    check_callbacks(script)
+    for look in CHECKS:
+        look(script)
     return script.findings.result(source)
 
 

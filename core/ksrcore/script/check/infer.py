@@ -6,10 +6,16 @@ import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from .operands import is_nullable
+from .variables import INTEGERS
+
 if TYPE_CHECKING:
     from .checker import Script
 
 __all__ = ["Types"]
+
+#: Numbers that every message has.
+_ALWAYS = INTEGERS - {"rs", "T_reply_code"}
 
 #: Names of types; the empty set means that nothing is known.
 Set = frozenset[str]
@@ -121,15 +127,30 @@ class Types:
 
     def _Name(self, node: ast.Name) -> Set:
         value = self.script.value_of(node)
-        return self.of(value) if value is not None else UNKNOWN
+        found = self.of(value) if value is not None else UNKNOWN
+        # What may be null is mostly tested between the assignment and here.
+        return UNKNOWN if "None" in found and len(found) > 1 else found
 
     def _Call(self, node: ast.Call) -> Set:
         path = self.script.names.path(node.func)
         if path:
+            if path in ("pv.get", "pv.gete", "pv.getw") and len(node.args) == 1:
+                return self._variable(path, node.args[0])
             function = self.script.api.find(path)
             return _RETURNS.get(function.decl.ret, UNKNOWN) if function is not None else UNKNOWN
         if isinstance(node.func, ast.Name):
             return UNKNOWN if node.func.id in self.script.names.bound else _CALLS.get(node.func.id, UNKNOWN)
         if isinstance(node.func, ast.Attribute) and self.of(node.func.value) == STR:
             return _STR_METHODS.get(node.func.attr, UNKNOWN)
+        return UNKNOWN
+
+    def _variable(self, path: str, node: ast.expr) -> Set:
+        text = self.script.text_of(node)
+        if text is None:
+            return UNKNOWN
+        name = text[1:] if text[:1] == "$" else ""
+        if name in INTEGERS:
+            return frozenset({"int"}) if name in _ALWAYS or path != "pv.get" else frozenset({"int", "None"})
+        if path == "pv.get" and is_nullable(text):
+            return frozenset({"str", "None"})
         return UNKNOWN

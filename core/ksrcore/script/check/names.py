@@ -78,6 +78,11 @@ class Names:
 
     def _collect(self) -> None:
         counts: dict[str, int] = {}
+        #: Whether names may come from calls of setattr() or exec().
+        self._dynamic = any(
+            isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id in ("setattr", "exec")
+            for n in ast.walk(self.tree)
+        )
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
                 for alias in node.names:
@@ -102,7 +107,8 @@ class Names:
                 self.functions[statement.name] = statement
             elif isinstance(statement, ast.ClassDef):
                 self.classes[statement.name] = statement
-        for name in module_stores(self.tree):
+        self.module_stores = module_stores(self.tree)
+        for name in self.module_stores:
             self.bound.add(name)
             counts[name] = counts.get(name, 0) + 1
         for statement in self.tree.body:
@@ -147,6 +153,8 @@ class Names:
             value = returned[0]
             if isinstance(value, ast.Constant):
                 return self._module_handler()
+            if isinstance(value, ast.Name) and value.id in self.classes:
+                return Handler({}, "unknown", False)
             local = self._local_value(init, value)
             if isinstance(local, ast.Call) and isinstance(local.func, ast.Name) and local.func.id in self.classes:
                 return self.class_handler(self.classes[local.func.id])
@@ -167,6 +175,18 @@ class Names:
 
     def _module_handler(self) -> Handler:
         others = self.bound - set(self.functions)
+        if "mod_init" not in self.functions and "ksr_request_route" not in self.bound:
+            # A module that a script imports: perhaps with the class that the script makes its object of.
+            for node in self.classes.values():
+                handler = self.class_handler(node)
+                if "ksr_request_route" in handler.methods:
+                    handler.closed = False
+                    return handler
+            return Handler(dict(self.functions), "module", False, "", others)
+        routes = [f for name, f in self.functions.items() if name.startswith("ksr_")]
+        if any(f.args.args[:1] and f.args.args[0].arg == "self" for f in routes):
+            # Methods to be: the script puts them into its class.
+            return Handler(dict(self.functions), "class", False, "", others)
         return Handler(dict(self.functions), "module", not self.star, "", others)
 
     def class_handler(self, node: ast.ClassDef) -> Handler:
@@ -177,7 +197,7 @@ class Names:
 
     def _add_class(self, handler: Handler, node: ast.ClassDef, seen: set[str]) -> None:
         seen.add(node.name)
-        if node.decorator_list or node.keywords:
+        if node.decorator_list or node.keywords or self._dynamic:
             handler.closed = False
         for statement in node.body:
             if isinstance(statement, Def):
@@ -188,8 +208,6 @@ class Names:
         for sub in ast.walk(node):
             if isinstance(sub, ast.Attribute) and isinstance(sub.ctx, ast.Store) and isinstance(sub.value, ast.Name):
                 handler.others.add(sub.attr)
-            elif isinstance(sub, ast.Call) and isinstance(sub.func, ast.Name) and sub.func.id == "setattr":
-                handler.closed = False
             elif isinstance(sub, ast.Attribute) and sub.attr == "__dict__":
                 handler.closed = False
         for base in node.bases:
