@@ -62,7 +62,7 @@ class ControlServer:
         """Send an event to the clients that subscribed to its kind."""
         for connection in list(self.connections):
             if event in connection.events:
-                connection.send({"jsonrpc": "2.0", "method": "ksr.event", "params": {"event": event, **params}})
+                connection.send({"jsonrpc": "2.0", "method": "ksr.event", "params": {**params, "event": event}})
 
     def wanted(self, event: str) -> bool:
         # A loop: a generator would cost more than the whole question, which is asked for each message.
