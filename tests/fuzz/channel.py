@@ -49,8 +49,13 @@ class _Channel:
 
     def line(self, data: bytes) -> list[Any]:
         self.writer.lines.clear()
-        self.loop.run_until_complete(self.server._line(self.connection, data))
+        self.loop.run_until_complete(self._answered(data))
         return [_strict(line) for line in self.writer.lines]
+
+    async def _answered(self, data: bytes) -> None:
+        await self.server._line(self.connection, data)
+        if self.connection.tasks:
+            await asyncio.wait(self.connection.tasks, timeout=5.0)
 
     def close(self) -> None:
         self.loop.run_until_complete(self.server.close())

@@ -1,7 +1,8 @@
 """One target under atheris, in a process of its own, which libFuzzer ends. tests/fuzz/run.py starts it.
 
 The core is instrumented as it is imported, so every branch of it guides the mutations. ``FOLDER/result`` gets as JSON
-what was done: inputs, seconds, and MiB of RSS by per cent of the inputs. Whoever gave the folder removes it.
+what was done: inputs, seconds, the CPU seconds of the slowest, and MiB of RSS by per cent of the inputs. Whoever gave
+the folder removes it.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Counted:
 
     def __call__(self, data: bytes) -> None:
         self.done += 1
-        before = time.perf_counter()
+        before = time.process_time()
         try:
             self.function(data)
         except Exception as error:
@@ -53,8 +54,8 @@ class Counted:
             sys.stderr.write(f"\n{type(error).__name__}: {str(error)[:1500]}\n")
             sys.stderr.write("".join(traceback.format_tb(error.__traceback__)[-4:]))
             raise
+        self.slowest = max(self.slowest, time.process_time() - before)
         self.last = time.perf_counter()
-        self.slowest = max(self.slowest, self.last - before)
         if self.done in self.marks:
             gc.collect()
             self.memory[self.marks[self.done]] = rss()

@@ -91,7 +91,7 @@ def mutate(target: str, inputs: int, seed: int, budget: Budget) -> tuple[int, in
     slowest = 0.0
     while done < inputs and not budget.over:
         data = mutator.next()
-        before = time.perf_counter()
+        before = time.process_time()
         try:
             with patience():
                 function(data)
@@ -101,7 +101,7 @@ def mutate(target: str, inputs: int, seed: int, budget: Budget) -> tuple[int, in
                 seen.add(kind)
                 report(target, data, error)
             failures += 1
-        slowest = max(slowest, time.perf_counter() - before)
+        slowest = max(slowest, time.process_time() - before)
         done += 1
         if done in marks:
             gc.collect()
