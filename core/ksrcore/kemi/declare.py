@@ -20,7 +20,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, overload
 
 if TYPE_CHECKING:
     from ..proxy import Proxy
@@ -224,7 +224,7 @@ class Module:
     def stop(self) -> None:
         """The proxy ends: write what must last, close."""
 
-    def fork(self, proxy: Proxy) -> Module:
+    def fork(self, proxy: Proxy) -> Self:
         """A copy for a sandbox: reads see the live state, writes stay in the copy. Modules with state override it."""
         new = copy.copy(self)
         new.proxy = proxy
