@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from ..run import (
     BRANCH_FAILURE_ROUTE,
@@ -104,7 +104,7 @@ class Tm(TmSettings, TmContacts, TmUac):
         self.proxy.request_done.append(self.engine.request_done)
         self.proxy.reply_handlers.append(self.engine.reply_in)
 
-    def fork(self, proxy: Proxy) -> Tm:
+    def fork(self, proxy: Proxy) -> Self:
         """No transactions to begin with: the sandbox's message makes them, or :meth:`adopt` brings one. No hooks
         either: other modules bring theirs when they are forked."""
         new = copy.copy(self)
