@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +12,19 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
-class View:
+class View(ABC):
     """A value with a rich rendering. ``repr`` and ``print`` give the same as plain text.
 
     The terminal shell prints :meth:`__rich__` in colour; :meth:`to_json` is what ``attach --json`` prints.
     """
 
+    @abstractmethod
     def __rich__(self) -> RenderableType:
-        raise NotImplementedError
+        """What the terminal prints."""
 
+    @abstractmethod
     def to_json(self) -> Any:
-        raise NotImplementedError
+        """What ``--json`` prints: numbers, text, lists, dicts, other views."""
 
     def __repr__(self) -> str:
         from .render.console import plain

@@ -74,10 +74,10 @@ def test_hashed_passwords() -> None:
 
 def test_a_sandbox_uses_up_no_nonce() -> None:
     bench = challenged("auth:one_time_nonce=1")
-    fork = bench.proxy.modules["auth"].fork(bench.proxy)
+    fork = bench.proxy.modules.auth.fork(bench.proxy)
     run = bench.make({"method": "REGISTER", "digest": {}})
-    assert fork.pre_auth(run, "ex.com")[0] == 1  # type: ignore[attr-defined]
-    assert fork.pre_auth(run, "ex.com")[0] == -6  # type: ignore[attr-defined]
+    assert fork.pre_auth(run, "ex.com")[0] == 1
+    assert fork.pre_auth(run, "ex.com")[0] == -6
     assert answer(bench) == 1
 
 

@@ -154,9 +154,9 @@ def test_the_lists_can_be_logged(script: Script, caplog: pytest.LogCaptureFixtur
 def test_a_sandbox_has_its_own_variables(script: Script) -> None:
     script.set("$var(x)", "live")
     script.set("$shv(y)", 1)
-    fork = script.proxy.modules["pv"].fork(script.proxy)
-    fork.vars["x"] = "sandbox"  # type: ignore[attr-defined]
-    fork.shared["y"] = 2  # type: ignore[attr-defined]
+    fork = script.proxy.modules.pv.fork(script.proxy)
+    fork.vars["x"] = "sandbox"
+    fork.shared["y"] = 2
     assert script.get("$var(x)", "$shv(y)") == ["live", 1]
 
 

@@ -98,7 +98,7 @@ def replay(case: Case) -> tuple[list[tuple[str, Any]], list[str]]:
             result = f"!{type(error).__name__}: {error}"
         results.append((step, result))
     if route == CORE_ONREPLY_ROUTE and case["sent"]:
-        proxy.modules["sl"].forward_reply(proxy.env.run)  # type: ignore[attr-defined]
+        proxy.modules.sl.forward_reply(proxy.env.run)
     return results, sent
 
 

@@ -14,7 +14,7 @@ from ksrcore.pv.state import Avps
 @pytest.fixture
 def run() -> Any:
     pv = SimpleNamespace(vars={"x": "X", "n": 5}, aliases={})
-    return SimpleNamespace(proxy=SimpleNamespace(modules={"pv": pv}), avps=Avps())
+    return SimpleNamespace(proxy=SimpleNamespace(modules=SimpleNamespace(pv=pv)), avps=Avps())
 
 
 @pytest.mark.parametrize(

@@ -31,14 +31,14 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     pv = SimpleNamespace(vars={"n": 2, "s": "b", "c": ";"}, aliases={})
-    yield SimpleNamespace(proxy=SimpleNamespace(modules={"pv": pv}), avps=Avps())
+    yield SimpleNamespace(proxy=SimpleNamespace(modules=SimpleNamespace(pv=pv)), avps=Avps())
     monkeypatch.undo()
     time.tzset()
 
 
 def apply(run: Any, text: str, value: Any) -> Any:
     """``text``, a chain of transformations, applied to ``value``."""
-    run.proxy.modules["pv"].vars["x"] = value
+    run.proxy.modules.pv.vars["x"] = value
     for step in compile_chain(parse_spec(f"$(var(x){text})").transformations):
         value = step(run, value)
     return value

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from ..logs import log_line
 from ..pv.accessor import compile_spec
@@ -172,7 +172,7 @@ class Acc(Module):
         self._hook()
 
     def _hook(self) -> None:
-        self._hooks: Hooks = self.proxy.modules["tm"].engine.hooks  # type: ignore[attr-defined]
+        self._hooks: Hooks = self.proxy.modules.tm.engine.hooks
         if self._watch_bits or self.acc_prepare_always:
             self._hooks.add(REQUEST_IN, self._request)
 
@@ -207,9 +207,8 @@ class Acc(Module):
         if self._db is not None and self._db is not self.proxy.db:
             self._db.close()
 
-    def fork(self, proxy: Proxy) -> Module:
+    def fork(self, proxy: Proxy) -> Self:
         new = super().fork(proxy)
-        assert isinstance(new, Acc)
         if self._db is not None:
             new._db = proxy.db if self._db is self.proxy.db else self._db.fork()
             new._accounting = Accounting(new._db) if new._db is not None else None
@@ -295,7 +294,7 @@ class Acc(Module):
             to_tag = reply.to_tag or to_tag
         elif not to_tag and t is not None and code >= 200:
             to_tag = t.to_tag
-        if self.detect_direction and self.proxy.modules["rr"].upstream(msg):  # type: ignore[attr-defined]
+        if self.detect_direction and self.proxy.modules.rr.upstream(msg):
             from_tag, to_tag = to_tag, from_tag
         return {
             "method": msg.method,

@@ -12,7 +12,7 @@ import binascii
 import logging
 import secrets
 from hashlib import md5, sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from ..sip.digest import Credentials, parse_credentials
 from ..sip.errors import SipError
@@ -108,9 +108,8 @@ class Auth(Module):
         self._secret, self._secret2 = secret[:half], secret[half:]
         self._flags = (_HAS_NC if self.nonce_count else 0) | (_ONE_TIME if self.one_time_nonce else 0)
 
-    def fork(self, proxy: Proxy) -> Module:
+    def fork(self, proxy: Proxy) -> Self:
         new = super().fork(proxy)
-        assert isinstance(new, Auth)
         new._counts, new._used, new._nonces = dict(self._counts), dict(self._used), {}
         return new
 
@@ -329,8 +328,8 @@ class Auth(Module):
         else:
             code, reason, name = 407, "Proxy Authentication Required", "Proxy-Authenticate"
         msg.reply_lumps.append(self.challenge_header(msg, realm, name, qop, bool(flags & 16)))
-        sl = self.proxy.modules["sl"]
-        send = sl.sl_send_reply if self.force_stateless_reply else sl.send_reply  # type: ignore[attr-defined]
+        sl = self.proxy.modules.sl
+        send = sl.sl_send_reply if self.force_stateless_reply else sl.send_reply
         return 1 if send(run, code, reason) > 0 else -3
 
     @export

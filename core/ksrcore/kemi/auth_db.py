@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from ..sip.digest import Credentials, parse_credentials
 from ..sip.errors import SipError
@@ -42,7 +42,7 @@ class AuthDb(Module):
     force_generate_avps = Param(0, "1: load_credentials also when the authentication fails: int")
 
     def start(self) -> None:
-        self.auth: Auth = self.proxy.modules["auth"]  # type: ignore[assignment]
+        self.auth: Auth = self.proxy.modules.auth
         for name in ("user_column", "domain_column", "password_column", "password_column_2"):
             if not _NAME.match(getattr(self, name)):
                 raise ParamError(f"modparam auth_db:{name} expects a column name, got {getattr(self, name)!r}")
@@ -62,10 +62,9 @@ class AuthDb(Module):
         if self.db is not None and self.db is not self.proxy.db:
             self.db.close()
 
-    def fork(self, proxy: Proxy) -> Module:
+    def fork(self, proxy: Proxy) -> Self:
         new = super().fork(proxy)
-        assert isinstance(new, AuthDb)
-        new.auth = proxy.modules["auth"]  # type: ignore[assignment]
+        new.auth = proxy.modules.auth
         new.db = self.db.fork() if self.db is not None else None
         return new
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from ..run import EVENT_ROUTE
 from ..store.errors import StoreError
 from . import htable_pv  # noqa: F401
 from .dbparam import module_database
-from .declare import Module, Param, ParamError, Value, export
+from .declare import Param, ParamError, Value, export
 from .htable_rpc import HtableRpc
 from .htable_table import BadMatch, Table, matcher, parse_definition
 
@@ -109,9 +109,8 @@ class Htable(HtableRpc):
         if self._db is not None and self._db is not self.proxy.db:
             self._db.close()
 
-    def fork(self, proxy: Proxy) -> Module:
+    def fork(self, proxy: Proxy) -> Self:
         new = super().fork(proxy)
-        assert isinstance(new, Htable)
         new.tables = {name: table.copy() for name, table in self.tables.items()}
         new._iterators = {}
         new._db = self._db.fork() if self._db is not None else None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..pv.errors import PvError
-from ..pv.format import Format, compile_format
+from ..pv.format import compile_format
 from ..pv.registry import Accessor, Value, pv_class
 from ..pv.spec import Spec
 from .htable_table import BadMatch, Table, regex
@@ -19,7 +19,7 @@ __all__ = ["counter"]
 
 
 def _module(run: Run) -> Htable:
-    return run.proxy.modules["htable"]  # type: ignore[return-value]
+    return run.proxy.modules.htable
 
 
 def _parts(spec: Spec) -> tuple[str, str]:
@@ -30,72 +30,52 @@ def _parts(spec: Spec) -> tuple[str, str]:
     return name, key
 
 
-def _key(text: str) -> Format:
-    return compile_format(text)
+def _item(
+    pv_name: str,
+    read: Callable[[Table, str, float], Value],
+    write: Callable[[Table, str, Value, float], None] | None = None,
+) -> None:
+    """Declare ``$name(table=>key)``: ``read`` and ``write`` are given the table, the key and the time."""
 
-
-def _missing(name: str, spec: Spec) -> PvError:
-    return PvError(f"there is no hash table {name!r}: define it with modparam htable:htable", str(spec))
-
-
-@pv_class("sht")
-def _sht(spec: Spec) -> Accessor:
-    """The value of an item; null removes it."""
-    name, text = _parts(spec)
-    key = _key(text)
-
-    def get(run: Run) -> Value:
-        table = _module(run).tables.get(name)
-        return None if table is None else table.get(key(run), run.proxy.wall())
-
-    def put(run: Run, value: Value) -> None:
-        table = _module(run).tables.get(name)
-        if table is None:
-            raise _missing(name, spec)
-        if value is None:
-            table.items.pop(key(run), None)
-        else:
-            table.set(key(run), value, run.proxy.wall())
-
-    return Accessor(spec, get, put)
-
-
-@pv_class("shtex")
-def _shtex(spec: Spec) -> Accessor:
-    """The seconds until an item expires; a number sets them."""
-    name, text = _parts(spec)
-    key = _key(text)
-
-    def get(run: Run) -> Value:
-        table = _module(run).tables.get(name)
-        return None if table is None else table.expires_in(key(run), run.proxy.wall())
-
-    def put(run: Run, value: Value) -> None:
-        table = _module(run).tables.get(name)
-        if table is None:
-            raise _missing(name, spec)
-        if value is not None and not isinstance(value, int):
-            raise PvError(f"expected a number of seconds, got {value!r}", str(spec))
-        table.set_expire(key(run), value or 0, run.proxy.wall())
-
-    return Accessor(spec, get, put)
-
-
-def _stepper(pv_name: str, by: int) -> None:
     @pv_class(pv_name)
     def build(spec: Spec) -> Accessor:
         name, text = _parts(spec)
-        key = _key(text)
+        key = compile_format(text)
 
         def get(run: Run) -> Value:
             table = _module(run).tables.get(name)
-            return None if table is None else table.add(key(run), by, run.proxy.wall())
+            return None if table is None else read(table, key(run), run.proxy.wall())
 
-        return Accessor(spec, get)
+        if write is None:
+            return Accessor(spec, get)
+
+        def put(run: Run, value: Value) -> None:
+            table = _module(run).tables.get(name)
+            if table is None:
+                raise PvError(f"there is no hash table {name!r}: define it with modparam htable:htable", str(spec))
+            write(table, key(run), value, run.proxy.wall())
+
+        return Accessor(spec, get, put)
 
 
-_stepper("shtinc", 1)
-_stepper("shtdec", -1)
+def _set(table: Table, key: str, value: Value, now: float) -> None:
+    """Null removes the item."""
+    if value is None:
+        table.items.pop(key, None)
+    else:
+        table.set(key, value, now)
+
+
+def _set_expire(table: Table, key: str, value: Value, now: float) -> None:
+    if value is not None and not isinstance(value, int):
+        raise PvError(f"expected a number of seconds, got {value!r}", "$shtex")
+    table.set_expire(key, value or 0, now)
+
+
+_item("sht", lambda table, key, now: table.get(key, now), _set)
+_item("shtex", lambda table, key, now: table.expires_in(key, now), _set_expire)
+_item("shtinc", lambda table, key, now: table.add(key, 1, now))
+_item("shtdec", lambda table, key, now: table.add(key, -1, now))
 
 
 def counter(expression: str) -> tuple[Callable[[str], bool], Callable[[int], bool]]:
@@ -126,7 +106,7 @@ def _counted(pv_name: str, count: Callable[[Table, str], int]) -> None:
     @pv_class(pv_name)
     def build(spec: Spec) -> Accessor:
         name, text = _parts(spec)
-        key = _key(text)
+        key = compile_format(text)
 
         def get(run: Run) -> Value:
             table = _module(run).tables.get(name)
@@ -172,7 +152,7 @@ def _shtrecord(spec: Spec) -> Accessor:
 def _iterated(pv_name: str, at: int) -> None:
     @pv_class(pv_name)
     def build(spec: Spec) -> Accessor:
-        name = _key(spec.inner or "")
+        name = compile_format(spec.inner or "")
         if not spec.inner:
             raise PvError(f"expected the name of an iterator: ${pv_name}(name)", str(spec))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from ..store.database import Database
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["HtableRpc"]
 
 
-class HtableRpc(Module):
+class HtableRpc(Module, ABC):
     """The tables and their commands; :class:`~ksrcore.kemi.htable.Htable` has the rest of the module."""
 
     def __init__(self, proxy: Proxy) -> None:
@@ -24,13 +25,13 @@ class HtableRpc(Module):
         self.tables: dict[str, Table] = {}
         self._db: Database | None = None
 
+    @abstractmethod
     def _load(self, table: Table) -> dict[str, Item]:
         """The items of a table in the database. Raises StoreError."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _store(self, table: Table) -> None:
         """Write a table's items to the database. Raises StoreError."""
-        raise NotImplementedError
 
     def _named(self, params: list[Any], least: int, what: str) -> Table:
         if len(params) < least:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from ..net.address import bracketed, canonical_ip
 from ..pv.accessor import assign, compile_spec
@@ -117,9 +117,9 @@ class Nathelper(SdpFunctions, Module):
             self.pinger.stop()
             self.pinger = None
 
-    def fork(self, proxy: Proxy) -> Module:
+    def fork(self, proxy: Proxy) -> Self:
         new = super().fork(proxy)
-        new.pinger = None  # type: ignore[attr-defined]
+        new.pinger = None
         return new
 
     # -- detection --------------------------------------------------------------------------------------------------

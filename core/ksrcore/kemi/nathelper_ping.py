@@ -97,9 +97,7 @@ class Pinger:
 
     @property
     def usrloc(self) -> Usrloc:
-        module = self.proxy.modules["usrloc"]
-        assert module.name == "usrloc"
-        return module  # type: ignore[return-value]
+        return self.proxy.modules.usrloc
 
     def ping(self, contact: Contact) -> None:
         """Send one ping to where the registration came from; nothing for a contact that cannot be reached."""

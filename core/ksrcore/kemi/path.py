@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote
 
 from ..sip.uri import Uri
@@ -33,7 +33,7 @@ class Path(Module):
         if self.use_received and isinstance(rr, Rr):
             rr.callbacks.append(self._to_received)
 
-    def fork(self, proxy: Proxy) -> Module:
+    def fork(self, proxy: Proxy) -> Self:
         new = super().fork(proxy)
         new.start()
         return new

@@ -6,7 +6,7 @@ The allow and deny files of Kamailio's module (``allow_routing`` ...) have no KE
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from ..pv.accessor import compile_spec
 from ..pv.errors import PvError
@@ -112,9 +112,8 @@ class Permissions(Module):
         if self._db is not None and self._db is not self.proxy.db:
             self._db.close()
 
-    def fork(self, proxy: Proxy) -> Module:
+    def fork(self, proxy: Proxy) -> Self:
         new = super().fork(proxy)
-        assert isinstance(new, Permissions)
         new.addresses = self.addresses.fork() if self.addresses is not None else None
         new.trusted = self.trusted.fork() if self.trusted is not None else None
         return new

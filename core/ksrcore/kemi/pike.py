@@ -12,7 +12,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from ..store.addresses import parse_ip
 from .declare import Module, Param, ParamError, export, rpc
@@ -77,9 +77,8 @@ class Pike(Module):
         self.proxy.counters.setdefault("pike:blocked_ips", 0)
         self.proxy.after(self.sampling_time_unit, self._sample, every=self.sampling_time_unit)
 
-    def fork(self, proxy: Proxy) -> Module:
+    def fork(self, proxy: Proxy) -> Self:
         new = super().fork(proxy)
-        assert isinstance(new, Pike)
         new._trees = {size: root.copy() for size, root in self._trees.items()}
         return new
 

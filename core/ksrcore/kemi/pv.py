@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from ..pv import families  # noqa: F401
 from ..pv.accessor import GETTERS, Accessor, compile_spec
@@ -91,7 +91,7 @@ class Pv(Module):
             except PvError as error:
                 raise ParamError(f"modparam pv:avp_aliases: {error}") from None
 
-    def fork(self, proxy: Proxy) -> Module:
+    def fork(self, proxy: Proxy) -> Self:
         new = copy.copy(self)
         new.proxy = proxy
         new.vars = dict(self.vars)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Self
 
 from ..pv.errors import PvError
 from ..pv.format import NULL, compile_format
@@ -29,8 +29,7 @@ class Pvx(XavpFunctions, XaviFunctions, XavuFunctions, Module):
     name = "pvx"
 
     def _pv(self) -> Pv:
-        module: Any = self.proxy.modules["pv"]
-        return module  # type: ignore[no-any-return]
+        return self.proxy.modules.pv
 
     # -- AVPs -----------------------------------------------------------------------------------------------------
 
@@ -275,7 +274,7 @@ class Pvx(XavpFunctions, XaviFunctions, XavuFunctions, Module):
         self._pv().static_branch = None
         return 1
 
-    def fork(self, proxy: Proxy) -> Module:
+    def fork(self, proxy: Proxy) -> Self:
         return type(self)(proxy)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from ..pv.accessor import compile_spec
 from ..pv.errors import PvError
@@ -81,7 +81,7 @@ class Registrar(Module):
         self._listens: dict[str, Listen] = {}
 
     def start(self) -> None:
-        self.usrloc: Usrloc = self.proxy.modules["usrloc"]  # type: ignore[assignment]
+        self.usrloc: Usrloc = self.proxy.modules.usrloc
         for name in ("received_avp", "reg_callid_avp"):
             text = getattr(self, name)
             if text:
@@ -109,10 +109,9 @@ class Registrar(Module):
         counters.setdefault("registrar:accepted_regs", 0)
         counters.setdefault("registrar:rejected_regs", 0)
 
-    def fork(self, proxy: Proxy) -> Module:
+    def fork(self, proxy: Proxy) -> Self:
         new = super().fork(proxy)
-        assert isinstance(new, Registrar)
-        new.usrloc = proxy.modules["usrloc"]  # type: ignore[assignment]
+        new.usrloc = proxy.modules.usrloc
         new.profiles = dict(self.profiles)
         new._listens = {}
         return new
@@ -420,7 +419,7 @@ def _ulc(spec: Spec) -> Accessor:
         index = int(spec.index)
 
     def get(run: Run) -> Value:
-        registrar: Registrar = run.proxy.modules["registrar"]  # type: ignore[assignment]
+        registrar: Registrar = run.proxy.modules.registrar
         found = registrar.profiles.get(profile)
         if found is None:
             return None

@@ -70,8 +70,8 @@ def reply_headers(module: Registrar, outcome: Outcome) -> str:
 def send_outcome(module: Registrar, run: Run, outcome: Outcome) -> bool:
     """Send the reply: with the transaction when there is one."""
     reason = REASONS.get(outcome.code, "OK")
-    sl = module.proxy.modules["sl"]
-    sent: int = sl.stateful_reply(  # type: ignore[attr-defined]
+    sl = module.proxy.modules.sl
+    sent: int = sl.stateful_reply(
         run, outcome.code, reason, reply_headers(module, outcome)
     )
     return sent > 0

@@ -142,7 +142,7 @@ class Sanity(Module):
     def _reply(self, run: Run, failed: _Failed) -> None:
         if failed.field:
             run.msg.reply_lumps.append(failed.field)
-        self.proxy.modules["sl"].reply(run, failed.code, failed.reason)  # type: ignore[attr-defined]
+        self.proxy.modules.sl.reply(run, failed.code, failed.reason)
 
     def _check(self, msg: SipMessage, checks: int, uris: int) -> None:
         # In the order of Kamailio's sanity_check: the first failure decides the reply.

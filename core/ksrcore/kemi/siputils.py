@@ -164,7 +164,7 @@ class Siputils(ContactFunctions, Module):
             f"Accept: {self.options_accept}\r\nAccept-Encoding: {self.options_accept_encoding}\r\n"
             f"Accept-Language: {self.options_accept_language}\r\nSupported: {self.options_support}\r\n"
         )
-        return 1 if self.proxy.modules["sl"].reply(run, 200, "OK") >= 0 else -1  # type: ignore[attr-defined]
+        return 1 if self.proxy.modules.sl.reply(run, 200, "OK") >= 0 else -1
 
     @export
     def hdr_date_check(self, run: Run, seconds: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 from hashlib import md5
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 from zlib import crc32
 
 from ..forward import forward_reply, reply_dest
@@ -52,7 +52,7 @@ class Sl(Module):
     def start(self) -> None:
         self.proxy.request_filters.append(self.filter_ack)
 
-    def fork(self, proxy: Proxy) -> Sl:
+    def fork(self, proxy: Proxy) -> Self:
         new = copy.copy(self)
         new.proxy = proxy
         new.start()

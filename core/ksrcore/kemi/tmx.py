@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from ..run import BRANCH_FAILURE_ROUTE, BRANCH_ROUTE, FAILURE_ROUTE, ONREPLY_ROUTE, REQUEST_ROUTE, Run
 from ..tm import cancel, suspend
@@ -36,7 +36,7 @@ class Tmx(Module):
     def start(self) -> None:
         self.proxy.request_done.append(self.request_done)
 
-    def fork(self, proxy: Proxy) -> Tmx:
+    def fork(self, proxy: Proxy) -> Self:
         new = copy.copy(self)
         new.proxy = proxy
         new.running = {}
@@ -45,8 +45,7 @@ class Tmx(Module):
 
     @property
     def tm(self) -> Tm:
-        tm: Any = self.proxy.modules["tm"]
-        return tm  # type: ignore[no-any-return]
+        return self.proxy.modules.tm
 
     def request_done(self, run: Run) -> None:
         if self.running:
@@ -142,24 +141,12 @@ class Tmx(Module):
     @export
     def t_flush_flags(self, run: Run) -> int:
         """The transaction's flags become those of the message."""
-        t = run.t
-        if t is None or t.engine is None:
-            return -1
-        t.msg.flags = run.msg.flags
-        if t.saved is not None:
-            t.saved.values["flags"] = run.msg.flags
-        return 1
+        return _flush(run, "flags")
 
     @export
     def t_flush_xflags(self, run: Run) -> int:
         """The transaction's extended flags become those of the message."""
-        t = run.t
-        if t is None or t.engine is None:
-            return -1
-        t.msg.xflags = run.msg.xflags
-        if t.saved is not None:
-            t.saved.values["xflags"] = run.msg.xflags
-        return 1
+        return _flush(run, "xflags")
 
     @export
     def t_drop(self, run: Run) -> int:
@@ -228,3 +215,15 @@ class Tmx(Module):
     def rpc_list(self, params: list[Any]) -> list[dict[str, Any]]:
         """The transactions there are, as tm.list."""
         return self.tm.list_transactions(params)
+
+
+def _flush(run: Run, name: str) -> int:
+    """Make a field of the transaction's request what it is in the message."""
+    t = run.t
+    if t is None or t.engine is None:
+        return -1
+    value = getattr(run.msg, name)
+    setattr(t.msg, name, value)
+    if t.saved is not None:
+        t.saved.values[name] = value
+    return 1

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 
 def _transaction(run: Run) -> Transaction | None:
-    tm: Any = run.proxy.modules["tm"]
-    return tm._t(run)  # type: ignore[no-any-return]
+    return run.proxy.modules.tm._t(run)
 
 
 def _failed(run: Run, t: Transaction) -> Client | None:
@@ -113,7 +112,7 @@ def _reply(run: Run) -> SipMessage | None:
 
 
 def _invite(run: Run) -> SipMessage | None:
-    tm: Any = run.proxy.modules["tm"]
+    tm = run.proxy.modules.tm
     if not run.msg.is_request or run.msg.method != "CANCEL":
         return None
     t = tm.engine.lookup_invite(run.msg)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from ..store.contact import Contact
 from ..store.database import Database
@@ -184,9 +184,8 @@ class Usrloc(Module):
         if self._db is not None and self._db is not self.proxy.db:
             self._db.close()
 
-    def fork(self, proxy: Proxy) -> Module:
+    def fork(self, proxy: Proxy) -> Self:
         new = super().fork(proxy)
-        assert isinstance(new, Usrloc)
         new.tables = {name: table.fork() for name, table in self.tables.items()}
         new.on_expired = []
         return new

@@ -88,7 +88,7 @@ class Xhttp(Module):
             log.error("HTTP request %d: %s", record.id, record.error)
             return True
         script.call(run, self.event_callback, EVENT)
-        sl = proxy.module("sl")
+        sl = proxy.modules.sl
         if run.exception is not None and not run.handled and sl.exception_reply_code:
             self._answer(run, sl.exception_reply_code, sl.exception_reply_reason)
         for done in proxy.request_done:
@@ -101,7 +101,7 @@ class Xhttp(Module):
         return self._match is not None and self._match.search(url) is None
 
     def _answer(self, run: Run, code: int, reason: str) -> None:
-        self.proxy.module("sl").reply(run, code, reason)
+        self.proxy.modules.sl.reply(run, code, reason)
 
     # -- KEMI ---------------------------------------------------------------------------------------------------------
 
@@ -122,7 +122,7 @@ class Xhttp(Module):
                 log.error("xhttp_reply: the reply has a body already")
                 return -1
             msg.reply_body = ("", body)
-        return 0 if self.proxy.module("sl").stateful_reply(run, code, reason) > 0 else -1
+        return 0 if self.proxy.modules.sl.stateful_reply(run, code, reason) > 0 else -1
 
     @export
     def get_hu(self, run: Run) -> Value:

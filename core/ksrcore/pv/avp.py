@@ -50,7 +50,7 @@ def _name(spec: Spec) -> tuple[Name | None, Callable[[Run], Name | None]]:
         return key, lambda run: key
 
     def aliased(run: Run) -> Name:
-        aliases = run.proxy.modules["pv"].aliases  # type: ignore[attr-defined]
+        aliases = run.proxy.modules.pv.aliases
         return aliases.get(text, text) if aliases else text
 
     return None, aliased

@@ -92,14 +92,14 @@ def _sbranch(spec: Spec) -> Accessor:
     read = _READ[attr]
 
     def get(run: Run) -> Value:
-        branch = run.proxy.modules["pv"].static_branch  # type: ignore[attr-defined]
+        branch = run.proxy.modules.pv.static_branch
         return read(branch) if branch is not None else None
 
     def put(run: Run, value: Value) -> None:
-        module = run.proxy.modules["pv"]
-        if module.static_branch is None:  # type: ignore[attr-defined]
-            module.static_branch = Branch("")  # type: ignore[attr-defined]
-        _write(run, module.static_branch, attr, value, str(spec))  # type: ignore[attr-defined]
+        module = run.proxy.modules.pv
+        if module.static_branch is None:
+            module.static_branch = Branch("")
+        _write(run, module.static_branch, attr, value, str(spec))
 
     return Accessor(spec, get, put)
 

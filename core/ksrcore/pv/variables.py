@@ -29,10 +29,10 @@ def _private(*names: str) -> None:
             raise PvError(f"expected a name: ${spec.name}(name)", str(spec))
 
         def get(run: Run) -> Value:
-            return run.proxy.modules["pv"].vars.get(name, 0)  # type: ignore[attr-defined,no-any-return]
+            return run.proxy.modules.pv.vars.get(name, 0)
 
         def put(run: Run, value: Value) -> None:
-            run.proxy.modules["pv"].vars[name] = 0 if value is None else value  # type: ignore[attr-defined]
+            run.proxy.modules.pv.vars[name] = 0 if value is None else value
 
         return Accessor(spec, get, put)
 
@@ -47,10 +47,10 @@ def _vn(spec: Spec) -> Accessor:
         raise PvError("expected a name: $vn(name)", str(spec))
 
     def get(run: Run) -> Value:
-        return run.proxy.modules["pv"].null_vars.get(name)  # type: ignore[attr-defined,no-any-return]
+        return run.proxy.modules.pv.null_vars.get(name)
 
     def put(run: Run, value: Value) -> None:
-        variables = run.proxy.modules["pv"].null_vars  # type: ignore[attr-defined]
+        variables = run.proxy.modules.pv.null_vars
         if value is None:
             variables.pop(name, None)
         else:
@@ -67,10 +67,10 @@ def _shv(spec: Spec) -> Accessor:
         raise PvError("expected a name: $shv(name)", str(spec))
 
     def get(run: Run) -> Value:
-        return run.proxy.modules["pv"].shared.get(name, 0)  # type: ignore[attr-defined,no-any-return]
+        return run.proxy.modules.pv.shared.get(name, 0)
 
     def put(run: Run, value: Value) -> None:
-        run.proxy.modules["pv"].shared[name] = "" if value is None else value  # type: ignore[attr-defined]
+        run.proxy.modules.pv.shared[name] = "" if value is None else value
 
     return Accessor(spec, get, put)
 
@@ -83,7 +83,7 @@ def _shvinc(spec: Spec) -> Accessor:
         raise PvError("expected a name: $shvinc(name)", str(spec))
 
     def get(run: Run) -> Value:
-        shared = run.proxy.modules["pv"].shared  # type: ignore[attr-defined]
+        shared = run.proxy.modules.pv.shared
         value = shared.get(name, 0)
         if not isinstance(value, int):
             return None
@@ -114,9 +114,9 @@ def _named(name: str, read: Callable[[Run, str], Value]) -> None:
 
 
 def _define(run: Run, name: str) -> str | None:
-    return run.proxy.modules["pv"].defines.get(name)  # type: ignore[attr-defined,no-any-return]
+    return run.proxy.modules.pv.defines.get(name)
 
 
 _named("def", _define)
 _named("defn", lambda run, name: _number(_define(run, name)))
-_named("ccp", lambda run, name: run.proxy.modules["pv"].custom.get(name))  # type: ignore[attr-defined]
+_named("ccp", lambda run, name: run.proxy.modules.pv.custom.get(name))

@@ -9,6 +9,7 @@ finished transaction is not kept alive by a queue.
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections import deque
 from heapq import heappop, heappush
 from itertools import count
@@ -26,7 +27,7 @@ LEAST: Final = 0.001
 log = logging.getLogger("ksrcore.tm")
 
 
-class Timed:
+class Timed(ABC):
     """Something with one timer. ``due``: when it fires (monotonic seconds), NEVER when it does not; ``queued``: the
     time of its entry in a queue, NEVER without one."""
 
@@ -35,9 +36,9 @@ class Timed:
     due: float
     queued: float
 
+    @abstractmethod
     def fire(self, now: float) -> None:
         """The time has come."""
-        raise NotImplementedError
 
 
 class Timers:
