@@ -101,8 +101,9 @@ class Ksr(View):
     ``KSR.<TAB>`` completes, ``KSR.sl.send_reply?`` explains.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, call: Callable[..., Any] | None = None) -> None:
         self._session = session
+        self._call = call or session.sandbox_call
         self._process = -1
         self._names: dict[str, Function | Module] = {}
 
@@ -112,7 +113,7 @@ class Ksr(View):
         if process != self._process:
             names: dict[str, Function | Module] = {}
             for entry in self._session.call("ksr.api"):
-                function = Function(self._session.sandbox_call, entry)
+                function = Function(self._call, entry)
                 if not function.module:
                     names[function.name] = function
                     continue

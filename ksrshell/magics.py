@@ -261,6 +261,75 @@ def _version(word: str) -> int:
 
 
 @magic
+def hold(namespace: Namespace, line: str, cell: str | None) -> Any:
+    """%hold [WHERE] [if FILTER]: hold the next live messages there; options --once, --hits N, --timeout S, --log TEXT.
+
+    %hold ksr_route_relay if method == "INVITE" and rU == "bob"
+    """
+    usage = "%hold [WHERE] [--once] [--hits N] [--timeout S] [--log TEXT] [--watch NAME] [if FILTER]"
+    head, found, filter_ = f" {line} ".partition(" if ")
+    given = words(head, usage, 0, 10)
+    options: dict[str, Any] = {"once": _flag(given, "--once"), "if_": filter_.strip() if found else ""}
+    hits = _option(given, "--hits", usage)
+    if hits:
+        options["hits"] = hits
+    for name in ("timeout", "log", "watch"):
+        if f"--{name}" in given:
+            at = given.index(f"--{name}")
+            if at + 1 >= len(given):
+                raise UsageError(f"usage: {usage}")
+            options[name] = given[at + 1]
+            del given[at : at + 2]
+    if "timeout" in options:
+        try:
+            options["timeout"] = float(options["timeout"])
+        except ValueError:
+            raise UsageError(f"usage: {usage}; --timeout is in seconds") from None
+    if len(given) > 1:
+        raise UsageError(f"usage: {usage}")
+    return namespace.session.hold(given[0] if given else "", **options)
+
+
+@magic
+def held(namespace: Namespace, line: str, cell: str | None) -> Any:
+    """%held [N]: the live messages that wait, or one of them (0 waits longest)."""
+    given = words(line, "%held [N]", 0, 1)
+    return _held(namespace, given[0]) if given else namespace.session.held
+
+
+@magic
+def resume(namespace: Namespace, line: str, cell: str | None) -> Any:
+    """%resume [N | all]: let a held message go (default: the one that waits longest), or all."""
+    given = words(line, "%resume [N | all]", 0, 1)
+    if given == ["all"]:
+        for each in list(namespace.session.held):
+            each.resume()
+        return None
+    return _held(namespace, given[0] if given else "0").resume()
+
+
+def _held(namespace: Namespace, word: str) -> Any:
+    at = number(word)
+    if at is None:
+        raise UsageError(f"expected a position in held, 0 for the first, got {word!r}")
+    return namespace.session.held[at]
+
+
+@magic
+def unhold(namespace: Namespace, line: str, cell: str | None) -> Any:
+    """%unhold [NUMBER]: disarm a hold by its number, or all."""
+    given = words(line, "%unhold [NUMBER]", 0, 1)
+    if not given:
+        namespace.session.unhold()
+    else:
+        id = number(given[0])
+        if id is None:
+            raise UsageError(f"expected a hold's number, as holds shows it, got {given[0]!r}")
+        namespace.session.unhold(id)
+    return namespace.session.holds
+
+
+@magic
 def flow(namespace: Namespace, line: str, cell: str | None) -> Any:
     """%flow [ID | CALL-ID]: the call of a message as a ladder; default: of the message in use, or the newest."""
     given = words(line, "%flow [ID | CALL-ID]", 0, 1)

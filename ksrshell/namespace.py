@@ -81,6 +81,9 @@ TOPICS = (
     ("KSR", 'KSR.pv.get("$ru")', "Kamailio's functions; KSR.sl.send_reply?"),
     ("effects", "effects()", "what that would have sent and changed"),
     ("step", "s = step(msgs[-1]); s.next()", "walk through the script with a message"),
+    ("hold", 'hold("ksr_route_relay")', "live: the next call waits there, others flow"),
+    ("held", "held[0].step(); held[0].resume()", "messages that wait; .KSR, .drop(), .answer(486)"),
+    ("holds", "holds; unhold(1)", "what is armed, how often it was met"),
     ("routes", 'routes["ksr_route_relay"]', "the script's functions: use, time, source"),
     ("swap", "%%swap, then the new def below", "replace a function while calls run"),
     ("try_swap", "try_swap(new_relay)", "what new code would change, on what came in"),
@@ -100,6 +103,13 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "save": ("save(diff=True)", "save()"),
     "versions": ('versions("ksr_route_relay")', 'versions("ksr_route_relay")[2].diff'),
     "rollback": ('rollback("ksr_route_relay")', 'rollback("ksr_route_relay", 1)', "rollback()"),
+    "hold": (
+        "hold(\"ksr_route_relay\", if_='method == \"INVITE\" and rU == \"bob\"')",
+        'hold("KSR.tm.t_relay", once=True, timeout=20)',
+        'hold("ksr_route_relay:+2", log="{method} {$ru} {user}")',
+        'hold(watch="$du")',
+    ),
+    "unhold": ("unhold(1)", "unhold()"),
     "flow": ("flow(msgs[-1])", "flow(12)"),
     "rpc": ('rpc("ul.dump")', 'rpc("stats.get_statistics", "all")'),
 }
@@ -155,11 +165,14 @@ class Namespace(dict[str, Any]):
             session.rollback,
             session.save,
             session.flow,
+            session.hold,
+            session.unhold,
             session.rpc,
         ]
         commands = {f.__name__: Command(f, EXAMPLES[f.__name__]) for f in functions}
         return {
             **commands, "msgs": session.msgs, "KSR": session.KSR, "routes": session.routes, "stats": session.stats,
+            "holds": session.holds, "held": session.held,
         }  # fmt: skip
 
 

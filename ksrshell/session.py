@@ -14,6 +14,7 @@ from .client import Client
 from .effects import Effects
 from .errors import KsrShellError, NotFound, RemoteError, UsageError
 from .flow import Flow
+from .holds import HeldList, Hold, Holds, arm
 from .ksr import Ksr
 from .messages import Message, MessageList, Messages
 from .proxies import resolve
@@ -71,6 +72,8 @@ class Session:
         self.KSR = Ksr(self)
         self.routes = Routes(self)
         self.stats = Stats(self)
+        self.holds = Holds(self)
+        self.held = HeldList(self)
 
     @property
     def name(self) -> str:
@@ -257,6 +260,37 @@ class Session:
             raise NotFound(f"no captured message has the Call-ID {m!r}")
         messages = [Message(self, each) for each in answer["messages"]]
         return Flow(messages[0].callid, messages, self.name, self.hello.get("listens") or ())
+
+    def hold(
+        self,
+        where: str | int | Callable[..., Any] = "",
+        if_: str = "",
+        *,
+        hits: int = 1,
+        once: bool = False,
+        timeout: float | None = None,
+        log: str = "",
+        watch: str = "",
+        keep: bool = False,
+    ) -> Hold:
+        """Hold the live messages that come to ``where`` and match ``if_``, one by one, while all others flow.
+
+        ``where``: a function of the script, a line (42, "route.py:42", "ksr_route_relay:+3"), a KSR function
+        ("KSR.tm.t_relay"), "exception", or nothing: where its first callback begins. ``if_``: a filter as
+        ``msgs.where()`` takes it. ``hits``: from which match on. ``once``: disarm it then. ``timeout``: seconds until
+        the message goes on by itself (8). ``log``: stop nothing, write "text with {method} {$ru} {local}".
+        ``watch``: hold where "$du", or a header, changes. ``keep``: it stays armed when this session ends.
+        """
+        params: dict[str, Any] = {"if": if_, "hits": hits, "once": once, "log": log, "watch": watch, "keep": keep}
+        if timeout is not None:
+            params["timeout"] = timeout
+        return arm(self, where, params)
+
+    def unhold(self, hold: Hold | int | None = None) -> list[Hold]:
+        """Disarm a hold, or all of them. What they hold stays held: ``held[0].resume()`` lets it go."""
+        if hold is None:
+            return [each.disarm() for each in self.holds.values()]
+        return [(hold if isinstance(hold, Hold) else self.holds[hold]).disarm()]
 
     def rpc(self, method: str, *params: Any) -> Any:
         """One of Kamailio's RPC commands: ``rpc("ul.lookup", "location", "alice")``; ``rpc("system.listMethods")``."""

@@ -27,6 +27,7 @@ from traitlets.config import Config
 from . import magics
 from .complete import Completer
 from .errors import KsrShellError
+from .holds import HoldNews
 from .ksr import Function, Ksr, Module
 from .namespace import Command, Namespace
 from .render.console import clean, coloured, flat, plain
@@ -354,9 +355,9 @@ def start(session: Session, *, ended: Callable[[], str] | None = None) -> int:
         shell.notice(text, "green")
 
     news = News(shell)
-    session.client.on_event.append(news)
+    session.client.on_event += [news, HoldNews(shell.notice)]
     with suppress(KsrShellError):
-        session.client.subscribe("exception", "reload")
+        session.client.subscribe("exception", "reload", "held", "released", "log")
     session.client.on_lost = lost
     session.client.on_back = back
     shell.say(banner(session))

@@ -13,7 +13,7 @@ import pytest
 from ksrcore.control.errors import ControlError
 from ksrcore.control.methods import Methods
 from ksrcore.control.server import Connection
-from tm.playbook import ALICE, BOB, Playbook, firsts, request
+from tm.playbook import ALICE, BOB, Playbook, Sent, firsts, request
 
 Ask = Callable[..., Any]
 
@@ -40,9 +40,21 @@ class Server:
         self.events.append((event, params))
 
 
+class Book(Playbook):
+    """Its messages come in a loop, as in a proxy."""
+
+    loop: asyncio.AbstractEventLoop
+
+    def feed(self, *args: Any, **options: Any) -> list[Sent]:
+        async def main() -> list[Sent]:
+            return super(Book, self).feed(*args, **options)
+
+        return self.loop.run_until_complete(main())
+
+
 @pytest.fixture
-def book(tmp_path: Path) -> Playbook:
-    return Playbook(tmp_path, SCRIPT)
+def book(tmp_path: Path) -> Book:
+    return Book(tmp_path, SCRIPT)
 
 
 @pytest.fixture
@@ -56,7 +68,7 @@ def client() -> Client:
 
 
 @pytest.fixture
-def ask(book: Playbook, client: Client, server: Server) -> Iterator[Ask]:
+def ask(book: Book, client: Client, server: Server) -> Iterator[Ask]:
     methods = Methods(book.proxy, lambda: None, dict)
     methods.server = cast("Any", server)
     table = methods.table()
@@ -68,14 +80,14 @@ def ask(book: Playbook, client: Client, server: Server) -> Iterator[Ask]:
 
         return loop.run_until_complete(main())
 
-    loop = asyncio.new_event_loop()
+    loop = book.loop = asyncio.new_event_loop()
     yield call
     methods.close()
     assert book.proxy.debugger is None
     loop.close()
 
 
-def test_hold_step_and_resume(ask: Ask, book: Playbook, server: Server) -> None:
+def test_hold_step_and_resume(ask: Ask, book: Book, server: Server) -> None:
     hold = ask("ksr.hold.arm", where="ksr_request_route", **{"if": 'rU == "bob"'}, timeout=20)
     assert (hold["id"], hold["timeout"], hold["if"]) == (1, 20, 'rU == "bob"')
     assert [h["at"] for h in ask("ksr.hold.list")] == ["ksr_request_route"]
@@ -84,7 +96,9 @@ def test_hold_step_and_resume(ask: Ask, book: Playbook, server: Server) -> None:
     assert ask("ksr.stats")["held"] == 1
     (held,) = ask("ksr.hold.held")
     assert (held["held"], held["line"], held["summary"]["method"], held["left"]) == (1, 6, "INVITE", 20)
-    assert server.events[0] == ("held", held)
+    event, told = server.events[0]
+    assert event == "held" and told["text"] == "held 1: INVITE alice -> bob at ksr_request_route:6"
+    assert (told["position"], told["step"], told["state"]["line"], told["held"]) == (0, held["step"], 6, 1)
     assert ask("ksr.hold.state", held=1)["source"][5] == '        user = KSR.pv.get("$rU")'
     step = ask("ksr.hold.step", held=1)["step"]
     assert ask("ksr.hold.step", held=1)["step"] == step
@@ -106,13 +120,13 @@ def test_hold_step_and_resume(ask: Ask, book: Playbook, server: Server) -> None:
         ask("ksr.step.do", step=step, op="next")
     with pytest.raises(ControlError, match="no message is held under 1; held: none"):
         ask("ksr.hold.resume", held=1)
-    assert ask("ksr.message", id=1)["held"] == ["held 1 at ksr_request_route:7 for 0.0 s: resumed"]
+    assert ask("ksr.message", id=1)["held"] == ["held 1 at ksr_request_route:6 for 0.0 s: resumed"]
     assert ask("ksr.hold.disarm", id=1)["held"] == 1
     with pytest.raises(ControlError, match="no hold 1 is armed; armed: none"):
         ask("ksr.hold.disarm", id=1)
 
 
-def test_drop_answer_resume(ask: Ask, book: Playbook) -> None:
+def test_drop_answer_resume(ask: Ask, book: Book) -> None:
     ask("ksr.hold.arm", where="KSR.tm.t_relay")
     for n, name in enumerate("abc"):
         book.feed(request("INVITE", branch=f"z9hG4bK{n}", callid=name))
@@ -124,7 +138,7 @@ def test_drop_answer_resume(ask: Ask, book: Playbook) -> None:
     assert firsts(book.take()) == [f"{BOB} INVITE sip:bob@{BOB} SIP/2.0"]
 
 
-def test_a_client_that_goes(ask: Ask, book: Playbook, client: Client, server: Server) -> None:
+def test_a_client_that_goes(ask: Ask, book: Book, client: Client, server: Server) -> None:
     ask("ksr.hold.arm", where="KSR.tm.t_relay")
     ask("ksr.hold.arm", where="ksr_request_route", keep=True, log="seen")
     book.feed(request("INVITE"))
@@ -135,7 +149,7 @@ def test_a_client_that_goes(ask: Ask, book: Playbook, client: Client, server: Se
     assert server.events[2][1]["reason"] == "its client has gone"
 
 
-def test_real_calls_in_a_sandbox(ask: Ask, book: Playbook) -> None:
+def test_real_calls_in_a_sandbox(ask: Ask, book: Book) -> None:
     book.feed(request("OPTIONS"))
     box = ask("ksr.sandbox.open", id=1)["sandbox"]
     with pytest.raises(ControlError, match="message 1 is not held: KSR calls are real on a held message only"):

@@ -48,6 +48,13 @@ class HoldMethods:
     def _tell(self, event: str, params: dict[str, Any]) -> None:
         if event == "released" and params["step"]:
             self.steps.drop(params["step"])
+        elif event == "held":
+            held = self.holds.held.get(params["held"])
+            if held is None:
+                return  # released before anybody was told
+            state = self.step(held.id)
+            at = list(self.holds.held).index(held.id)
+            params = {**params, "step": held.step, "state": state, "text": self.holds.line(held), "position": at}
         self.publish(event, params)
 
     # -- holds ----------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from ..capture.recorder import Record
 from ..capture.where import WhereError, compile_where
 from ..debug.errors import DebugError
 from ..debug.sandbox import Sandbox, Sandboxes, is_script_file
-from ..debug.states import file_lines
+from ..debug.states import code_lines, file_lines
 from ..debug.stepper import Stepper
 from ..kemi import known
 from ..pv.accessor import compile_spec
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 #: Seconds for which records are looked at before the loop gets its turn.
 _SLICE = 0.005
 
-EVENTS = ("message", "exception", "swap", "stats", "held", "released", "log")
+EVENTS = ("message", "exception", "swap", "reload", "stats", "held", "released", "log")
 
 
 class Methods:
@@ -297,7 +297,7 @@ class Methods:
         lines = file_lines(file)
         if not lines:
             raise ControlError(errors.USER_ERROR, f"the source of {file!r} is not there any more")
-        return {"file": file, "lines": lines}
+        return {"file": file, "lines": lines, "code": code_lines(file)}
 
     def close(self) -> None:
         """The proxy ends: no thread stays behind."""

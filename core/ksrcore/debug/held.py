@@ -203,6 +203,8 @@ class Held:
         self.publish: Callable[[dict[str, Any]], None] | None = None
         self.step = 0
         self.why = ""
+        #: Function, file and line where it was held.
+        self.at = ("", "", 0)
 
     @property
     def done(self) -> bool:
@@ -337,6 +339,9 @@ class Held:
         live = self.of
         run = live.run
         frame = live.tracer.frame
+        function, file, line = self.at
+        if frame is not None:
+            function, file, line = frame.f_code.co_name, frame.f_code.co_filename, frame.f_lineno
         proxy = self.holds.proxy
         return {
             "held": self.id,
@@ -345,9 +350,9 @@ class Held:
             "message": live.record.id if live.record is not None else 0,
             "callback": run.callback if run is not None else "",
             "route": ROUTE_NAMES.get(run.route, "") if run is not None else "",
-            "function": frame.f_code.co_name if frame is not None else "",
-            "file": frame.f_code.co_filename if frame is not None else "",
-            "line": frame.f_lineno if frame is not None else 0,
+            "function": function,
+            "file": file,
+            "line": line,
             "event": live.event,
             "why": self.why,
             "since": self.since,

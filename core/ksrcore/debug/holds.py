@@ -418,6 +418,8 @@ class Holds:
             ending.send_100(self.proxy, live)
         if held.since < 0:
             held.since = self.proxy.wall()
+            view = held.view()
+            held.at = view["function"], view["file"], view["line"]
             log.info("%s", self.line(held))
             self._outbox.append(("held", self.view(held)))
         if held.publish is not None:
@@ -514,7 +516,7 @@ class Holds:
             held.timer.cancel()
         self.held.pop(held.id, None)
         seconds = self.proxy.wall() - held.since
-        note = f"held {held.id} at {view['function']}:{view['line']} for {seconds:.1f} s: {reason}"
+        note = f"held {held.id} at {held.at[0]}:{held.at[2]} for {seconds:.1f} s: {reason}"
         if live.record is not None and live.record.id:
             if len(self.notes) >= _KEPT:
                 self.notes.clear()
@@ -551,11 +553,11 @@ class Holds:
         return held.view() | shown
 
     def line(self, held: Held) -> str:
-        """``held 1: INVITE alice -> bob at ksr_route_relay:118 (8 s)``."""
+        """``held 1: INVITE alice -> bob at ksr_route_relay:118``."""
         view = held.view()
         msg = held.of.msg
         what = _title(msg) if msg is not None else "event"
-        return f"held {held.id}: {what} at {view['function']}:{view['line']} ({view['left']:.0f} s)"
+        return f"held {held.id}: {what} at {view['function']}:{view['line']}"
 
 
 def _why(live: Live, cause: Hold | None) -> str:
