@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from ..pv.accessor import compile_spec
 from ..pv.errors import PvError
@@ -68,10 +68,10 @@ class Rr(LooseRouting, Module):
         # What a field says of a socket, made once for each.
         self._sockets: dict[Listen, str] = {}
 
-    def fork(self, proxy: Proxy) -> Module:
+    def fork(self, proxy: Proxy) -> Self:
         new = super().fork(proxy)
         # The callbacks belong to the live modules: those of the sandbox register their own.
-        new.callbacks = []  # type: ignore[attr-defined]
+        new.callbacks = []
         return new
 
     # -- Record-Route -----------------------------------------------------------------------------------------------
@@ -251,7 +251,7 @@ def _route_uri(run: Run) -> Value:
 
 
 def _rr(run: Run) -> Rr:
-    return run.proxy.module("rr")  # type: ignore[no-any-return]
+    return run.proxy.modules.rr
 
 
 @pv("fti")
