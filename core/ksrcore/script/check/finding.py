@@ -81,6 +81,7 @@ class Findings:
             if at >= 0:
                 column = at + 1
             end_column = column + len(node.name)
+        text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
         finding = Finding(line, column, end_line, end_column, severity or CODES[code][0], code, text)
         if finding not in self.found:
             self.found.append(finding)

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 
 __all__ = ["check_names"]
 
-_ALWAYS = frozenset(dir(builtins)) | {"__file__", "__name__", "__doc__", "__builtins__", "__path__", "exit", "quit"}
+_ALWAYS = frozenset(dir(builtins)) | {
+    "__file__",
+    "__name__",
+    "__doc__",
+    "__builtins__",
+    "__path__",
+    "__class__",
+    "exit",
+    "quit",
+}
 
 
 def check_names(script: Script) -> None:
