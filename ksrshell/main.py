@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "attach": ("attach:attach", "The shell on a running proxy; -c runs CODE and exits."),
     "dap": ("dap.command:dap", "A debug adapter: editors step the script on live or captured messages."),
     "ps": ("ps:ps", "The running proxies that can be attached to."),
+    "check": ("check:check", "Check KEMI scripts for mistakes, without running them."),
     "user": ("user:user", "Subscribers, in the database: add, rm, list."),
 }
 
