@@ -232,8 +232,13 @@ class Target:
         """Write a pseudo-variable: a number, or text with or without quotes."""
         plain = value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
         expression = plain if plain.lstrip("-").isdigit() and plain == value else repr(plain)
+        before = self.evaluate(thread, name)
         self._step("set", thread, name=name, expr=expression)
-        return self.evaluate(thread, name)
+        after = self.evaluate(thread, name)
+        # As in Kamailio, writing what is read-only is logged there, and changes nothing.
+        if after == before != plain:
+            raise UsageError(f"{name} cannot be written, it is still {after}")
+        return after
 
     def set_header(self, thread: Threadlike, name: str, value: str) -> str:
         """Replace a header that the message has once."""

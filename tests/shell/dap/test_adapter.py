@@ -301,3 +301,62 @@ def test_wrong_requests_are_refused_in_one_line(lab: Lab) -> None:
         editor.ask("launch", {"program": str(lab.script), "args": "--listen"})
     with pytest.raises(DapError, match="does not know the request 'restart'"):
         editor.ask("restart", {})
+
+
+def test_a_live_message_is_looked_back_on(lab: Lab) -> None:
+    editor = lab.editor
+    lab.launch()
+    lab.breakpoints({"line": USER})
+    editor.ask("configurationDone")
+    call = lab.call("INVITE", "bob")
+    thread = editor.wait("stopped")["threadId"]
+    with pytest.raises(DapError, match="innermost"):
+        outer = editor.ask("stackTrace", {"threadId": thread})["stackFrames"][1]
+        editor.ask("evaluate", {"expression": "user", "frameId": outer["id"]})
+    editor.ask("next", {"threadId": thread})
+    editor.wait("stopped")
+    after = lab.top(thread)
+    editor.ask("stepBack", {"threadId": thread})
+    editor.wait("stopped")
+    frame = lab.top(thread)
+    assert frame["line"] == USER and after["line"] == USER + 1
+    assert "user" not in lab.values(lab.scope(frame["id"], "Locals"))
+    with pytest.raises(DapError, match="has gone on"):
+        editor.ask("evaluate", {"expression": "user", "frameId": frame["id"]})
+    editor.ask("next", {"threadId": thread})
+    editor.wait("stopped")
+    assert lab.top(thread)["line"] == USER + 1
+    editor.ask("continue", {"threadId": thread})
+    assert call.answers() == "SIP/2.0 404 No bob"
+
+
+def test_what_is_seen_and_set_at_a_stop(lab: Lab) -> None:
+    editor = lab.editor
+    lab.launch()
+    lab.breakpoints({"line": REPLY})
+    editor.ask("configurationDone")
+    call = lab.call("INVITE", "bob", "Subject: one\r\nX-Twice: 1\r\nX-Twice: 2\r\n")
+    thread = editor.wait("stopped")["threadId"]
+    frame = lab.top(thread)["id"]
+    calls = lab.values(lab.scope(frame, "KSR calls"))
+    assert any(name.endswith("KSR.hdr.append('X-Seen: yes\\r\\n')") for name in calls)
+    headers = lab.scope(frame, "Headers")
+    assert {"X-Twice": "1", "X-Twice[1]": "2"}.items() <= lab.values(headers).items()
+    editor.ask("setVariable", {"variablesReference": headers, "name": "Subject", "value": "two"})
+    with pytest.raises(DapError, match="more than once"):
+        editor.ask("setVariable", {"variablesReference": headers, "name": "X-Twice", "value": "3"})
+    variables = lab.scope(frame, "Pseudo")
+    new = editor.ask("setVariable", {"variablesReference": variables, "name": "$rU", "value": "carol"})
+    assert new["value"] == "carol"
+    with pytest.raises(DapError, match=r"\$rm"):
+        editor.ask("setVariable", {"variablesReference": variables, "name": "$rm", "value": "BYE"})
+    assert lab.values(lab.scope(frame, "Pseudo"))["$rU"] == "carol"
+    targets = editor.ask("completions", {"text": "KSR.sl.send_r", "column": 14, "frameId": frame})["targets"]
+    assert "send_reply" in [target["label"] for target in targets]
+    assert editor.ask("evaluate", {"expression": "user", "frameId": frame, "context": "hover"})["result"] == "'bob'"
+    with pytest.raises(DapError, match="not a local"):
+        editor.ask("evaluate", {"expression": "KSR.sl.send_reply(1, '')", "frameId": frame, "context": "hover"})
+    (loaded,) = editor.ask("loadedSources")["sources"]
+    assert loaded["path"] == str(lab.script)
+    editor.ask("continue", {"threadId": thread})
+    assert call.answers() == "SIP/2.0 404 No bob"
