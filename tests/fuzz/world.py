@@ -234,7 +234,7 @@ def _restore(name: str, module: ModuleType | None) -> None:
 
 # -- calls of KSR functions -------------------------------------------------------------------------------------------
 
-_TEXTS = (
+TEXTS = (
     "", "x", "alice", "sip:bob@10.0.0.9:5070;transport=tcp", "sip:a@b:99999", "<sip:a@b>;q=0.5", "location",
     "$ru", "$fU",
     "$avp(s:a)", "$xavp(a[0]=>b)", "$(ct{nameaddr.uri})", "$(hdr(Via)[99]{s.substr,-1,5})", "$unknown", "$(",
@@ -246,9 +246,9 @@ _TEXTS = (
     "200", "486", "INVITE", "IABC", "s", "i", "a=>b", "a=b;c=d", ",,,", ";;", "ä€\udcff", "\0", "A" * 3000, "%",
     "{s.len}",
 )  # fmt: skip
-_NUMBERS = (0, 1, -1, 2, 5, 7, 31, 32, 100, 199, 200, 404, 486, 699, 700, 65535, 65536, 2**31, 2**63, -(2**40))
+NUMBERS = (0, 1, -1, 2, 5, 7, 31, 32, 100, 199, 200, 404, 486, 699, 700, 65535, 65536, 2**31, 2**63, -(2**40))
 #: Not called at random: they touch files, let transactions live as told, let callbacks call themselves.
-_LEFT_OUT = frozenset(
+LEFT_OUT = frozenset(
     (
         "corex.file_read",
         "corex.file_write",
@@ -268,9 +268,9 @@ def set_plan(world: World, random: Random) -> None:
     world.planned = True
     plan = []
     for decl in random.sample(decls, random.randint(0, 6)):
-        args = [random.choice(_TEXTS if kind == "str" else _NUMBERS) for kind in decl.params]
+        args = [random.choice(TEXTS if kind == "str" else NUMBERS) for kind in decl.params]
         path = decl.path.removeprefix("KSR.")
-        if path not in _LEFT_OUT:
+        if path not in LEFT_OUT:
             plan.append((path, args))
     script = cast(PythonScript, world.proxy.script)
     script.module.__dict__["PLAN"][:] = plan
