@@ -43,6 +43,10 @@ class Sample(Module):
         raise RuntimeError("no")
 
     @export(inline=True)
+    def count(self, run: Any) -> None:
+        self.limit += 1
+
+    @export(inline=True)
     def half(self, run: Any, number: int) -> int:
         """Half of it."""
         run.halved = True
@@ -113,18 +117,22 @@ def test_what_an_implementation_raises_is_recorded_and_raised(env: Env, ksr: Ksr
 def test_what_is_done_in_place_is_as_if_it_were_called(env: Env, ksr: KsrModule) -> None:
     assert (ksr.sample.half(7), sample().half(env.run, 7)) == (3, 3)
     assert env.run.calls[1:] == [7, 3]
+    assert ksr.sample.count() is None
+    assert ksr.sample.count.__ksr_decl__.path == "KSR.sample.count"
     assert str(inspect.signature(ksr.sample.half)) == "(number: int, /) -> int"
     with pytest.raises(KsrArgumentError, match=r"KSR\.sample\.half\(number: int\) -> int: got \('7',\)"):
         ksr.sample.half("7")
 
 
-def test_what_needs_its_module_is_not_done_in_place(env: Env) -> None:
+def test_what_returns_before_its_end_is_not_done_in_place(env: Env) -> None:
     class Bad(Module):
         name = "bad"
 
         @export(inline=True)
         def f(self, run: Any) -> int:
-            return len(self.name)
+            if run.msg:
+                return 1
+            return 2
 
     with pytest.raises(TypeError, match=r"KSR\.bad\.f cannot be inline"):
         build(env, [Bad(cast("Proxy", SimpleNamespace()))], [])

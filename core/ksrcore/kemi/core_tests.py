@@ -199,14 +199,13 @@ class Conditions:
 
     # -- is it me? ------------------------------------------------------------------------------------------------
 
-    @export
+    @export(inline=True)
     def is_myself(self, run: Run, uri: str) -> bool:
         """Whether a ``sip:``/``sips:`` URI (host, port and transport) or a bare host is one of our own."""
-        if uri.startswith(("sip:", "sips:")):
-            return self.proxy.myself.uri(uri)
-        return self.proxy.myself.check(uri)
+        myself = self.proxy.myself
+        return myself.uri(uri) if uri.startswith(("sip:", "sips:")) else myself.check(uri)
 
-    @export
+    @export(inline=True)
     def is_myself_ruri(self, run: Run) -> bool:
         """Whether the Request-URI, rewritten or as it came, is one of our own."""
         msg = run.msg

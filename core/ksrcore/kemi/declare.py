@@ -106,8 +106,8 @@ def export(*, name: str = "", inline: bool = False) -> Callable[[F], F]: ...
 def export(fn: F | None = None, *, name: str = "", inline: bool = False) -> F | Callable[[F], F]:
     """Mark a method ``(self, run, ...)`` as a KEMI function, by its own name or by ``name``.
 
-    ``inline``: the facade does in place what it does, without a call. For the cheapest only: statements that need no
-    ``self``, and a ``return`` at the end or none.
+    ``inline``: the facade does in place what it does, without a call. For the cheapest only: its one ``return``, if
+    it has any, is its end.
     """
 
     def mark(method: F) -> F:

@@ -89,6 +89,7 @@ _MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<missing>", "__sl
 
 _TEMPLATE = """\
 def make(env, impl, decl, failed, coerce, given, MISSING, to_wire, from_wire):
+    self = impl.__self__
     def {name}({signature}):
         if env.hook is not None:
             return env.hook(decl, {given})
@@ -96,12 +97,12 @@ def make(env, impl, decl, failed, coerce, given, MISSING, to_wire, from_wire):
         run = env.run
         try:
             {work}
+            {convert}calls = run.calls
+            calls += {record}
+            return result
         except BaseException as error:
             run.calls.extend({record_error})
             raise
-        {convert}calls = run.calls
-        calls += {record}
-        return result
     return {name}
 """
 
@@ -120,10 +121,9 @@ def _inline(method: Callable[..., Any], decl: Decl) -> Callable[..., Any]:
         return _generate(decl.params, decl.ret)
     start = 0 if ast.get_docstring(function) is None else 1
     statements = function.body[start:]
-    nodes = list(ast.walk(function))
-    returns = [node for node in nodes if isinstance(node, ast.Return)]
-    if returns not in ([], statements[-1:]) or any(isinstance(node, ast.Name) and node.id == "self" for node in nodes):
-        raise TypeError(f"{decl.path} cannot be inline: it needs self, or does not end with its only return")
+    returns = [node for node in ast.walk(function) if isinstance(node, ast.Return)]
+    if returns not in ([], statements[-1:]):
+        raise TypeError(f"{decl.path} cannot be inline: it returns before its end")
     value = ast.unparse(returns[0].value) if returns and returns[0].value is not None else "None"
     work = "\n".join([*map(ast.unparse, statements[: len(statements) - len(returns)]), f"result = {value}"])
     found = inspect.getclosurevars(method)
@@ -159,7 +159,7 @@ def _compile(
         record=f"(decl, {pack} result)",
         record_error=f"(decl, {pack} error)",
         convert=(
-            "if type(result) is str and not result.isascii():\n            result = from_wire(result)\n        "
+            "if type(result) is str and not result.isascii():\n                result = from_wire(result)\n            "
             if ret in ("xval", "str")
             else ""
         ),

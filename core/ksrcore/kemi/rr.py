@@ -76,7 +76,7 @@ class Rr(LooseRouting, Module):
 
     # -- Record-Route -----------------------------------------------------------------------------------------------
 
-    @export
+    @export(inline=True)
     def record_route(self, run: Run) -> int:
         """Add Record-Route, two of them when the request leaves by another socket than it came in by.
 

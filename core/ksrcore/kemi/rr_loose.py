@@ -97,7 +97,7 @@ class LooseRouting:
     #: Called with the run and our Route's parameters for every request that carried our Route (Kamailio's rr callback).
     callbacks: list[Callable[[Run, str], None]]
 
-    @export
+    @export(inline=True)
     def loose_route(self, run: Run) -> int:
         """Route a request by its Route fields: take out our own, set destination URI (or, strict, Request-URI).
 

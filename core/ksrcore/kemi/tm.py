@@ -160,7 +160,7 @@ class Tm(TmSettings, TmContacts, TmUac):
 
     # -- creating, relaying, replying ---------------------------------------------------------------------------------
 
-    @export
+    @export(inline=True)
     def t_relay(self, run: Run) -> int:
         """Relay the request to its destination set, keeping a transaction. 1, or negative when it could not be."""
         return uas.relay(self.engine, run)

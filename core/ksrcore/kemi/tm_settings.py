@@ -53,7 +53,7 @@ class TmSettings(Module):
 
     # -- callbacks ----------------------------------------------------------------------------------------------------
 
-    @export
+    @export(inline=True)
     def t_on_branch(self, run: Run, name: str) -> int:
         """Run this callback for each branch before it is sent."""
         self._known(name, "t_on_branch")
@@ -72,7 +72,7 @@ class TmSettings(Module):
         self._settings(run).on_reply = name
         return 1
 
-    @export
+    @export(inline=True)
     def t_on_failure(self, run: Run, name: str) -> int:
         """Run this callback when all branches have failed, before the best reply is sent."""
         self._known(name, "t_on_failure")
