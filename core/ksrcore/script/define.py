@@ -10,7 +10,7 @@ from typing import Any
 
 from .engine import ScriptError
 from .instrument import compile_counted
-from .program import Item, Place
+from .program import Item, Place, attribute
 
 _META = "__ksr_class__"
 
@@ -96,5 +96,5 @@ def define(
             ) from error
         names: Mapping[str, Any] = shell.names if cls else scope
         for item in own:
-            made[item.place] = names[item.name]
+            made[item.place] = names[attribute(item.place)]
     return made

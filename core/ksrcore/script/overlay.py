@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .engine import ScriptError
 from .instrument import HITS
-from .program import Place
+from .program import Place, attribute
 
 if TYPE_CHECKING:
     from ..run import Run
@@ -214,7 +214,8 @@ def _handler(script: PythonScript, values: Mapping[Place, Any], copier: _Copier)
             changed = copier.value(value)
             if changed is not value:
                 made[name] = changed
-    for (place, name), value in values.items():
+    for each, value in values.items():
+        place, name = each[0], attribute(each)
         if not place:
             continue
         owner = owners.get(name)

@@ -14,6 +14,14 @@ from .engine import ScriptError
 Place = tuple[str, str]
 
 
+def attribute(place: Place) -> str:
+    """Under which name its class or module has it: private names of classes are mangled."""
+    cls, name = place
+    if cls and name.startswith("__") and not name.endswith("__"):
+        return f"_{cls.lstrip('_')}{name}"
+    return name
+
+
 @dataclass
 class Item:
     """A function or constant in a text. Lines count from 1; ``first`` is that of its first decorator.

@@ -332,8 +332,9 @@ class PythonScript(Script):
             return check(source)
         return self.swaps.findings(list(program.items.values()), program.lines)
 
-    def findings(self, text: str, replaced: Mapping[str, FunctionType]) -> list[Finding]:
-        """What the static check says of new code, which takes the place of these functions."""
+    def findings(self, text: str, replaced: Mapping[str, FunctionType], more: Iterable[str] = ()) -> list[Finding]:
+        """What the static check says of new code, which takes the place of these functions. ``more``: names it has
+        beside those of the module."""
         known = {name: _signature(fn) for name, fn in replaced.items()}
         signatures = {name: found for name, found in known.items() if found is not None}
         around = Around(
@@ -342,7 +343,7 @@ class PythonScript(Script):
             frozenset(self.swaps.slots.by_key),
             signatures,
             frozenset(self._armed),
-            frozenset(vars(self.module)),
+            frozenset((*vars(self.module), *more)),
             "".join(self.swaps.program.lines),
         )
         return check(text, api=api_of(self.ksr), around=around)

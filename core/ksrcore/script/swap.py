@@ -21,7 +21,7 @@ from .engine import ScriptError, Version
 from .overlay import GONE, overlay
 from .pins import Pins
 from .place import detach, moved
-from .program import Changes, Item, Place, Program, changes, read
+from .program import Changes, Item, Place, Program, attribute, changes, read
 from .references import callers, globals_of
 from .versions import Change, Slot, Slots, value_of
 from .writeback import reindent, replace_file, rewrite
@@ -99,9 +99,10 @@ class Swaps:
         for item in sorted(items, key=lambda item: order.get(item.cls, len(order) + bool(item.cls))):
             owner = vars(script.module).get(item.cls) if item.cls else None
             scope = vars(owner) if isinstance(owner, type) else vars(script.module)
-            if item.name not in scope or (item.cls and not isinstance(owner, type)):
+            name = attribute(item.place)
+            if name not in scope or (item.cls and not isinstance(owner, type)):
                 continue
-            value = scope[item.name]
+            value = scope[name]
             if item.fixed and not _is_at(value, item, filename):
                 continue
             slot = self.slots.get(item.place)
@@ -186,7 +187,7 @@ class Swaps:
         script = self.script
         kinds = script.handler_kinds()
         for kind in kinds:
-            if item.name in vars(kind):
+            if attribute((kind.__name__, item.name)) in vars(kind):
                 return kind.__name__
         if not kinds or item.name in vars(script.module) or item.kind == "constant":
             return ""
@@ -222,7 +223,7 @@ class Swaps:
             raise ScriptError(f"{item.name} is a {slot.kind} of the script, not a {item.kind}", "", line)
         if slot is None or slot.version is None:
             scope = vars(self._owner(item.cls) or self.script.module)
-            there = scope.get(item.name)
+            there = scope.get(attribute(item.place))
             if there is not None and not isinstance(there, FunctionType):
                 raise ScriptError(
                     f"{item.name} is a {type(there).__name__} that the script makes as it is loaded: "
@@ -243,6 +244,7 @@ class Swaps:
     def findings(self, items: list[Item], lines: list[str]) -> list[Finding]:
         flat = ["\n"] * len(lines)
         replaced = {}
+        names: set[str] = set()
         for item in items:
             # Without the class around it and on its own lines: findings shall name them.
             flat[item.first - 1 : item.last] = reindent(item.source, "").splitlines(keepends=True)[
@@ -250,9 +252,14 @@ class Swaps:
             ]
             slot = self.slots.get(item.place)
             old = value_of(slot) if slot is not None else None
-            if isinstance(old, FunctionType) and not getattr(item.node, "decorator_list", None):
+            decorators: list[ast.expr] = getattr(item.node, "decorator_list", [])
+            if isinstance(old, FunctionType) and not decorators:
                 replaced[item.name] = old
-        return self.script.findings("".join(flat), replaced)
+            if item.cls:
+                owner = self._owner(item.cls)
+                used = {node.id for each in decorators for node in ast.walk(each) if isinstance(node, ast.Name)}
+                names |= {"__class__"} | (used & set(vars(owner) if owner is not None else ()))
+        return self.script.findings("".join(flat), replaced, names)
 
     def _removable(self, name: str, plan: Plan) -> Slot:
         slot = self.slot(name)
@@ -337,7 +344,7 @@ class Swaps:
         """The slot of a name that has none. A function that came from another file is its first version."""
         owner = self._owner(item.cls) if item.cls else None
         slot = self.slots.add(item.place, item.kind, owner, self.script.module.__name__)
-        there = vars(owner if owner is not None else self.script.module).get(item.name)
+        there = vars(owner if owner is not None else self.script.module).get(attribute(item.place))
         if isinstance(there, FunctionType):
             code = there.__code__
             lines = linecache.getlines(code.co_filename)
@@ -356,7 +363,7 @@ class Swaps:
         scope: Any = slot.owner if slot.owner is not None else self.script.module
         slot.switch(number, generation)
         version = slot.version
-        name = slot.place[1]
+        name = attribute(slot.place)
         if version is not None:
             setattr(scope, name, version.function)
         elif name in vars(scope):
@@ -595,4 +602,3 @@ def as_names(remove: str | Iterable[str]) -> list[str]:
 
 
 __all__ = ["Plan", "Swapped", "Swaps", "as_names"]
-

@@ -61,7 +61,15 @@ class Slots:
     def add(self, place: Place, kind: str, owner: type | None, module: str) -> Slot:
         """A new slot: by its bare name while no other has that, else with its class's or the module's."""
         cls, name = place
-        key = name if name not in self.by_key else f"{cls or module}.{name}"
+        key, long = name, f"{cls or module}.{name}"
+        taken = self.by_key.get(name)
+        if taken is not None and not taken.current:  # a name of before a reload
+            self.drop(taken)
+            self.by_place[taken.place] = taken
+            taken.key = f"{taken.place[0] or module}.{name}"
+            self.by_key[taken.key] = taken
+        elif taken is not None:
+            key = long
         slot = self.by_place[place] = self.by_key[key] = Slot(key, place, kind, owner)
         return slot
 
