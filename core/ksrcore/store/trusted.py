@@ -4,6 +4,7 @@ import re
 import zlib
 from typing import NamedTuple
 
+from ksrcore.posixre import PosixError, compile_posix
 from ksrcore.store.database import Database
 from ksrcore.store.errors import StoreError
 
@@ -14,20 +15,6 @@ PROTOCOLS = {"any": 0, "udp": 1, "tcp": 2, "tls": 3, "sctp": 4, "ws": 5, "wss": 
 "none", which never matches and is not even kept."""
 
 _SLOTS = 128
-_CLASSES = {
-    "alnum": "A-Za-z0-9",
-    "alpha": "A-Za-z",
-    "blank": " \\t",
-    "cntrl": "\\x00-\\x1f\\x7f",
-    "digit": "0-9",
-    "graph": "!-~",
-    "lower": "a-z",
-    "print": " -~",
-    "punct": "!-/:-@\\[-`{-~",
-    "space": " \\t\\n\\r\\f\\v",
-    "upper": "A-Z",
-    "xdigit": "0-9A-Fa-f",
-}
 
 
 class TrustedPeer(NamedTuple):
@@ -45,16 +32,12 @@ _Compiled = tuple[TrustedPeer, "re.Pattern[str] | None", "re.Pattern[str] | None
 
 
 def _compile(pattern: str | None, where: str) -> re.Pattern[str] | None:
-    """A POSIX extended regular expression; Python's differ in the bracket classes, which are spelled out."""
     if pattern is None:
         return None
-    text = pattern
-    for name, chars in _CLASSES.items():
-        text = text.replace(f"[:{name}:]", chars)
     try:
-        return re.compile(text, re.DOTALL)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise StoreError(f"{where}{pattern!r} is not a regular expression ({error}); correct the row") from None
+        return compile_posix(pattern)
+    except PosixError as error:
+        raise StoreError(f"{where}{error}; correct the row") from None
 
 
 class Trusted:
@@ -91,7 +74,11 @@ class Trusted:
                 )
             peer = TrustedPeer(src_ip, str(proto).lower(), from_pattern, ruri_pattern, tag or None, priority)
             peers.setdefault(src_ip, []).append(
-                (peer, _compile(from_pattern, where + "from_pattern "), _compile(ruri_pattern, where + "ruri_pattern "))
+                (
+                    peer,
+                    _compile(from_pattern, f"{where}from_pattern: "),
+                    _compile(ruri_pattern, f"{where}ruri_pattern: "),
+                )
             )
         self._peers = peers
         self._generation = generation
