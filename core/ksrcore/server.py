@@ -132,7 +132,7 @@ async def _serve(options: Options) -> None:
             loop.add_signal_handler(signum, stopping.set)
             stack.callback(loop.remove_signal_handler, signum)
         if options.while_stdin:
-            loop.add_reader(0, _until_eof, stopping)
+            loop.add_reader(0, _until_eof, loop, 0, stopping)
             stack.callback(loop.remove_reader, 0)
         _tame_collector()
         network.on_message = lambda data, rcv: proxy.receive(data, rcv, time.monotonic())
@@ -150,9 +150,17 @@ def _watch(proxy: Proxy, methods: Methods) -> None:
     proxy.after(LOOK, watcher.look, every=LOOK)
 
 
-def _until_eof(stopping: asyncio.Event) -> None:
-    if not os.read(0, 4096):
-        stopping.set()
+def _until_eof(loop: asyncio.AbstractEventLoop, fd: int, stopping: asyncio.Event) -> None:
+    try:
+        if os.read(fd, 4096):
+            return
+    except BlockingIOError:
+        return
+    except OSError:
+        pass  # a terminal that went away
+    # It stays readable: the loop would not rest while open transactions end.
+    loop.remove_reader(fd)
+    stopping.set()
 
 
 def _tame_collector() -> None:
