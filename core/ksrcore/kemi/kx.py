@@ -6,6 +6,7 @@ Where a variable is null ``get_`` gives None, ``gete_`` '' and ``getw_`` '<null>
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..net.address import bracketed
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from ..net.address import Listen
     from ..run import Run
     from ..sip.message import SipMessage
+
+Getter = Callable[["Kx", "Run"], Value]
 
 
 # The values; '' and what cannot be parsed are None.
@@ -121,186 +124,47 @@ def _number(text: str) -> int:
         return 0
 
 
+def _three(name: str, read: Callable[[SipMessage], str | None], doc: str) -> tuple[Getter, Getter, Getter]:
+    """The functions get_, gete_ and getw_ of a variable."""
+
+    def get(self: Kx, run: Run) -> Value:
+        return read(run.msg)
+
+    def get_or_empty(self: Kx, run: Run) -> Value:
+        return read(run.msg) or ""
+
+    def get_or_null(self: Kx, run: Run) -> Value:
+        value = read(run.msg)
+        return "<null>" if value is None else value
+
+    get.__doc__ = f"{doc}, None without one."
+    get_or_empty.__doc__ = f"{doc}, '' without one."
+    get_or_null.__doc__ = f"{doc}, '<null>' without one."
+    return (
+        export(name=f"get_{name}")(get),
+        export(name=f"gete_{name}")(get_or_empty),
+        export(name=f"getw_{name}")(get_or_null),
+    )
+
+
 class Kx(Module):
     """The variables of a message, its addresses, defines and the environment."""
 
     name = "kx"
 
-    @export
-    def get_au(self, run: Run) -> Value:
-        """The user of the digest credentials (Authorization, else Proxy-Authorization), None without one."""
-        return _au(run.msg)
-
-    @export
-    def gete_au(self, run: Run) -> Value:
-        """The user of the digest credentials (Authorization, else Proxy-Authorization), '' without one."""
-        return _au(run.msg) or ""
-
-    @export
-    def getw_au(self, run: Run) -> Value:
-        """The user of the digest credentials (Authorization, else Proxy-Authorization), '<null>' without one."""
-        value = _au(run.msg)
-        return "<null>" if value is None else value
-
-    @export
-    def get_body(self, run: Run) -> Value:
-        """The body, None without one."""
-        return _body(run.msg)
-
-    @export
-    def gete_body(self, run: Run) -> Value:
-        """The body, '' without one."""
-        return _body(run.msg) or ""
-
-    @export
-    def getw_body(self, run: Run) -> Value:
-        """The body, '<null>' without one."""
-        value = _body(run.msg)
-        return "<null>" if value is None else value
-
-    @export
-    def get_cturi(self, run: Run) -> Value:
-        """The URI of the last Contact of the first field, None without one."""
-        return _cturi(run.msg)
-
-    @export
-    def gete_cturi(self, run: Run) -> Value:
-        """The URI of the last Contact of the first field, '' without one."""
-        return _cturi(run.msg) or ""
-
-    @export
-    def getw_cturi(self, run: Run) -> Value:
-        """The URI of the last Contact of the first field, '<null>' without one."""
-        value = _cturi(run.msg)
-        return "<null>" if value is None else value
-
-    @export
-    def get_duri(self, run: Run) -> Value:
-        """The destination URI, None without one."""
-        return _duri(run.msg)
-
-    @export
-    def gete_duri(self, run: Run) -> Value:
-        """The destination URI, '' without one."""
-        return _duri(run.msg) or ""
-
-    @export
-    def getw_duri(self, run: Run) -> Value:
-        """The destination URI, '<null>' without one."""
-        value = _duri(run.msg)
-        return "<null>" if value is None else value
-
-    @export
-    def get_fhost(self, run: Run) -> Value:
-        """The host of the From URI, None without one."""
-        return _fhost(run.msg)
-
-    @export
-    def gete_fhost(self, run: Run) -> Value:
-        """The host of the From URI, '' without one."""
-        return _fhost(run.msg) or ""
-
-    @export
-    def getw_fhost(self, run: Run) -> Value:
-        """The host of the From URI, '<null>' without one."""
-        value = _fhost(run.msg)
-        return "<null>" if value is None else value
-
-    @export
-    def get_fuser(self, run: Run) -> Value:
-        """The user of the From URI, None without one."""
-        return _fuser(run.msg)
-
-    @export
-    def gete_fuser(self, run: Run) -> Value:
-        """The user of the From URI, '' without one."""
-        return _fuser(run.msg) or ""
-
-    @export
-    def getw_fuser(self, run: Run) -> Value:
-        """The user of the From URI, '<null>' without one."""
-        value = _fuser(run.msg)
-        return "<null>" if value is None else value
-
-    @export
-    def get_rhost(self, run: Run) -> Value:
-        """The host of the Request-URI, None without one."""
-        return _rhost(run.msg)
-
-    @export
-    def gete_rhost(self, run: Run) -> Value:
-        """The host of the Request-URI, '' without one."""
-        return _rhost(run.msg) or ""
-
-    @export
-    def getw_rhost(self, run: Run) -> Value:
-        """The host of the Request-URI, '<null>' without one."""
-        value = _rhost(run.msg)
-        return "<null>" if value is None else value
-
-    @export
-    def get_ruser(self, run: Run) -> Value:
-        """The user of the Request-URI, None without one."""
-        return _ruser(run.msg)
-
-    @export
-    def gete_ruser(self, run: Run) -> Value:
-        """The user of the Request-URI, '' without one."""
-        return _ruser(run.msg) or ""
-
-    @export
-    def getw_ruser(self, run: Run) -> Value:
-        """The user of the Request-URI, '<null>' without one."""
-        value = _ruser(run.msg)
-        return "<null>" if value is None else value
-
-    @export
-    def get_thost(self, run: Run) -> Value:
-        """The host of the To URI, None without one."""
-        return _thost(run.msg)
-
-    @export
-    def gete_thost(self, run: Run) -> Value:
-        """The host of the To URI, '' without one."""
-        return _thost(run.msg) or ""
-
-    @export
-    def getw_thost(self, run: Run) -> Value:
-        """The host of the To URI, '<null>' without one."""
-        value = _thost(run.msg)
-        return "<null>" if value is None else value
-
-    @export
-    def get_tuser(self, run: Run) -> Value:
-        """The user of the To URI, None without one."""
-        return _tuser(run.msg)
-
-    @export
-    def gete_tuser(self, run: Run) -> Value:
-        """The user of the To URI, '' without one."""
-        return _tuser(run.msg) or ""
-
-    @export
-    def getw_tuser(self, run: Run) -> Value:
-        """The user of the To URI, '<null>' without one."""
-        value = _tuser(run.msg)
-        return "<null>" if value is None else value
-
-    @export
-    def get_ua(self, run: Run) -> Value:
-        """User-Agent, None without one."""
-        return _ua(run.msg)
-
-    @export
-    def gete_ua(self, run: Run) -> Value:
-        """User-Agent, '' without one."""
-        return _ua(run.msg) or ""
-
-    @export
-    def getw_ua(self, run: Run) -> Value:
-        """User-Agent, '<null>' without one."""
-        value = _ua(run.msg)
-        return "<null>" if value is None else value
+    get_au, gete_au, getw_au = _three(
+        "au", _au, "The user of the digest credentials (Authorization, else Proxy-Authorization)"
+    )
+    get_body, gete_body, getw_body = _three("body", _body, "The body")
+    get_cturi, gete_cturi, getw_cturi = _three("cturi", _cturi, "The URI of the last Contact of the first field")
+    get_duri, gete_duri, getw_duri = _three("duri", _duri, "The destination URI")
+    get_fhost, gete_fhost, getw_fhost = _three("fhost", _fhost, "The host of the From URI")
+    get_fuser, gete_fuser, getw_fuser = _three("fuser", _fuser, "The user of the From URI")
+    get_rhost, gete_rhost, getw_rhost = _three("rhost", _rhost, "The host of the Request-URI")
+    get_ruser, gete_ruser, getw_ruser = _three("ruser", _ruser, "The user of the Request-URI")
+    get_thost, gete_thost, getw_thost = _three("thost", _thost, "The host of the To URI")
+    get_tuser, gete_tuser, getw_tuser = _three("tuser", _tuser, "The user of the To URI")
+    get_ua, gete_ua, getw_ua = _three("ua", _ua, "User-Agent")
 
     # -- message ------------------------------------------------------------------------------------------------------
 

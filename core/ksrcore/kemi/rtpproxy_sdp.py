@@ -33,6 +33,13 @@ class Options:
         self.whole = False
 
 
+#: Flags that turn one of the options on, and that become a letter for the RTPproxy.
+_OPTIONS: Final = {
+    "a": "trust", "b": "extra", "c": "session_c", "f": "force", "l": "lookup", "r": "trust", "t": "whole", "x": "auto",
+}  # fmt: skip
+_LETTERS: Final = {"a": "A", "e": "E", "i": "I", "w": "S"}
+
+
 def read_options(flags: str) -> Options:
     """Read the letters. Raises ValueError for one that is unknown."""
     options = Options()
@@ -40,36 +47,17 @@ def read_options(flags: str) -> Options:
     while at < len(flags):
         char = flags[at]
         at += 1
-        if char == "a":
-            options.letters += "A"
-            options.trust = True
-        elif char in "123":
+        if char in "123":
             options.branch = char
-        elif char == "b":
-            options.extra = True
-        elif char == "c":
-            options.session_c = True
-        elif char == "e":
-            options.letters += "E"
-        elif char == "f":
-            options.force = True
-        elif char == "i":
-            options.letters += "I"
-        elif char == "l":
-            options.lookup = True
-        elif char == "r":
-            options.trust = True
-        elif char == "t":
-            options.whole = True
-        elif char == "w":
-            options.letters += "S"
-        elif char == "x":
-            options.auto = True
         elif char == "z":
             start = at
             while at < len(flags) and flags[at].isascii() and flags[at].isdigit():
                 at += 1
             options.letters += "Z" + flags[start:at]
+        elif char in _OPTIONS or char in _LETTERS:
+            options.letters += _LETTERS.get(char, "")
+            if char in _OPTIONS:
+                setattr(options, _OPTIONS[char], True)
         elif char != "o" and char != " ":
             raise ValueError(f"unknown flag {char!r}")
     return options

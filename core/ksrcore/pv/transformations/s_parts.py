@@ -75,41 +75,29 @@ def _select(params: str | None) -> Step:
 _SPACES = str.maketrans("\t\r\n", "   ")
 
 
-def _selectws(name: str) -> None:
+def _by_number(name: str, apply: Callable[[str, int], Value]) -> None:
+    """An operation on the number that is its parameter."""
+
     @build(name)
     def builder(params: str | None) -> Step:
-        index_of = int_param(name, split_params(name, params, 1, 1)[0])
+        number_of = int_param(name, split_params(name, params, 1, 1)[0])
 
         def step(run: Run, value: Value) -> Value:
-            index = index_of(run)
-            if value is None or index is None:
-                return None
-            return _pick(str(value).translate(_SPACES).split(), index)
+            number = number_of(run)
+            return None if value is None or number is None else apply(str(value), number)
 
         return step
+
+
+def _selectws(subject: str, index: int) -> Value:
+    return _pick(subject.translate(_SPACES).split(), index)
 
 
 # Kamailio's documentation says selectws, its tables selectsw.
-_selectws("s.selectws")
-_selectws("s.selectsw")
-
-
-def _strip(name: str, cut: Callable[[str, int], str]) -> None:
-    @build(name)
-    def builder(params: str | None) -> Step:
-        count_of = int_param(name, split_params(name, params, 1, 1)[0])
-
-        def step(run: Run, value: Value) -> Value:
-            count = count_of(run)
-            if value is None or count is None:
-                return None
-            return cut(str(value), count) if count > 0 else str(value)
-
-        return step
-
-
-_strip("s.strip", lambda subject, count: subject[count:])
-_strip("s.striptail", lambda subject, count: subject[: max(len(subject) - count, 0)])
+_by_number("s.selectws", _selectws)
+_by_number("s.selectsw", _selectws)
+_by_number("s.strip", lambda subject, count: subject[max(count, 0) :])
+_by_number("s.striptail", lambda subject, count: subject[: max(len(subject) - count, 0)] if count > 0 else subject)
 
 
 def _by_char(name: str, apply: Callable[[str, str], Value], *, comma: bool = True) -> None:

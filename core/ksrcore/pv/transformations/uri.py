@@ -94,43 +94,39 @@ _uri("scheme", lambda uri: uri.text.partition(":")[0])
 _uri("tosocket", _tosocket)
 
 
-@build("uri.param")
-def _param(params: str | None) -> Step:
-    name_of = text_param(split_params("uri.param", params, 1, 1)[0])
+def _by_name(name: str, apply: Callable[[Uri, str], Value]) -> None:
+    """An operation on the URI and the parameter's name, which is given in lower case."""
 
-    def step(run: Run, value: Value) -> Value:
-        name = name_of(run)
-        if value is None or name is None:
-            return None
-        uri = kamailio_uri(str(value))
-        if uri is None:
-            return None
-        found = ""
-        for key, content in scan_params(uri.params, ";") or ():
-            if key.lower() == name.lower():
-                found = content
-        return found
+    @build(name)
+    def builder(params: str | None) -> Step:
+        wanted = text_param(split_params(name, params, 1, 1)[0])
 
-    return step
+        def step(run: Run, value: Value) -> Value:
+            param = wanted(run)
+            uri = kamailio_uri(str(value)) if value is not None and param is not None else None
+            return None if uri is None or param is None else apply(uri, param.lower())
+
+        return step
 
 
-@build("uri.rmparam")
-def _rmparam(params: str | None) -> Step:
+def _param(uri: Uri, name: str) -> Value:
+    """The last of that name."""
+    found = ""
+    for key, content in scan_params(uri.params, ";") or ():
+        if key.lower() == name:
+            found = content
+    return found
+
+
+def _rmparam(uri: Uri, name: str) -> Value:
     """The URI without its first parameter of that name."""
-    name_of = text_param(split_params("uri.rmparam", params, 1, 1)[0])
+    parts = uri.params.split(";")
+    for n, part in enumerate(parts):
+        if part.partition("=")[0].lower() == name and name:
+            del parts[n]
+            return uri.with_(params=";".join(parts))
+    return uri.text
 
-    def step(run: Run, value: Value) -> Value:
-        name = name_of(run)
-        if value is None or name is None:
-            return None
-        uri = kamailio_uri(str(value))
-        if uri is None:
-            return None
-        parts = uri.params.split(";")
-        for n, part in enumerate(parts):
-            if part.partition("=")[0].lower() == name.lower() and name:
-                del parts[n]
-                return uri.with_(params=";".join(parts))
-        return uri.text
 
-    return step
+_by_name("uri.param", _param)
+_by_name("uri.rmparam", _rmparam)
