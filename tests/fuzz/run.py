@@ -140,7 +140,7 @@ def main(args: list[str] | None = None) -> int:
     parser.add_argument("--inputs", type=int, default=1_000_000, help="of all targets together (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--target", choices=sorted(TARGETS), action="append", help="only this one (may be repeated)")
-    parser.add_argument("--seconds", type=float, default=1800.0, help="stop after so long (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=3600.0, help="stop after so long (default: %(default)s)")
     parser.add_argument("--file", type=Path, help="run one saved input; its folder names the target")
     parser.add_argument("--engine", choices=("atheris", "seeded"), help="default: atheris where it is installed")
     given = parser.parse_args(args)
