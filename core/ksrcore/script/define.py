@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import copy
 from collections.abc import Callable, Iterable, Mapping
 from types import CellType
 from typing import Any
@@ -60,16 +59,16 @@ def define(
 ) -> dict[Place, Any]:
     """The values of these items by place. ``owners``: the classes by name. Raises :class:`ScriptError`.
 
-    Decorators and defaults are evaluated here, once.
+    Decorators and defaults are evaluated here, once. The items' nodes get counters; what their text says is known before.
     """
     scope: dict[str, Any] = {}
     made: dict[Place, Any] = {}
     by_class: dict[str, list[Item]] = {}
     for item in items:
+        item.shape  # noqa: B018 (of the node as it is now)
         by_class.setdefault(item.cls, []).append(item)
     for cls, own in sorted(by_class.items()):
-        # Compiling puts counters into the tree, and the item's stays what the text says.
-        body: list[ast.stmt] = [copy.deepcopy(item.node) for item in own]
+        body: list[ast.stmt] = [item.node for item in own]
         if cls:
             shell = scope[_META] = _Shell(owners[cls], scope)
             head = ast.ClassDef(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..kemi.facade import KsrModule
 from ..tm.kept import KEPT_ROUTES, keep
-from .check import Around, Finding, Signature, api_of, check, ksr_paths
+from .check import Api, Around, Finding, Signature, api_of, check, ksr_paths
 from .engine import Route, Script, ScriptError
 from .inspect import armed_callbacks
 from .instrument import HITS, compile_counted
@@ -69,6 +69,7 @@ class PythonScript(Script):
         self._stats: dict[str, _Stats] = {}
         self._armed: set[str] = set()
         self.swaps = Swaps(self)
+        self._api: Api | None = None  # made at the first swap: it takes 10 ms
 
     # -- loading --------------------------------------------------------------------------------------------------
 
@@ -346,7 +347,9 @@ class PythonScript(Script):
             frozenset((*vars(self.module), *more)),
             "".join(self.swaps.program.lines),
         )
-        return check(text, api=api_of(self.ksr), around=around)
+        if self._api is None:
+            self._api = api_of(self.ksr)
+        return check(text, api=self._api, around=around)
 
 
 def _signature(function: FunctionType) -> Signature | None:
