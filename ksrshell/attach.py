@@ -15,7 +15,14 @@ from .errors import KsrShellError
 @click.option("-c", "code", metavar="CODE", help="Run CODE (statements, the last expression is shown) and exit.")
 @click.option("--json", "as_json", is_flag=True, help="With -c: the last expression's value as JSON.")
 def attach(proxy: str | None, code: str | None, as_json: bool) -> None:
-    """The shell on a running proxy: by NAME, by its control socket's PATH, or the only one that runs."""
+    """The shell on a running proxy: by NAME, by its control socket's PATH, or the only one that runs.
+
+    \b
+    Examples:
+      ksrshell attach
+      ksrshell attach demo -c 'msgs.where("is_request")[-1].raw'
+      ksrshell attach --json -c '[m.callid for m in msgs.where("status >= 400")]'
+    """
     sys.exit(open_shell(proxy, code, as_json))
 
 

@@ -18,6 +18,11 @@ def ps(as_json: bool) -> None:
     """The running proxies that can be attached to.
 
     The sockets of proxies that died are reported and, when they are yours, removed.
+
+    \b
+    Examples:
+      ksrshell ps
+      ksrshell ps --json
     """
     try:
         found = running()

@@ -33,6 +33,11 @@ def run(
     """Run SCRIPT as a SIP proxy and open the shell on it. The proxy ends with the shell.
 
     The proxy's log goes to NAME.log in the state folder.
+
+    \b
+    Examples:
+      ksrshell run routes.py --alias example.com
+      ksrshell run routes.py -c 'len(routes)'
     """
     from ksrcore.state import StateError, state_dir
 

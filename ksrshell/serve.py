@@ -68,6 +68,11 @@ def serve(
     """Run SCRIPT (a KEMI script in Python) as a SIP proxy in the foreground.
 
     Prints "ready NAME CONTROL-PATH" once it answers, logs to standard error, ends on SIGTERM or Ctrl-C.
+
+    \b
+    Examples:
+      ksrshell serve routes.py --listen udp:10.0.0.1:5060 --alias example.com
+      ksrshell serve routes.py --modparam tm:fr_timer=10000 --debug 3
     """
     from ksrcore.logs import log_to_stderr
     from ksrcore.server import Options, ServeError

@@ -59,7 +59,14 @@ def _terminal() -> bool:
 
 @click.group()
 def user() -> None:
-    """Subscribers, in the database."""
+    """Subscribers, in the database.
+
+    \b
+    Examples:
+      ksrshell user add alice@example.com
+      ksrshell user list
+      ksrshell user rm alice@example.com
+    """
 
 
 @user.command()
@@ -67,7 +74,13 @@ def user() -> None:
 @click.option("--password", metavar="TEXT", help="When not given: asked for, or the first line of standard input.")
 @_db_option
 def add(account: str, password: str | None, url: str | None) -> None:
-    """Add a subscriber who registers as NAME at DOMAIN."""
+    """Add a subscriber who registers as NAME at DOMAIN.
+
+    \b
+    Examples:
+      ksrshell user add alice@example.com
+      ksrshell user add alice@example.com --db sqlite:///kamailio.db < password-file
+    """
     name, domain = _split(account)
     with _subscribers(url) as subscribers:
         if subscribers.get(name, domain) is not None:
@@ -86,7 +99,12 @@ def add(account: str, password: str | None, url: str | None) -> None:
 @click.argument("account", metavar="NAME@DOMAIN")
 @_db_option
 def rm(account: str, url: str | None) -> None:
-    """Remove a subscriber."""
+    """Remove a subscriber.
+
+    \b
+    Example:
+      ksrshell user rm alice@example.com
+    """
     name, domain = _split(account)
     with _subscribers(url) as subscribers:
         if not subscribers.remove(name, domain):
@@ -98,7 +116,12 @@ def rm(account: str, url: str | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="A JSON array of objects with username and domain.")
 @_db_option
 def list_(as_json: bool, url: str | None) -> None:
-    """Show the subscribers, one NAME@DOMAIN a line; never their passwords."""
+    """Show the subscribers, one NAME@DOMAIN a line; never their passwords.
+
+    \b
+    Example:
+      ksrshell user list --json
+    """
     with _subscribers(url) as subscribers:
         found = subscribers.list()
     if as_json:

@@ -30,6 +30,11 @@ def demo(code: str | None, as_json: bool) -> None:
 
     Everything is on this machine and in a folder of its own that is removed at the end. Without a terminal the calls
     are routed, the ladder of one is printed, and the command ends.
+
+    \b
+    Examples:
+      ksrshell demo
+      ksrshell demo -c 'use(1); KSR.pv.get("$ru")'
     """
     end_on_signals()
     try:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -26,6 +28,26 @@ def test_help_lists_every_command() -> None:
     assert [name for name in COMMANDS if re.search(rf"^  {name} ", result.output, re.M)] == list(COMMANDS)
     for name in COMMANDS:
         assert invoke(name, "--help").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["demo"], ["run"], ["serve"], ["attach"], ["ps"], ["user"], ["user", "add"], ["user", "rm"], ["user", "list"]],
+)
+def test_help_has_examples_that_the_command_takes(words: list[str]) -> None:
+    shown = invoke(*words, "--help").output
+    examples = re.findall(r"^    (ksrshell .*)$", shown, re.M)
+    assert examples
+    for example in examples:
+        given = shlex.split(example.partition(" <")[0])[1:]
+        context: click.Context | None = None
+        command: click.Command = main
+        while isinstance(command, click.Group):
+            context = click.Context(command, parent=context)
+            found = command.get_command(context, given.pop(0))
+            assert found is not None, example
+            command = found
+        command.make_context(None, given, parent=context)  # raises for an option that is not there
 
 
 def test_version() -> None:
