@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import re
 from typing import TYPE_CHECKING
 
 from .calls import nearest_name
@@ -22,6 +23,19 @@ MESSAGE = frozenset(
     "Method RURI Status Type call_function copy dst_address getHeader rewrite_ruri set_dst_uri src_address".split()
 )
 
+#: Functions besides ``t_on_*`` that take a callback's name, and which argument it is.
+_ARMING = {
+    "tmx.t_continue": 2,
+    "async.route": 0,
+    "async.ms_route": 0,
+    "async.task_route": 0,
+    "async.task_group_route": 0,
+    "http_async_client.query": 1,
+}
+
+#: Names that event callbacks have in scripts; which they are says the configuration (modparam event_callback).
+_EVENT = re.compile(r"ksr_(\w+_)?event(_\w+)?")
+
 _MISSING = {
     "ksr_reply_route": "each reply",
     "ksr_onsend_route": "each message sent, where it makes KSR.tm.t_relay() raise SystemError",
@@ -34,13 +48,10 @@ def armed(script: Script) -> list[tuple[str, ast.expr, str]]:
     for path, _, call in script.ksr:
         if call is None or not call.args or script.api.find(path) is None:
             continue
-        name = path.rpartition(".")[2]
-        if name.startswith("t_on_"):
-            arg = call.args[0]
-        elif name == "t_continue":
-            arg = call.args[-1]
-        else:
+        at = 0 if path.rpartition(".")[2].startswith("t_on_") else _ARMING.get(path)
+        if at is None or at >= len(call.args):
             continue
+        arg = call.args[at]
         text = script.text_of(arg)
         if text:
             found.append((text, arg, path))
@@ -112,10 +123,22 @@ def _signatures(script: Script) -> None:
             script.add(
                 "callback-return", child, "child_init can return None: Kamailio does not start then; return 0", "error"
             )
+    with_event = {name for name, _, path in armed(script) if path == "http_async_client.query"}
     for function in script.callbacks():
         # app_python3s calls the functions of a module without the message.
-        counts = (1,) if bound else (1, 0)
-        _fits(script, function, Parameters.of(function, bound), counts, f"{function.name}(msg)")
+        counts = (2,) if function.name in with_event else (1,) if bound else (1, 0)
+        given = "msg, evname" if function.name in with_event else "msg"
+        _fits(script, function, Parameters.of(function, bound), counts, f"{function.name}({given})")
+
+    calls = [node.func for node in script.nodes if isinstance(node, ast.Call)]
+    called = {func.attr for func in calls if isinstance(func, ast.Attribute)}
+    for name, function in handler.methods.items():
+        if _EVENT.fullmatch(name) and bound and name not in called and function not in script.callbacks():
+            have = Parameters.of(function, bound)
+            if have is not None and not have.takes(2):
+                given = ast.unparse(function.args)
+                text = f"{name}({given}): an event callback is called with the message and the name of the event"
+                script.add("signature", function, text, "warning")
 
 
 def _fits(script: Script, node: Def, have: Parameters | None, counts: tuple[int, ...], called: str) -> None:

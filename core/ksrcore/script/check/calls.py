@@ -19,11 +19,11 @@ _ARTICLE = {"int": "an int", "str": "a str", "bool": "a bool", "float": "a float
 
 def ksr_nodes(script: Script) -> list[tuple[str, ast.expr, ast.Call | None]]:
     """Each use of KSR with its dotted path, and the call it is the function of."""
-    called = {id(node.func): node for node in ast.walk(script.tree) if isinstance(node, ast.Call)}
-    inner = {id(node.value) for node in ast.walk(script.tree) if isinstance(node, ast.Attribute)}
+    called = {id(node.func): node for node in script.nodes if isinstance(node, ast.Call)}
+    inner = {id(node.value) for node in script.nodes if isinstance(node, ast.Attribute)}
     found: list[tuple[str, ast.expr, ast.Call | None]] = []
-    for node in ast.walk(script.tree):
-        if isinstance(node, ast.Attribute | ast.Name) and id(node) not in inner:
+    for node in script.nodes:
+        if isinstance(node, ast.Attribute | ast.Name) and id(node) not in inner and isinstance(node.ctx, ast.Load):
             path = script.names.path(node)
             if path:
                 found.append((path, node, called.get(id(node))))
@@ -59,7 +59,7 @@ def _unknown(script: Script, path: str, node: ast.expr, call: ast.Call | None) -
             such = f", such as {near[0]}" if near else ""
             script.add("unknown-function", node, f"KSR.{path} is a module, not a function: call one of its own{such}")
         return
-    if id(node) in script.guarded:
+    if id(node) in script.guarded or isinstance(node, ast.Name) and node.id in script.names.constants:
         return
     head, _, last = path.rpartition(".")
     if last.startswith("_"):

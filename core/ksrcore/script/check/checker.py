@@ -11,7 +11,7 @@ from .callbacks import CORE, armed, check_callbacks
 from .calls import check_calls, ksr_nodes
 from .exits import check_exits
 from .finding import Finding, Findings
-from .flow import Flow
+from .flow import Flow, blocks
 from .infer import Types
 from .names import Def, Handler, Names
 from .operands import check_operands
@@ -55,15 +55,17 @@ class Script:
 
     def __init__(self, source: str, tree: ast.Module, api: Api, version: str, around: Around | None) -> None:
         self.tree = tree
+        self.nodes = list(ast.walk(tree))
+        self.blocks = blocks(self.nodes)
         self.api = api
         self.version = version
         self.around = around
         self.findings = Findings(source)
         self.add = self.findings.add
-        self.names = Names(tree, around.ksr_names if around is not None else {})
+        self.names = Names(tree, self.nodes, around.ksr_names if around is not None else {})
         self.scopes = Scopes(tree)
-        self.guarded = _guarded(tree, "AttributeError")
-        self.guarded_names = _guarded(tree, "NameError")
+        self.guarded = _guarded(self.nodes, "AttributeError")
+        self.guarded_names = _guarded(self.nodes, "NameError")
         self.types = Types(self)
         self.flow = Flow(self)
         self._next: dict[int, ast.stmt | None] | None = None
@@ -154,10 +156,10 @@ def _link(body: list[ast.stmt], after: ast.stmt | None, found: dict[int, ast.stm
             _link(part.body, inner, found)
 
 
-def _guarded(tree: ast.Module, exception: str) -> set[int]:
+def _guarded(nodes: list[ast.AST], exception: str) -> set[int]:
     """The nodes in a ``try`` that catches this exception by name: the script asks there whether something exists."""
     found: set[int] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Try) and any(
             isinstance(name, ast.Name) and name.id == exception
             for handler in node.handlers
@@ -193,8 +195,7 @@ def check(
         tree = ast.parse(source, filename)
         compile(tree, filename, "exec", dont_inherit=True)
     except SyntaxError as error:
-        at = _At(error)
-        findings.add("syntax", at, f"does not compile: {error.msg}")
+        findings.add("syntax", _At(error, findings.lines), f"does not compile: {error.msg}")
         return findings.found
     except (ValueError, RecursionError, MemoryError) as error:
         findings.add("syntax", None, f"does not compile: {error}")
@@ -208,10 +209,13 @@ def check(
 class _At(ast.AST):
     """Where a syntax error is. Its offsets are characters from 1 already; those of the tree are bytes from 0."""
 
-    def __init__(self, error: SyntaxError) -> None:
-        text = error.text or ""
-        self.lineno = max(error.lineno or 1, 1)
-        self.end_lineno = error.end_lineno or self.lineno
-        self.col_offset = len(text[: max((error.offset or 1) - 1, 0)].encode("utf-8", "replace"))
-        end = error.end_offset if error.end_offset and error.end_offset > 0 else (error.offset or 1)
-        self.end_col_offset = len(text[: max(end - 1, 0)].encode("utf-8", "replace"))
+    def __init__(self, error: SyntaxError, lines: list[str]) -> None:
+        self.lineno = min(max(error.lineno or 1, 1), len(lines))
+        self.end_lineno = self.lineno
+        text = lines[self.lineno - 1]
+        start = max((error.offset or 1) - 1, 0)
+        end = start
+        if error.end_lineno == error.lineno and error.end_offset:
+            end = max(error.end_offset - 1, start)
+        self.col_offset = len(text[:start].encode("utf-8", "replace"))
+        self.end_col_offset = len(text[:end].encode("utf-8", "replace"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from .flow import blocks
 from .names import own_nodes
 
 if TYPE_CHECKING:
@@ -15,9 +14,9 @@ __all__ = ["check_exits"]
 
 
 def check_exits(script: Script) -> None:
-    for body in blocks(script.tree):
+    for body in script.blocks:
         _unreachable(script, body)
-    for node in ast.walk(script.tree):
+    for node in script.nodes:
         if isinstance(node, ast.Try):
             _caught(script, node)
 

@@ -41,7 +41,7 @@ CODES: dict[str, tuple[str, str]] = {
     "unreachable": (WARNING, "statements that are never reached"),
 }
 
-_IGNORE = re.compile(r"#\s*ksr:\s*(ignore-file|ignore)\s*(?:\[([^\]]*)\])?")
+_IGNORE = re.compile(r"\bksr:\s*(ignore-file|ignore)\s*(?:\[([^\]]*)\])?")
 
 
 @dataclass(frozen=True, slots=True)

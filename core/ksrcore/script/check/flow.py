@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,8 @@ class Flow:
             case ast.While():
                 return _always(node.test) and not _breaks(node.body)
             case ast.With() | ast.AsyncWith():
-                return self.block_leaves(node.body) and not _suppresses(node)
+                # The context manager may swallow an exception; it cannot hold back a return.
+                return any(isinstance(s, ast.Return | ast.Continue | ast.Break) for s in node.body)
             case ast.Try() | ast.TryStar():
                 if self.block_leaves(node.finalbody):
                     return True
@@ -170,15 +172,10 @@ def _breaks(body: list[ast.stmt]) -> bool:
     return False
 
 
-def _suppresses(node: ast.With | ast.AsyncWith) -> bool:
-    """A context manager may swallow an exception; ``contextlib.suppress`` says so in its name."""
-    return any("suppress" in ast.dump(item.context_expr) for item in node.items)
-
-
-def blocks(node: ast.AST) -> list[list[ast.stmt]]:
-    """Each list of statements in the tree, the node's own functions too."""
+def blocks(nodes: Iterable[ast.AST]) -> list[list[ast.stmt]]:
+    """The lists of statements that these nodes have."""
     found = []
-    for sub in ast.walk(node):
+    for sub in nodes:
         for part in ("body", "orelse", "finalbody"):
             body = getattr(sub, part, None)
             if isinstance(body, list) and body and isinstance(body[0], ast.stmt):

@@ -61,8 +61,9 @@ class Handler:
 class Names:
     """The names of one module."""
 
-    def __init__(self, tree: ast.Module, ksr: Mapping[str, str]) -> None:
+    def __init__(self, tree: ast.Module, nodes: list[ast.AST], ksr: Mapping[str, str]) -> None:
         self.tree = tree
+        self._nodes = nodes
         #: Dotted paths by the names they were given: {"KSR": "", "pv": "pv"}.
         self.paths: dict[str, str] = dict(ksr)
         self.functions: dict[str, Def] = {}
@@ -81,9 +82,9 @@ class Names:
         #: Whether names may come from calls of setattr() or exec().
         self._dynamic = any(
             isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id in ("setattr", "exec")
-            for n in ast.walk(self.tree)
+            for n in self._nodes
         )
-        for node in ast.walk(self.tree):
+        for node in self._nodes:
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     if alias.name == "KSR" or alias.name.startswith("KSR."):

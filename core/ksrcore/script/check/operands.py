@@ -18,7 +18,7 @@ _TESTS = {"corex.has_user_agent": "$ua", "corex.has_ruri_user": "$rU", "isdsturi
 
 
 def check_operands(script: Script) -> None:
-    for node in ast.walk(script.tree):
+    for node in script.nodes:
         if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Add):
             continue
         left, right = script.types.of(node.left), script.types.of(node.right)

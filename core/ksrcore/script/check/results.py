@@ -6,7 +6,6 @@ import ast
 from typing import TYPE_CHECKING
 
 from .api import Function
-from .flow import blocks
 from .names import Def, own_nodes
 
 if TYPE_CHECKING:
@@ -21,11 +20,11 @@ _LOGS = frozenset({"info", "dbg", "err", "warn", "notice", "crit", "log"})
 def check_results(script: Script) -> None:
     for function in script.callbacks():
         _returned(script, function)
-    for body in blocks(script.tree):
+    for body in script.blocks:
         for n, statement in enumerate(body):
             if isinstance(statement, ast.Expr):
                 _dropped(script, statement, body, n)
-    for node in ast.walk(script.tree):
+    for node in script.nodes:
         if isinstance(node, ast.If | ast.While | ast.IfExp | ast.Assert):
             _condition(script, node.test)
         elif isinstance(node, ast.Compare):

@@ -14,7 +14,7 @@ _Scope = Def | ast.Lambda
 class _Function:
     """What one function binds. ``values`` has the names bound once, by a plain assignment."""
 
-    def __init__(self, node: _Scope) -> None:
+    def __init__(self, node: _Scope, nonlocals: set[str]) -> None:
         args = node.args
         every = [*args.posonlyargs, *args.args, *args.kwonlyargs]
         every += [a for a in (args.vararg, args.kwarg) if a is not None]
@@ -45,7 +45,6 @@ class _Function:
                 values[sub.target.id] = sub.value
             elif isinstance(sub, ast.AugAssign) and isinstance(sub.target, ast.Name):
                 stores[sub.target.id] = stores.get(sub.target.id, 0) + 2
-        nonlocals = {name for sub in ast.walk(node) if isinstance(sub, ast.Nonlocal) for name in sub.names}
         self.bound = (self.parameters | set(stores)) - self.outer
         self.values = {
             name: value
@@ -60,6 +59,8 @@ class Scopes:
     def __init__(self, tree: ast.Module) -> None:
         self._chain: dict[int, tuple[_Scope, ...]] = {}
         self._functions: dict[int, _Function] = {}
+        #: Names that some function inside another may bind there.
+        self._nonlocals: set[str] = set()
         self._walk(tree, ())
 
     def _walk(self, node: ast.AST, chain: tuple[_Scope, ...]) -> None:
@@ -67,6 +68,8 @@ class Scopes:
         while stack:
             here, inside = stack.pop()
             self._chain[id(here)] = inside
+            if isinstance(here, ast.Nonlocal):
+                self._nonlocals.update(here.names)
             if isinstance(here, _Scope):
                 # Defaults and decorators are evaluated outside; that they count as inside changes nothing here.
                 inside = (*inside, here)
@@ -80,7 +83,7 @@ class Scopes:
     def _of(self, node: _Scope) -> _Function:
         found = self._functions.get(id(node))
         if found is None:
-            found = self._functions[id(node)] = _Function(node)
+            found = self._functions[id(node)] = _Function(node, self._nonlocals)
         return found
 
     def is_local(self, name: ast.Name) -> bool:

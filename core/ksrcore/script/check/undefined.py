@@ -61,7 +61,7 @@ def _undefined(script: Script) -> None:
     unknown -= defined
     if not unknown or "globals" in _called(script) or "exec" in _called(script):
         return
-    for node in ast.walk(script.tree):
+    for node in script.nodes:
         if (
             isinstance(node, ast.Name)
             and isinstance(node.ctx, ast.Load)
@@ -77,7 +77,7 @@ def _undefined(script: Script) -> None:
 
 
 def _called(script: Script) -> set[str]:
-    return {n.func.id for n in ast.walk(script.tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+    return {n.func.id for n in script.nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
 
 
 def _methods(script: Script) -> None:
