@@ -15,7 +15,6 @@ from .sip.errors import ParseError, SipError
 from .sip.nameaddr import parse_nameaddrs
 from .sip.uri import parse_uri
 from .sip.via import parse_vias
-from .tm.hooks import REPLY_OUT
 
 if TYPE_CHECKING:
     from .net.address import Listen
@@ -159,7 +158,7 @@ def onsend(proxy: Proxy, msg: SipMessage, dest: Dest, text: str, run: Run) -> bo
         return True  # what an onsend route itself forwards runs none, or it might never end
     t = run.t
     if t is not None and t.engine is not None and not t.local:
-        t.engine.hooks.arm_once(t, REPLY_OUT, _reply_left)
+        t.engine.hooks.after_replies(t, _reply_left)
     return not _run_onsend(proxy, msg, dest, text, run.record, run.avps, t, run.branch).dropped
 
 

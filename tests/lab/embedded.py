@@ -78,7 +78,7 @@ class EmbeddedServer(Server):
             database,
             script,
             modparams=modparams,
-            environment={"KSR_LAB_SCRIPT": str(script), **(environment or {})},
+            environment=environment,
             domain=domain,
             port=port,
         )

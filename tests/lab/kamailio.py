@@ -48,7 +48,7 @@ class KamailioServer(Server):
             database,
             script,
             modparams=modparams,
-            environment={"KSR_LAB_SCRIPT": str(script), **(environment or {})},
+            environment=environment,
             domain=domain,
             port=port,
         )

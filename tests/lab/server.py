@@ -25,8 +25,9 @@ class ServerFailed(Exception):
 class Server(ABC):
     """One running server on loopback: UDP and TCP on ``port``; a context manager.
 
-    ``script``: the KEMI script. ``database``: a SQLite file (see lab.database). ``directory``: everything the
-    server writes goes there. ``modparams``: (module, name, value), over the defaults of the stock configuration.
+    ``script``: the KEMI script; ``KSR_LAB_SCRIPT`` in the environment names it. ``database``: a SQLite file (see
+    lab.database). ``directory``: everything the server writes goes there. ``modparams``: (module, name, value), over
+    the defaults of the stock configuration.
     """
 
     kind = "server"
@@ -47,7 +48,7 @@ class Server(ABC):
         self.database = database
         self.script = script
         self.modparams = modparams
-        self.environment = environment or {}
+        self.environment = {"KSR_LAB_SCRIPT": str(script), **(environment or {})}
         self.domain = domain
         self.port = port or free_port()
         self.log_path = directory / f"{self.kind}.log"

@@ -68,10 +68,10 @@ class Hooks:
             extra = t.extra = {}
         extra.setdefault("hooks", []).append((events, callback))
 
-    def arm_once(self, t: Transaction, events: int, callback: Callback) -> None:
-        """:meth:`arm`, unless this callback is armed for the transaction already."""
+    def after_replies(self, t: Transaction, callback: Callback) -> None:
+        """Arm ``callback`` for the replies of one transaction (REPLY_OUT), unless it is armed already."""
         if t.extra is None or all(known is not callback for _, known in t.extra.get("hooks", ())):
-            self.arm(t, events, callback)
+            self.arm(t, REPLY_OUT, callback)
 
     def call(self, event: int, t: Transaction, run: Run | None, reply: SipMessage | None, code: int) -> None:
         """Call who wants the event; ask ``(hooks.events | t.armed) & event`` first."""
