@@ -305,13 +305,16 @@ class Recording:
             raise DebugError(f"no function has a variable {name!r} here{hint} (pseudo-variables begin with $)")
         found: list[dict[str, Any]] = []
         last: dict[int, str] = {}
+        at_last: dict[int, int] = {}
         for at, point in enumerate(self.points):
             if name in point.locals:
                 value = point.locals[name]
                 before = last.get(point.activation)
                 if value != before:
-                    found.append(self._change(at, before, value))
+                    # The line before in the same function: one that it called may have run in between.
+                    found.append(self._change(at, before, value, at_last.get(point.activation, at)))
                 last[point.activation] = value
+            at_last[point.activation] = at
         return found
 
     def when_watch(self, spec: str) -> list[dict[str, Any]]:
@@ -334,14 +337,13 @@ class Recording:
 
     def _changes(self, values: Sequence[Any]) -> list[dict[str, Any]]:
         return [
-            self._change(at, values[at - 1], value)
+            self._change(at, values[at - 1], value, at - 1)
             for at, value in enumerate(values)
             if at and value != values[at - 1]
         ]
 
-    def _change(self, at: int, before: Any, after: Any) -> dict[str, Any]:
-        """The change is seen at ``position``; ``line`` is that of the step before, which made it."""
-        maker = max(0, at - 1)
+    def _change(self, at: int, before: Any, after: Any, maker: int) -> dict[str, Any]:
+        """The change is seen at ``position``; ``line`` is that of the step ``maker``, which made it."""
         while maker and not self.points[maker].stack:
             maker -= 1
         point = self.points[maker]

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -116,7 +116,7 @@ class Runner:
     def pv(self, name: str) -> Any:
         """The value of a pseudo-variable where the run is. Raises PvError."""
         run: Run = self.box.proxy.env.run
-        with self.sandboxes.live.lock:
+        with self.sandboxes.live.lock, _unmoved(run):
             return self._accessor(name).get(run)
 
     def _accessor(self, name: str) -> Any:
@@ -248,7 +248,7 @@ class Runner:
             return {}
         run = self.box.proxy.env.run
         found: dict[str, Any] = {}
-        with self.sandboxes.live.lock:
+        with self.sandboxes.live.lock, _unmoved(run):
             for name in names:
                 try:
                     found[name] = self._accessor(name).get(run)
@@ -310,6 +310,16 @@ class Runner:
                 known = before[name] = (value, states.short_repr(value))
             found[name] = known[1]
         return found
+
+
+@contextmanager
+def _unmoved(run: Run) -> Iterator[None]:
+    """Looking must change nothing: some pseudo-variables look the transaction up, and the script may see that."""
+    before = run.t, run.t_lookup, run.branch
+    try:
+        yield
+    finally:
+        run.t, run.t_lookup, run.branch = before
 
 
 def _meta(box: Sandbox, callback: str) -> dict[str, Any]:

@@ -9,12 +9,9 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-
 from ..capture.recorder import Record
 from ..pv.state import Avps
 from ..run import BRANCH_FAILURE_ROUTE, CORE_ONREPLY_ROUTE, FAILURE_ROUTE, REQUEST_ROUTE
-
-
 from .transaction import Client, Saved, Transaction
 
 if TYPE_CHECKING:
@@ -39,6 +36,8 @@ class Kept(NamedTuple):
     branches: list[tuple[tuple[Any, ...], int]]
     local: dict[str, Any]
     args: tuple[Any, ...]
+    #: State and lumps of the transaction's request, where the callback's message is a copy of it; else None.
+    own: tuple[tuple[Any, ...], list[Any]] | None
 
 
 #: The routes it is kept for: for others the message as it came is all there is.
@@ -76,7 +75,7 @@ def keep(run: Run, args: tuple[Any, ...]) -> tuple[Any, ...]:
     if run.dest is not None:
         local["dest"] = run.dest
     if t is None or t.engine is None:
-        return is_request, _message(msg), msg.lumps.items[:], None, None, avps, [], local, args
+        return is_request, _message(msg), msg.lumps.items[:], None, None, avps, [], local, args, None
     request = msg if is_request else t.msg
     # Not the record itself: it has this among its callbacks, and would refer to itself.
     record = t.record
@@ -90,6 +89,7 @@ def keep(run: Run, args: tuple[Any, ...]) -> tuple[Any, ...]:
         [(_client(c), c.reply.id if c.reply is not None else 0) for c in t.branches],
         local,
         args,
+        (_message(t.msg), t.msg.lumps.items[:]) if is_request and msg is not t.msg else None,
     )
 
 
@@ -109,8 +109,9 @@ def restore(
         return None, avps, local
     record = Record(*kept.source)
     request = msg.clone() if kept.is_request else record.fresh(listens)
-    _give(request, _MESSAGE, kept.message)
-    request.lumps.items[:] = kept.lumps
+    state, lumps = kept.own or (kept.message, kept.lumps)
+    _give(request, _MESSAGE, state)
+    request.lumps.items[:] = lumps
     if avps is None:
         avps = Avps()
     t = Transaction(engine, request, record, avps)
@@ -131,7 +132,7 @@ def restore(
     _give(msg, _MESSAGE, kept.message)
     msg.lumps.items[:] = kept.lumps
     if route in (FAILURE_ROUTE, BRANCH_FAILURE_ROUTE):
-        t.saved = Saved(request)
+        t.saved = Saved(msg)
         # The very objects: by them it is seen whether the route set another URI.
         local["uri"], local["dst_uri"] = msg.new_uri, msg.dst_uri
     return t, avps, local
