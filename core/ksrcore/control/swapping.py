@@ -74,7 +74,9 @@ class Swapping:
             )
         if script.generation != generation:
             raise ControlError(errors.USER_ERROR, "not swapped: the script was changed while the new code was tried")
-        return self._answer(script.swap(source, who, pin=pin), who) | {"tried": trial.tried}
+        with self.sandboxes.live.lock:
+            done = script.swap(source, who, pin=pin)
+        return self._answer(done, who) | {"tried": trial.tried}
 
     async def _trial(self, source: str, records: list[Record]) -> Trial:
         script = self.script()

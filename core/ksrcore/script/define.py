@@ -59,7 +59,7 @@ def define(
 ) -> dict[Place, Any]:
     """The values of these items by place. ``owners``: the classes by name. Raises :class:`ScriptError`.
 
-    Decorators and defaults are evaluated here, once. The items' nodes get counters; what their text says is known before.
+    Decorators and defaults are evaluated here, once. The items' nodes get counters.
     """
     scope: dict[str, Any] = {}
     made: dict[Place, Any] = {}

@@ -74,6 +74,8 @@ class Pins:
             # A request that was held while its script changed made its transaction afterwards.
             began = t.record.runs[0].version
         old = self.overlays.get(began) if began is not None else None
-        if old is None or not old.has(name):
+        if old is None:
             return type(self.script).call(self.script, run, name, *args)
+        if not old.has(name):
+            return 1  # a callback that there was not when it began
         return call_in(old, run, name, *args)
