@@ -2,38 +2,10 @@
 
 from __future__ import annotations
 
-from textwrap import dedent, indent
-
 import pytest
 
 from ksrcore.script.check import CODES, Finding, check, release
-
-HEAD = """\
-import KSR
-
-def mod_init():
-    return Router()
-
-class Router:
-    def child_init(self, rank):
-        return 0
-
-    def ksr_reply_route(self, msg):
-        return 1
-
-    def ksr_onsend_route(self, msg):
-        return 1
-
-    def ksr_request_route(self, msg):
-        {}
-        return 1
-"""
-
-
-def script(code: str, more: str = "") -> str:
-    """A script without a fault around these lines of ksr_request_route; ``more``: methods after it."""
-    body = indent(dedent(code).strip(), " " * 8).lstrip()
-    return HEAD.format(body) + (("\n" + indent(dedent(more), " " * 4)) if more else "")
+from script.faultless import script
 
 
 def found(source: str, version: str = "") -> list[str]:
@@ -144,7 +116,7 @@ def test_arguments_that_kamailio_does_not_look_at() -> None:
 @pytest.mark.parametrize(
     ("argument", "got"),
     [
-        ("404", "got an int; did you mean \"404\"?"),
+        ("404", 'got an int; did you mean "404"?'),
         ("None", "got None"),
         ("b'x'", "got bytes"),
         ("1 + 2", "got an int; use str()"),
@@ -259,9 +231,10 @@ def test_what_kamailio_calls_is_there() -> None:
     assert found("def mod_init():\n    return R()\nclass R:\n    pass\n") == [
         "3:7: error[missing-callback]: class R has no ksr_request_route(): nothing routes a request"
     ]
-    assert "did you mean ksr_reqest_route to be it?" in found(
-        script("pass").replace("ksr_request_route", "ksr_reqest_route")
-    )[0]
+    assert (
+        "did you mean ksr_reqest_route to be it?"
+        in found(script("pass").replace("ksr_request_route", "ksr_reqest_route"))[0]
+    )
     bare = "def mod_init():\n    return R()\nclass R:\n    def ksr_request_route(self, msg):\n        return 1\n"
     assert [(f.severity, f.text.partition("(")[0]) for f in check(bare)] == [
         ("error", "no child_init"),

@@ -177,12 +177,13 @@ def _bool_compared(
     if number is None:
         return
     results = {_compare(op, number, v) if flipped else _compare(op, v, number) for v in (1, 0)}
+    no = isinstance(op, ast.Gt | ast.GtE if flipped else ast.Lt | ast.LtE) or number < 0 and isinstance(op, ast.Eq)
     if len(results) == 1 and (answer := results.pop()) is not None:
         script.add(
             "comparison",
             node,
             f"{function.decl.path} gives True or False: this is always {answer}; "
-            f"write {'not ' if number < 0 or isinstance(op, ast.NotEq) else ''}{function.decl.path}(...)",
+            f"write {'not ' if no else ''}{function.decl.path}(...)",
         )
 
 
