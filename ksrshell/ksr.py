@@ -112,7 +112,7 @@ class Ksr(View):
         process = self._session.client.process
         if process != self._process:
             names: dict[str, Function | Module] = {}
-            for entry in self._session.call("ksr.api"):
+            for entry in self._session.api():
                 function = Function(self._call, entry)
                 if not function.module:
                     names[function.name] = function

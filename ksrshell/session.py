@@ -66,6 +66,7 @@ class Session:
         self.client = client
         self.current: Message | None = None
         self._sandbox: int | None = None
+        self._api: tuple[int, list[dict[str, Any]]] | None = None
         self._sandbox_process = -1
         self._using = threading.Lock()
         self.msgs = Messages(self)
@@ -90,6 +91,13 @@ class Session:
     ) -> Any:
         """A method of the control channel, raw."""
         return self.client.call(method, params, timeout=timeout)
+
+    def api(self) -> list[dict[str, Any]]:
+        """What ``KSR`` has (docs/control-channel.md), asked once a process."""
+        process = self.client.process
+        if self._api is None or self._api[0] != process:
+            self._api = process, self.call("ksr.api")
+        return self._api[1]
 
     def close(self) -> None:
         self.client.close()

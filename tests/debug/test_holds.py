@@ -47,7 +47,8 @@ def test_one_waits_and_the_others_flow(make: Make) -> None:
     assert (state["function"], state["event"], state["live"], state["done"]) == ("ksr_route_relay", "line", True, False)
     assert state["why"] == "ksr_route_relay"
     other = p.feed(request("INVITE", f"sip:carol@{BOB}", branch="z9hG4bK2", callid="other"))
-    assert [s.first for s in other] == ["SIP/2.0 100 trying -- your call is important to us", f"INVITE sip:carol@{BOB} SIP/2.0"]
+    trying = "SIP/2.0 100 trying -- your call is important to us"
+    assert [s.first for s in other] == [trying, f"INVITE sip:carol@{BOB} SIP/2.0"]
     assert p.events[0][0] == "held" and p.events[0][1]["summary"]["method"] == "INVITE"
     after = p.release(held)
     assert firsts(after) == [f"{BOB} INVITE sip:bob@{BOB} SIP/2.0"], "and no second 100"

@@ -47,6 +47,7 @@ class Methods:
         self.swapping = Swapping(self.sandboxes, self._script, self.record, self._publish)
         self.holds = HoldMethods(self.sandboxes, self.steps, self._publish)
         self.server: ControlServer | None = None
+        self._api: list[dict[str, Any]] = []
 
     def table(self) -> dict[str, Handler]:
         own: dict[str, Callable[..., Any]] = {
@@ -189,6 +190,12 @@ class Methods:
     # -- what there is --------------------------------------------------------------------------------------------
 
     def api(self) -> list[dict[str, Any]]:
+        # Made once: it takes ten milliseconds, in which no message is routed.
+        if not self._api:
+            self._api = self._make_api()
+        return self._api
+
+    def _make_api(self) -> list[dict[str, Any]]:
         have = {(d.module, d.name): d for module in self.proxy.modules.values() for d in module.exports.values()}
         found = [views.decl_view(decl, "implemented") for decl in have.values()]
         found += [views.decl_view(decl, "known") for decl in known() if (decl.module, decl.name) not in have]
