@@ -1,0 +1,8 @@
+# Written by `python -m ksrcore.kemi.stubs`: change the declarations there, not this file.
+"""KEMI functions of Kamailio's module avpops."""
+
+from typing import Any
+
+def avp_check(text1: str, text2: str, /) -> int: ...
+
+def avp_copy(text1: str, text2: str, /) -> int: ...

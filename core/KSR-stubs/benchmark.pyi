@@ -1,0 +1,8 @@
+# Written by `python -m ksrcore.kemi.stubs`: change the declarations there, not this file.
+"""KEMI functions of Kamailio's module benchmark."""
+
+from typing import Any
+
+def bm_log_timer(text1: str, /) -> int: ...
+
+def bm_start_timer(text1: str, /) -> int: ...

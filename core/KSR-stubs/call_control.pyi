@@ -1,0 +1,6 @@
+# Written by `python -m ksrcore.kemi.stubs`: change the declarations there, not this file.
+"""KEMI functions of Kamailio's module call_control."""
+
+from typing import Any
+
+def call_control() -> int: ...

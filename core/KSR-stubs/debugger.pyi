@@ -1,0 +1,8 @@
+# Written by `python -m ksrcore.kemi.stubs`: change the declarations there, not this file.
+"""KEMI functions of Kamailio's module debugger."""
+
+from typing import Any
+
+def dbg_pv_dump() -> int: ...
+
+def dbg_pv_dump_ex(code1: int, code2: int, /) -> int: ...

@@ -1,0 +1,8 @@
+# Written by `python -m ksrcore.kemi.stubs`: change the declarations there, not this file.
+"""KEMI functions of Kamailio's module ims_qos."""
+
+from typing import Any
+
+def Rx_AAR(text1: str, text2: str, text3: str, code4: int, text5: str, /) -> int: ...
+
+def Rx_AAR_Register(text1: str, text2: str, /) -> int: ...

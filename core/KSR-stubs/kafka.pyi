@@ -1,0 +1,8 @@
+# Written by `python -m ksrcore.kemi.stubs`: change the declarations there, not this file.
+"""KEMI functions of Kamailio's module kafka."""
+
+from typing import Any
+
+def send(text1: str, text2: str, /) -> int: ...
+
+def send_key(text1: str, text2: str, text3: str, /) -> int: ...

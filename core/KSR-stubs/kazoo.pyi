@@ -1,0 +1,8 @@
+# Written by `python -m ksrcore.kemi.stubs`: change the declarations there, not this file.
+"""KEMI functions of Kamailio's module kazoo."""
+
+from typing import Any
+
+def kazoo_publish(text1: str, text2: str, text3: str, /) -> int: ...
+
+def kazoo_subscribe(text1: str, /) -> int: ...

@@ -1,0 +1,8 @@
+# Written by `python -m ksrcore.kemi.stubs`: change the declarations there, not this file.
+"""KEMI functions of Kamailio's module ldap."""
+
+from typing import Any
+
+def result_next() -> int: ...
+
+def search(text1: str, /) -> int: ...

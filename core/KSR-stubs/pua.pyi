@@ -1,0 +1,8 @@
+# Written by `python -m ksrcore.kemi.stubs`: change the declarations there, not this file.
+"""KEMI functions of Kamailio's module pua."""
+
+from typing import Any
+
+def pua_set_publish() -> int: ...
+
+def pua_update_contact() -> int: ...

@@ -1,0 +1,6 @@
+# Written by `python -m ksrcore.kemi.stubs`: change the declarations there, not this file.
+"""KEMI functions of Kamailio's module ss7ops."""
+
+from typing import Any
+
+def isup_to_json(code1: int, /) -> int: ...

@@ -1,0 +1,6 @@
+# Written by `python -m ksrcore.kemi.stubs`: change the declarations there, not this file.
+"""KEMI functions of Kamailio's module timer."""
+
+from typing import Any
+
+def timer_enable(text1: str, code2: int, /) -> int: ...

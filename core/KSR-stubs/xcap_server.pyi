@@ -1,0 +1,10 @@
+# Written by `python -m ksrcore.kemi.stubs`: change the declarations there, not this file.
+"""KEMI functions of Kamailio's module xcap_server."""
+
+from typing import Any
+
+def xcaps_del(text1: str, text2: str, /) -> int: ...
+
+def xcaps_get(text1: str, text2: str, /) -> int: ...
+
+def xcaps_put(text1: str, text2: str, text3: str, /) -> int: ...
