@@ -255,12 +255,11 @@ class Proxy:
                 return
             msg.id = record.id
             defect = msg.error
-            if defect is None:
-                try:
-                    if msg.via is None:
-                        defect = SipError("no Via")
-                except SipError as broken:
-                    defect = broken
+            try:
+                if msg.via is None:
+                    defect = defect or SipError("no Via")
+            except SipError as broken:
+                defect = defect or broken
             if defect is not None:
                 self._broken(msg, record, defect)
             elif self.debugger is not None and self.debugger.takes(msg, record):
