@@ -72,15 +72,20 @@ class Lumps:
         """
         items = self.items if extra is None else self.items + extra
         parts: list[str] = []
+        add = parts.append
         at = start
         for lump in sorted(items, key=by_offset):
             offset = lump.offset
-            if offset < at or offset > stop:
-                return _apply_all(items, buf, start, stop, dest)
+            if offset != at:
+                if offset < at or offset > stop:
+                    return _apply_all(items, buf, start, stop, dest)
+                add(buf[at:offset])
             text = lump.text
-            parts += buf[at:offset], text if type(text) is str else text(dest)  # type: ignore[operator]
+            add(text if type(text) is str else text(dest))  # type: ignore[operator]
             at = offset + lump.length
-        parts.append(buf[at:stop])
+        if at > stop:
+            return _apply_all(items, buf, start, stop, dest)
+        add(buf[at:stop])
         return "".join(parts)
 
 
