@@ -126,6 +126,28 @@ def test_swap_and_roll_back(ask: Ask, proxy: Proxy) -> None:
     assert [(s["name"], s["version"]) for s in ask("ksr.rollback", name="answer")["swapped"]] == [("answer", 1)]
 
 
+def test_swaps_that_add_remove_and_go_back_whole(ask: Ask, proxy: Proxy) -> None:
+    source = "TEXT = 'Hi'\ndef answer(msg):\n    KSR.sl.sl_send_reply(200, TEXT)\n"
+    swapped = ask("ksr.swap", source=source, pin=True)
+    named = [(s["name"], s["version"], s["new"]) for s in swapped["swapped"]]
+    assert named == [("TEXT", 1, True), ("answer", 2, False)]
+    assert (swapped["pinned"], swapped["warnings"]) == (0, [])
+    assert ask("ksr.save", diff=True)["saved"] == ["answer", "TEXT"]
+    assert [s["version"] for s in ask("ksr.rollback")["swapped"]] == [0, 1]
+    assert ask("ksr.save")["written"] is False
+    ask("ksr.swap", source="def more():\n    return 1\n")
+    removed = ask("ksr.swap", remove=["more"])
+    assert removed["swapped"] == [{"name": "more", "version": 0, "new": False, "removed": True}]
+    assert [(v["number"], v["removed"]) for v in ask("ksr.versions", name="more")] == [(1, False), (2, True)]
+
+
+def test_a_message_names_the_versions_that_handled_it(ask: Ask, proxy: Proxy) -> None:
+    ask("ksr.swap", source="def answer(msg):\n    KSR.sl.sl_send_reply(404, 'Gone')\n")
+    proxy.receive(options(9), cast("Rcv", proxy.recorder.records[0].where), 3.0)
+    (run,) = ask("ksr.message", id=7)["runs"]
+    assert run["versions"] == {"ksr_request_route": 1, "answer": 2}
+
+
 def test_a_sandbox(ask: Ask) -> None:
     box = ask("ksr.sandbox.open", id=1)["sandbox"]
     assert ask("ksr.sandbox.call", sandbox=box, name="pv.get", args=["$rU"]) == {"result": "u0"}
@@ -159,6 +181,11 @@ def test_stepping(ask: Ask) -> None:
         ("ksr.messages", {"where": "nothing_known == 1"}, 1, "'nothing_known' is neither a field"),
         ("ksr.messages", {"where": "__import__('os')"}, 1, "a filter can call"),
         ("ksr.swap", {"source": "def answer(:\n"}, 1, "the new code does not compile"),
+        ("ksr.swap", {"source": "", "remove": [1]}, -32602, "ksr.swap: remove is [1]"),
+        ("ksr.swap", {}, 1, "a swap takes functions"),
+        ("ksr.swap", {"remove": ["answer"]}, 1, "answer cannot be removed: it is used by ksr_request_route"),
+        ("ksr.rollback", {}, 1, "nothing was swapped"),
+        ("ksr.rollback", {"number": 1}, 1, "rollback to a version needs a function's name"),
         ("ksr.versions", {"name": "anser"}, 1, "did you mean 'answer'?"),
         ("ksr.rollback", {"name": "answer"}, 1, "answer is at its first version"),
         ("ksr.sandbox.call", {"sandbox": 7, "name": "is_INVITE", "args": []}, 1, "no sandbox 7"),

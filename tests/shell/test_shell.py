@@ -238,3 +238,35 @@ def test_history_lasts(shell: KsrShell, tmp_path: Path) -> None:
     assert (tmp_path / "history.sqlite").exists()
     assert history.get_tail(1, include_latest=True) is not None
     assert Path(history.hist_file) == tmp_path / "history.sqlite"
+
+
+def test_edit_is_ours_for_functions_of_the_script(
+    shell: KsrShell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    edited: list[str] = []
+    monkeypatch.setattr("ksrshell.edit.edit", lambda session, name, ask, say: edited.append(name))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    run(shell, "%edit ksr_route_relay")
+    assert edited == ["ksr_route_relay"]
+    # Everything else is IPython's.
+    opened: list[str] = []
+    cast(Any, shell).set_hook("editor", lambda shell, name, line=None, *more: opened.append(str(name)))
+    path = tmp_path / "notes.py"
+    path.write_text("x = 1\n")
+    run(shell, f"%edit -x {path}")
+    assert (edited, opened) == (["ksr_route_relay"], [str(path)])
+
+
+def test_save_is_ours_without_a_file(shell: KsrShell, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    run(shell, "%save --diff")
+    assert "would be saved to /srv/routing.py" in capsys.readouterr().out
+    run(shell, "x = 5")
+    number = cast(Any, shell).execution_count - 1
+    run(shell, f"%save -f {tmp_path / 'lines.py'} {number}")
+    assert "x = 5" in (tmp_path / "lines.py").read_text()
+
+
+def test_news_of_a_saved_script(shell: KsrShell, capsys: pytest.CaptureFixture[str]) -> None:
+    News(shell)({"event": "reload", "text": "taken over from the file: relay version 2", "taken": True})
+    assert "taken over from the file: relay version 2" in capsys.readouterr().out
