@@ -36,8 +36,8 @@ class Corex(Module):
     dns_cache = Param("", "a record for the DNS cache: type=A;name=...;addr=...", multi=True)
     evcb_reply_out = Param("", "KEMI callback run for each reply sent, with 'corex:reply-out'")
     nio_intercept = Param(0, "1: run event_route[network:msg] for each message in and out; not offered here")
-    nio_min_msg_len = Param(0, "messages shorter than this are not intercepted")
-    nio_msg_avp = Param("", "the AVP with the changed message of event_route[network:msg]")
+    nio_min_msg_len = Param(0, "no effect without nio_intercept")
+    nio_msg_avp = Param("", "no effect without nio_intercept")
 
     def start(self) -> None:
         for name in ("dns_cache", "evcb_reply_out", "nio_intercept"):

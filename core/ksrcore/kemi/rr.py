@@ -51,7 +51,7 @@ class Rr(LooseRouting, Module):
     append_fromtag = Param(1, "1: write the From tag as ;ftag, which is_direction() needs")
     enable_double_rr = Param(1, "1: two fields when socket or transport change on the way, 2: always two")
     add_username = Param(0, "1: write the Request-URI's user into the Record-Route")
-    enable_socket_mismatch_warning = Param(1, "1: warn when a preset Record-Route names another host than ours")
+    enable_socket_mismatch_warning = Param(1, "1: warn when the second of our two Route values names no socket of ours")
     custom_user_avp = Param("", "the AVP with the user to write instead of the Request-URI's, $avp(name)")
     force_send_socket = Param(0, "1: send from the socket that our Route names also when it is not doubled")
     ignore_sips = Param(0, "1: write sip: also for a sips: Request-URI")

@@ -91,6 +91,7 @@ class LooseRouting:
 
     proxy: Proxy
     enable_double_rr: Any
+    enable_socket_mismatch_warning: Any
     force_send_socket: Any
     sockname_mode: Any
     append_fromtag: Any
@@ -143,17 +144,18 @@ class LooseRouting:
     def _double(self, uri: Uri) -> bool:
         return "r2=" in uri.params.lower() and bool(self.enable_double_rr) and uri.r2 == "on"
 
-    def _send_from(self, msg: SipMessage, uri: Uri) -> None:
-        """Send from the socket that one of our own Route values names."""
+    def _send_from(self, msg: SipMessage, uri: Uri) -> bool:
+        """Send from the socket that one of our own Route values names. False: none is the one."""
         name = uri.param("sn") if self.sockname_mode else None
         if name:
             for own in self.proxy.listens:
                 if own.name == name:
                     msg.force_socket = own
-                    return
+                    return True
         listen = find_listen(self.proxy, uri.host, uri.port_no or 5060, uri.transport or "udp")
         if listen is not None:
             msg.force_socket = listen
+        return listen is not None
 
     def _after_loose(self, msg: SipMessage, routes: _Routes, first: Uri, preloaded: bool) -> int:
         values = routes.values
@@ -165,9 +167,11 @@ class LooseRouting:
             if self._double(first):
                 if len(values) > 1:
                     try:
-                        self._send_from(msg, parse_uri(values[1].uri))
+                        second = parse_uri(values[1].uri)
                     except SipError:
                         return FAILED
+                    if not self._send_from(msg, second) and self.enable_socket_mismatch_warning:
+                        log.warning("no socket of ours is that of the second of our Route values (%s)", second.text)
                     at = 2
             elif self.force_send_socket:
                 self._send_from(msg, first)

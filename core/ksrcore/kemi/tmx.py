@@ -197,7 +197,7 @@ class Tmx(Module):
     @export
     def t_continue(self, run: Run, tindex: int, tlabel: int, name: str) -> int:
         """Go on with a suspended transaction in that callback."""
-        return suspend.resume(self.tm.engine, run, tindex, tlabel, name)
+        return suspend.resume(self.tm.engine, tindex, tlabel, name)
 
     # -- statistics ---------------------------------------------------------------------------------------------------
 

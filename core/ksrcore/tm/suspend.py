@@ -66,7 +66,7 @@ def _suspend_reply(run: Run) -> int:
     return 1
 
 
-def resume(engine: Engine, outer: Run, id_index: int, id_label: int, name: str) -> int:
+def resume(engine: Engine, id_index: int, id_label: int, name: str) -> int:
     """Run the callback ``name`` for a suspended transaction. 1, or -1 when there is no such, or it ended."""
     t = engine.find(id_index, id_label)
     script = engine.proxy.script

@@ -133,7 +133,7 @@ def relay(engine: Engine, run: Run, hop: Hop | None = None, proto: str = "", fla
         if mode == 2:
             return 1
         if mode == 1:
-            return _stateless(engine, run, hop, proto)
+            return _stateless(run, hop, proto)
     if t is None:
         if not _valid(msg):
             return E_BAD_URI
@@ -207,10 +207,10 @@ def _relay_ack(engine: Engine, run: Run, hop: Hop | None, proto: str) -> int:
             engine.ack(t, run)
             return 1
         _passing_ack(engine, t, run)
-    return _stateless(engine, run, hop, proto)
+    return _stateless(run, hop, proto)
 
 
-def _stateless(engine: Engine, run: Run, hop: Hop | None, proto: str) -> int:
+def _stateless(run: Run, hop: Hop | None, proto: str) -> int:
     try:
         if hop is not None:
             port = f":{hop.port}" if hop.port else ""
