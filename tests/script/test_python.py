@@ -122,6 +122,34 @@ def test_module_style(load: Load) -> None:
     assert lines(script) == ["INVITE"]
 
 
+def test_module_style_without_the_message(load: Load) -> None:
+    script = load(
+        """
+        import KSR
+        def ksr_request_route():
+            KSR.info("request")
+            return 1
+        def ksr_event(evname):
+            KSR.info(evname)
+            return 1
+        def ksr_more(msg, evname):
+            KSR.info(msg.Method + evname)
+            return 1
+        def ksr_any(*args):
+            KSR.info(str(len(args)))
+            return 1
+        """
+    )
+    call(script)
+    call(script, "ksr_event", "tm:local-request")
+    call(script, "ksr_more", "x")
+    call(script, "ksr_any", "x")
+    assert lines(script) == ["request", "tm:local-request", "INVITEx", "2"]
+    script.swap("def ksr_request_route():\n    KSR.info('swapped')\n    return 1\n")
+    call(script)
+    assert lines(script)[-1] == "swapped"
+
+
 def test_the_message_argument(load: Load) -> None:
     script = load(
         """

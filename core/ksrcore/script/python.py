@@ -8,7 +8,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
-from inspect import Parameter, signature
+from inspect import CO_VARARGS, Parameter, signature
 from pathlib import Path
 from time import perf_counter
 from types import FunctionType, ModuleType
@@ -270,7 +270,10 @@ class PythonScript(Script):
         return code
 
     def _look_up(self, name: str) -> tuple[Callable[..., Any], _Stats]:
-        found = self._callbacks[name] = self.function(name), self._stats.setdefault(name, _Stats())
+        fn = self.function(name)
+        if self.handler is self.module:
+            fn = _with_or_without_message(fn)
+        found = self._callbacks[name] = fn, self._stats.setdefault(name, _Stats())
         return found
 
     def _failed(self, run: Run, error: Exception) -> _Stats:
@@ -350,6 +353,16 @@ class PythonScript(Script):
         if self._api is None:
             self._api = api_of(self.ksr)
         return check(text, api=self._api, around=around)
+
+
+def _with_or_without_message(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A callback of a script in module style: app_python3s calls ``f()`` and ``f(evname)``, without the message."""
+    code = getattr(function, "__code__", None)
+    if code is None or code.co_argcount > 1 or code.co_flags & CO_VARARGS:
+        return function
+    if not code.co_argcount:
+        return lambda msg, *args: function(*args)
+    return lambda msg, *args: function(*args) if args else function(msg)
 
 
 def _signature(function: FunctionType) -> Signature | None:
