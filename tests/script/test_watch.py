@@ -91,8 +91,13 @@ def test_a_file_written_in_place_waits_until_it_is_whole(edited: Edited) -> None
 
 
 def test_layout_alone_changes_nothing(edited: Edited) -> None:
-    assert edited.save("\n\n" + SCRIPT.replace("return WORD", "# why\n    return (WORD)")) == []
-    assert edited.world.script.generation == 0
+    assert edited.save("\n\n" + SCRIPT.replace("return 1 / 0", "# why\n\n    return (1 / 0)")) == []
+    route = edited.world.script.route("last")
+    assert (route.current, len(route.versions), route.version.firstline) == (1, 1, 18)
+    # Only the lines are new.
+    with pytest.raises(ZeroDivisionError) as caught:
+        edited.world.script.module.last(0)
+    assert caught.traceback[-1].lineno + 1 == 21
     assert edited.save(SCRIPT.replace('"one"', '"x"'))[0][1]
     assert edited.world.answer() == "x"
 

@@ -10,6 +10,7 @@ from ..kemi.declare import Decl
 from ..net.address import bracketed
 from ..run import ROUTE_NAMES
 from ..script.engine import Route
+from ..script.writeback import reindent
 from ..sip.errors import SipError
 
 
@@ -115,9 +116,11 @@ def versions_view(route: Route) -> list[dict[str, Any]]:
     found = []
     before = ""
     for version in route.versions:
+        # As typed at the prompt it may stand further left than in its class.
+        source = reindent(version.source, "")
         diff = unified_diff(
             before.splitlines(),
-            version.source.splitlines(),
+            source.splitlines(),
             f"version {version.number - 1}",
             f"version {version.number}",
             lineterm="",
@@ -135,7 +138,7 @@ def versions_view(route: Route) -> list[dict[str, Any]]:
                 "diff_to_previous": "\n".join(diff) if before else "",
             }
         )
-        before = version.source
+        before = source
     return found
 
 

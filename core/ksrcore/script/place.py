@@ -8,19 +8,24 @@ from typing import Any
 from .engine import Version
 
 
-def moved(version: Version, filename: str, firstline: int) -> None:
-    """The version's text begins at that line of that file now. Frames that run keep what they had."""
+def moved(version: Version, filename: str, firstline: int) -> bool:
+    """The version's text begins at that line of that file now; whether it did not before.
+
+    Frames that run keep what they had.
+    """
     delta = firstline - version.firstline
     if delta or version.filename != filename:
         for fn in _functions(version.function, set()):
             if fn.__code__.co_filename == version.filename:
                 fn.__code__ = _moved(fn.__code__, version.filename, filename, delta)
+    changed = (version.filename, version.firstline) != (filename, firstline)
     version.filename, version.firstline = filename, firstline
+    return changed
 
 
-def detach(version: Version, name: str) -> None:
+def detach(version: Version, name: str) -> bool:
     """The version's text is no longer in its file: it gets a file of its own, by that name, beginning at line 1."""
-    moved(version, name, 1)
+    return moved(version, name, 1)
 
 
 def _moved(code: CodeType, old: str, new: str, delta: int) -> CodeType:

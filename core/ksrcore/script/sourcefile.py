@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import hashlib
 from pathlib import Path
+from types import FunctionType
 from typing import TYPE_CHECKING
 
-from .engine import ScriptError
+from .engine import ScriptError, Version
 from .place import detach, moved
 from .plan import INIT, RELOAD, Plan, Swapped, keep
-from .program import Changes, Place, Program, changes, read
+from .program import Changes, Item, Place, Program, changes, read
 from .versions import Slot
 from .writeback import reindent, replace_file, rewrite
 
@@ -125,16 +126,39 @@ def _plan(swaps: Swaps, found: Changes, new: Program, filename: str) -> Plan:
 def _follow(swaps: Swaps, new: Program, data: bytes) -> None:
     """The file has this text now: line numbers of what runs are those of the file again."""
     filename = str(Path(swaps.script.path).resolve())
+    keep(filename, new.lines)
+    swaps.program, swaps.digest = new, hashlib.sha256(data).digest()
+    shifted = False
+    relaid: list[tuple[Version, Item]] = []
     for slot in swaps.slots.by_key.values():
         item = new.items.get(slot.place)
         for version in slot.versions:
             if version.removed or version.epoch != swaps.epoch or slot.kind != "function":
                 continue
             if item is not None and version.number == slot.saved:
-                moved(version, filename, item.first)
+                shifted |= moved(version, filename, item.first)
+                if version.source != item.source and version.shape == item.shape:
+                    relaid.append((version, item))
             elif version.filename == filename:
                 name = f"<swap of {slot.key}, version {version.number} of {Path(filename).name}>"
-                detach(version, name)
+                shifted |= detach(version, name)
                 keep(name, read(version.source).lines)
-    swaps.program, swaps.digest = new, hashlib.sha256(data).digest()
-    keep(filename, new.lines)
+    if relaid:
+        _lay(swaps, relaid, filename)
+    if shifted or relaid:
+        swaps.script.switched()  # whoever stops at lines looks for them again
+
+
+def _lay(swaps: Swaps, relaid: list[tuple[Version, Item]], filename: str) -> None:
+    """Comments and line breaks changed inside of functions: the same code, on other lines."""
+    plain = [item for _, item in relaid if not getattr(item.node, "decorator_list", None) and not item.fixed]
+    try:
+        made = swaps.define(Plan(filename, swaps.program.lines, plain))
+    except ScriptError:  # a default value that cannot be made again: its lines are a little off
+        made = {}
+    for version, item in relaid:
+        old, fresh = version.function, made.get(item.place)
+        if isinstance(old, FunctionType) and isinstance(fresh, FunctionType):
+            if old.__code__.co_freevars == fresh.__code__.co_freevars:
+                old.__code__ = fresh.__code__
+        version.source = item.source
