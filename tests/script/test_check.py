@@ -312,5 +312,28 @@ def test_every_code_is_described() -> None:
     assert all(severity in ("error", "warning", "info") and text for severity, text in CODES.values())
 
 
+@pytest.mark.parametrize("count", [1500, 20000])
+def test_deep_nesting_is_no_exception(count: int) -> None:
+    for source in (
+        "KSR.info(" + " + ".join(["'a'"] * count) + ")\n",
+        "KSR.info(KSR.x" + ".a" * count + ")\n",
+        "if x:\n    pass\n" + "elif y:\n    pass\n" * count,
+        "(" * count + ")" * count,
+        "x = " + "not " * count + "1\n",
+    ):
+        check("import KSR\nx = y = 1\n" + source)
+
+
+def test_line_ends() -> None:
+    assert found("import KSR\r\n\f\r\nKSR.inf('x')\r\n")[0].startswith("3:1: error[unknown-function]")
+
+
+def test_callbacks_of_http_queries() -> None:
+    code = 'KSR.http_async_client.query("http://x.test/", "ksr_http")'
+    assert codes(code, "def ksr_http(self, msg, evname):\n    return 1\n") == ["not-implemented"]
+    findings = check(script(code, "def ksr_http(self, msg):\n    return 1\n"))
+    assert [(f.code, f.severity) for f in findings] == [("not-implemented", "info"), ("signature", "warning")]
+
+
 def test_control_characters_are_shown() -> None:
     assert one('KSR.pv.get("$ru\\n\\x1b")').text.startswith("KSR.pv.get: $ru\\n\\x1b: ")

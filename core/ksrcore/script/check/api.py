@@ -72,10 +72,10 @@ class Api:
         module, _, name = path.rpartition(".")
         name = name.lower()
         scored: dict[str, float] = {}
-        for other in MEANT.get(name, ()):
+        for rank, other in enumerate(MEANT.get(name, ())):
             found = next((p for p in (f"{module}.{other}", other) if p in self.functions), None)
             if found is not None:
-                scored[found] = 1.5
+                scored[found] = 1.5 - rank / 100
         for near in difflib.get_close_matches(name, self._by_name, 8, 0.72):
             ratio = difflib.SequenceMatcher(None, name, near).ratio()
             for candidate in self._by_name[near]:

@@ -128,7 +128,8 @@ def _signatures(script: Script) -> None:
         # app_python3s calls the functions of a module without the message.
         counts = (2,) if function.name in with_event else (1,) if bound else (1, 0)
         given = "msg, evname" if function.name in with_event else "msg"
-        _fits(script, function, Parameters.of(function, bound), counts, f"{function.name}({given})")
+        severity = "warning" if function.name in with_event else "error"
+        _fits(script, function, Parameters.of(function, bound), counts, f"{function.name}({given})", severity)
 
     calls = [node.func for node in script.nodes if isinstance(node, ast.Call)]
     called = {func.attr for func in calls if isinstance(func, ast.Attribute)}
@@ -141,12 +142,14 @@ def _signatures(script: Script) -> None:
                 script.add("signature", function, text, "warning")
 
 
-def _fits(script: Script, node: Def, have: Parameters | None, counts: tuple[int, ...], called: str) -> None:
+def _fits(
+    script: Script, node: Def, have: Parameters | None, counts: tuple[int, ...], called: str, severity: str = "error"
+) -> None:
     if have is None or any(have.takes(count) for count in counts):
         return
     given = ast.unparse(node.args)
     self_ = ", after self" if have.least < 0 else ""
-    script.add("signature", node, f"{node.name}({given}) is called as {called}{self_}")
+    script.add("signature", node, f"{node.name}({given}) is called as {called}{self_}", severity)
 
 
 def _replaced(script: Script) -> None:

@@ -202,7 +202,10 @@ def check(
         return findings.found
     script = Script(source, tree, api or kamailio(), wanted, around)
     for look in CHECKS:
-        look(script)
+        try:
+            look(script)
+        except RecursionError:
+            script.add("syntax", None, "nested too deeply: not all of it is checked", "warning")
     return script.findings.result(source)
 
 
