@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 class Difference(View):
     """A message that the new code treats differently: ``message``, ``raises`` (it raises only now), ``parts``: what
-    differs by what it is about, as (before, after): ``raises``, ``ends``, ``sends``, ``to``, ``headers``, ``calls`` ...
+    differs by what it is about, as (before, after): ``raises``, ``ends``, ``sends``, ``headers of INVITE``, ``calls``.
     """
 
     def __init__(self, session: Session, data: Mapping[str, Any]) -> None:

@@ -29,7 +29,7 @@ def trial_table(trial: Trial) -> RenderableType:
         made.expand = True
         for each in trial:
             number, title = str(each.message.id), Text(flat(each.message.title), "bold red" if each.raises else "")
-            for what, (before, after) in each.parts.items():
+            for what, (before, after) in _weighty(each).items():
                 made.add_row(number, title, what, _cut(before), _cut(after, "red" if what == "raises" else "green"))
                 number, title = "", Text("")
         parts.append(made)
@@ -42,6 +42,12 @@ def trial_table(trial: Trial) -> RenderableType:
     if len(trial.skipped) > 5:
         parts.append(Text(f"and {len(trial.skipped) - 5} more were not tried", "yellow"))
     return Group(*parts)
+
+
+def _weighty(each: Difference) -> dict[str, tuple[str, str]]:
+    """What a table has room for: by which callbacks and calls it came to that, the message's own view tells."""
+    parts = {what: pair for what, pair in each.parts.items() if what not in ("callbacks", "calls")}
+    return parts or each.parts
 
 
 def _cut(text: str, style: str = "") -> Text:

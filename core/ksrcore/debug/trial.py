@@ -34,10 +34,13 @@ class _TooLong(BaseException):
 
 @dataclass
 class Outcome:
-    """What became of one message: texts to compare, by what they are about, in the order people want them."""
+    """What became of one message. ``sent``: (first line, destination, header fields, body) of each message."""
 
-    raised: str = ""
-    parts: dict[str, str] = field(default_factory=dict)
+    raised: str
+    ended: str
+    sent: list[tuple[str, str, str, str]]
+    callbacks: str
+    calls: str
 
 
 @dataclass
@@ -79,12 +82,7 @@ async def compare(
             trial.skipped.append((record.id, str(error)))
             continue
         trial.tried += 1
-        names = list(dict.fromkeys((*before.parts, *after.parts)))
-        parts = [
-            (name, before.parts.get(name, ""), after.parts.get(name, ""))
-            for name in names
-            if before.parts.get(name) != after.parts.get(name)
-        ]
+        parts = differences(before, after)
         if parts:
             trial.differ.append(Difference(record, parts, bool(after.raised and not before.raised)))
     return trial
@@ -125,33 +123,59 @@ def replay(sandboxes: Sandboxes, record: Record, script: PythonScript, patience:
 
 
 def _outcome(box: Sandbox, late: bool, patience: float) -> Outcome:
-    parts: dict[str, str] = {}
+    runs = box.record.runs
     raised = f"does not end within {patience:g} s" if late else ""
-    for ran in box.record.runs:
+    for ran in runs:
         if ran.exception is not None and not raised:
             raised = f"{ran.callback}: {type(ran.exception).__name__}: {ran.exception}"
-    parts["raises"] = raised
-    run = box.run
-    parts["ends"] = "exit" if run.exited else "drop" if run.dropped else f"returns {run.result!r}"
-    for number, (dest, text) in enumerate(box.sent, 1):
-        head, _, body = text.partition("\r\n\r\n")
-        first, _, headers = head.partition("\r\n")
-        at = f" {number}" if len(box.sent) > 1 else ""
-        parts[f"sends{at}"] = first
-        parts[f"to{at}"] = dest.text
-        parts[f"headers{at}"] = headers.replace("\r\n", "\n")
-        parts[f"body{at}"] = body.replace("\r\n", "\n")
-    parts["callbacks"] = ", ".join(ran.callback for ran in box.record.runs)
-    parts["calls"] = "\n".join(
+    sent = []
+    for dest, text in box.sent:
+        head, _, body = text.replace("\r\n", "\n").partition("\n\n")
+        first, _, headers = head.partition("\n")
+        sent.append((first, dest.text, headers, body))
+    calls = [
         f"{decl.path}({', '.join(map(repr, args))}) -> "
         f"{f'{type(result).__name__}: {result}' if isinstance(result, BaseException) else repr(result)}"
-        for ran in box.record.runs
+        for ran in runs
         for decl, args, result in ran.iter_calls()
-    )
-    if raised:
-        # What it had come to when it broke is told by the error.
-        del parts["ends"]
-    return Outcome(raised, parts)
+    ]
+    run = box.run
+    ended = "exit" if run.exited else "drop" if run.dropped else f"returns {run.result!r}"
+    return Outcome(raised, ended, sent, ", ".join(ran.callback for ran in runs), "\n".join(calls))
+
+
+def differences(before: Outcome, after: Outcome) -> list[tuple[str, str, str]]:
+    """(what, before, after) of all that differs, the weightiest first."""
+    parts = [("raises", before.raised, after.raised)]
+    if not (before.raised or after.raised):
+        parts.append(("ends", before.ended, after.ended))
+    parts.append(("sends", _leaves(before), _leaves(after)))
+    old, new = _by_kind(before), _by_kind(after)
+    for kind in old:
+        if kind in new:
+            parts.append((f"headers of {kind}", old[kind][2], new[kind][2]))
+            parts.append((f"body of {kind}", old[kind][3], new[kind][3]))
+    parts.append(("callbacks", before.callbacks, after.callbacks))
+    parts.append(("calls", before.calls, after.calls))
+    return [part for part in parts if part[1] != part[2]]
+
+
+def _leaves(outcome: Outcome) -> str:
+    return "\n".join(f"{first.removesuffix(' SIP/2.0')} to {dest}" for first, dest, _, _ in outcome.sent)
+
+
+def _by_kind(outcome: Outcome) -> dict[str, tuple[str, str, str, str]]:
+    """What is sent by its method or code: what of the one outcome is to be held against what of the other."""
+    found: dict[str, tuple[str, str, str, str]] = {}
+    for each in outcome.sent:
+        words = each[0].split(" ")
+        kind = name = words[1] if words[0] == "SIP/2.0" and len(words) > 1 else words[0]
+        count = 1
+        while kind in found:
+            count += 1
+            kind = f"{name} {count}"
+        found[kind] = each
+    return found
 
 
 def shown(before: str, after: str) -> tuple[str, str]:
