@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from ..tm.timers import NEVER
 from . import states
 from .errors import DebugError
 from .places import ENTRY, EXCEPTION, FUNCTION, KSR_CALL, LINE
-from .states import check_line, short_repr
+from .states import call_text, check_line, short_repr
 from .tracer import OPS, Order, Tracer
 from .watches import Watched
 
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 
 #: How scripts and Python use exceptions without anything being wrong.
 _QUIET = (StopIteration, StopAsyncIteration, GeneratorExit)
+
+
+def _nothing(frame: FrameType, event: str, arg: Any) -> None:
+    """A thread's trace function that follows no new frame: those that are to be followed have one of their own."""
 
 
 class Live:
@@ -75,10 +80,77 @@ class Live:
             else:
                 self._of.setdefault(hold.place.kind, []).append(hold)
         self._lines = self._of.get(LINE, ())
+        #: Whether it may have to wait: logpoints alone stop nothing.
+        self.task_wanted = any(hold.log is None for hold in wanted)
+        self.at_calls = KSR_CALL in self._of
         self._raised: BaseException | None = None
+        #: KSR calls made before the tracer followed: what it is told when it does.
+        self._made: list[tuple[Decl, tuple[Any, ...], Any, float]] = []
+        self._following = False
         self.tracer = Tracer(holds.is_script, self._stop, self)
 
-    # -- what the tracer asks, in the message's thread ------------------------------------------------------------
+    # -- following the script, in the message's thread ------------------------------------------------------------
+
+    def process(self, fn: Callable[[], None]) -> None:
+        """Do the message's processing, watching for the places of its holds.
+
+        Until it stops for the first time it is not traced: functions tell that they are entered, KSR calls come by
+        anyway, and of lines only those functions are traced that have one of them.
+        """
+        before = sys.gettrace()
+        if self._watched or not self.holds.entries.able:
+            self._follow(None)
+        try:
+            fn()
+        finally:
+            sys.settrace(before)
+
+    def _follow(self, frame: FrameType | None) -> None:
+        self._following = True
+        if frame is None:
+            self.tracer.start("finish")
+        else:
+            self.tracer.attach(frame)
+        for call in self._made:
+            self.tracer.after_call(*call)
+        self._made.clear()
+
+    def _halt(self, event: str, frame: FrameType, call: str = "", error: BaseException | None = None) -> None:
+        self._follow(frame)
+        self.tracer.halt(event, frame, call, error)
+
+    def entered(self, frame: FrameType) -> None:
+        """A function of the script begins: its first line is about to run."""
+        if self._following:
+            return  # the tracer says so itself
+        if self.function(frame):
+            self._halt("line", frame)
+            return
+        lines = self._lines_of(frame)
+        if frame.f_lineno in lines and self.line(frame):
+            self._halt("line", frame)
+            return
+        if lines or EXCEPTION in self._of:
+            frame.f_trace = self._light
+            frame.f_trace_lines = bool(lines)
+            if sys.gettrace() is None:
+                sys.settrace(_nothing)
+
+    def _lines_of(self, frame: FrameType) -> set[int]:
+        """The lines of this function that a hold is at."""
+        code = frame.f_code
+        lines = {hold.place.line for hold in self._lines if hold.place.file == code.co_filename}
+        return lines and {n for _, _, n in code.co_lines() if n in lines and n != code.co_firstlineno}
+
+    def _light(self, frame: FrameType, event: str, arg: Any) -> Any:
+        if event == "line" and self.line(frame):
+            self._halt("line", frame)
+        elif event == "exception" and self.exception(frame, arg[1]):
+            self._halt("exception", frame, error=arg[1])
+        # The stop has put the tracer's own function there.
+        return frame.f_trace
+
+    # -- what the tracer asks -------------------------------------------------------------------------------------
 
     def function(self, frame: FrameType) -> bool:
         found = False
@@ -103,8 +175,17 @@ class Live:
 
     def call(self, decl: Decl, args: tuple[Any, ...]) -> bool:
         named = self._of.get(KSR_CALL)
-        frame = self.tracer.frames[-1]
-        return bool(named) and self._reached([hold for hold in named or () if hold.place.name == decl.path], frame)
+        if not named:
+            return False
+        frame = self.tracer.frames[-1] if self._following else self._script_frame()
+        return frame is not None and self._reached([hold for hold in named if hold.place.name == decl.path], frame)
+
+    def _script_frame(self) -> FrameType | None:
+        """The innermost frame of the script."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and not self.holds.is_script(frame.f_code.co_filename):
+            frame = frame.f_back
+        return frame
 
     def exception(self, frame: FrameType, error: BaseException) -> bool:
         wanted = self._of.get(EXCEPTION)
@@ -151,7 +232,10 @@ class Live:
 
     def dispatch(self, decl: Decl, args: tuple[Any, ...]) -> Any:
         """A KSR call of the script: what the facade does, between the tracer's questions."""
-        self.tracer.before_call(decl, args)
+        if self._following:
+            self.tracer.before_call(decl, args)
+        elif self.call(decl, args) and (frame := self._script_frame()) is not None:
+            self._halt("call", frame, call_text(decl, args))
         result = self.perform(decl, args)
         if self.ending:
             self._end()
@@ -170,18 +254,19 @@ class Live:
         try:
             result = getattr(proxy.modules[decl.module], decl.attr)(run, *converted)
         except BaseException as error:
-            self._keep(run, decl, converted, error)
-            self.tracer.after_call(decl, converted, error, perf_counter() - started)
+            self._keep(run, decl, converted, error, perf_counter() - started)
             raise
         if isinstance(result, str) and not result.isascii():
             result = from_wire(result)
-        self._keep(run, decl, converted, result)
-        self.tracer.after_call(decl, converted, result, perf_counter() - started)
+        self._keep(run, decl, converted, result, perf_counter() - started)
         return result
 
-    @staticmethod
-    def _keep(run: Run, decl: Decl, args: tuple[Any, ...], result: Any) -> None:
+    def _keep(self, run: Run, decl: Decl, args: tuple[Any, ...], result: Any, seconds: float) -> None:
         run.calls.extend((decl, args, result) if decl.variadic else (decl, *args, result))
+        if self._following:
+            self.tracer.after_call(decl, args, result, seconds)
+        else:
+            self._made.append((decl, args, result, seconds))
 
 
 class Held:

@@ -11,7 +11,6 @@ the transaction's timers stand still. Everything here happens under ``proxy.lock
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable
 from functools import partial
 from types import FrameType
@@ -22,6 +21,7 @@ from ..sip.errors import SipError
 from ..tm import replies
 from ..tm.timers import NEVER
 from . import ending
+from .entries import Entries
 from .errors import DebugError
 from .filters import LiveNames
 from .held import Held, Live, find_decl
@@ -63,6 +63,7 @@ class Holds:
         #: What was held of a message that is captured: by its id, a line for each time.
         self.notes: dict[int, list[str]] = {}
         self.passed = 0
+        self.entries = Entries(self.proxy)
         self.tasks = Tasks(self.proxy, self._begin, self._end)
         #: Whose turn it is: nothing else is held while a message is processed.
         self._active: Live | None = None
@@ -72,6 +73,7 @@ class Holds:
         self._ticks: dict[object, Live] = {}
         self._numbers = 0
         self._holds = 0
+        self._generation = -1
         self._outbox: list[tuple[str, dict[str, Any]]] = []
 
     # -- arming ---------------------------------------------------------------------------------------------------
@@ -119,7 +121,12 @@ class Holds:
                 self.release(next(iter(self.held.values())), "stopped")
 
     def _attach(self) -> None:
-        self.proxy.debugger = self if self.armed or self._paused() else None
+        if self.armed or self._paused():
+            self.entries.arm()
+            self.proxy.debugger = self
+        else:
+            self.entries.disarm()
+            self.proxy.debugger = None
 
     def _paused(self) -> bool:
         return bool(self._keys or self._transactions or self._texts or self._ticks or self.held)
@@ -202,7 +209,9 @@ class Holds:
     def _current(self) -> list[Hold]:
         """The armed holds whose place is there, as the script is now."""
         script = self.proxy.script
-        if script is not None:
+        if script is not None and script.generation != self._generation:
+            self._generation = script.generation
+            self.entries.arm()  # a reload has made the script's names anew
             for hold in self.armed.values():
                 hold.place.refresh(script)
         return [hold for hold in self.armed.values() if not hold.place.lost]
@@ -291,34 +300,30 @@ class Holds:
         if t is not None:
             live.transactions.add(t)
 
-        def traced() -> None:
-            before = sys.gettrace()
-            live.tracer.start("finish")
-            try:
-                fn()
-            finally:
-                sys.settrace(before)
-
         with self.proxy.lock:
             self._active = live
             try:
-                if all(hold.log is not None for hold in wanted):
+                if not live.task_wanted:
                     self._begin()
                     try:
-                        traced()
+                        live.process(fn)
                     finally:
                         self._end()
                 else:
-                    live.task = self.tasks.start(traced)
+                    live.task = self.tasks.start(partial(live.process, fn))
             finally:
                 self._active = None
             self._after(live)
 
     def _begin(self) -> None:
-        if self._active is not None:
-            self.sandboxes.enter(self._active)
+        live = self._active
+        if live is not None:
+            if live.task_wanted or live.at_calls:
+                self.sandboxes.enter(live)
+            self.entries.tell(live.entered)
 
     def _end(self) -> None:
+        self.entries.hush()
         self.sandboxes.leave()
 
     def go_on(self, live: Live, order: Order) -> None:

@@ -84,6 +84,20 @@ class Tracer:
         self._limit = len(self.frames)
         sys.settrace(self._trace)
 
+    def attach(self, frame: FrameType) -> None:
+        """Follow this thread from now on, with ``frame`` and its callers active already; nothing was ordered."""
+        self._mode = "finish"
+        active: list[FrameType] = []
+        each: FrameType | None = frame
+        while each is not None:
+            if self.is_script(each.f_code.co_filename):
+                active.append(each)
+                each.f_trace = self._local
+                each.f_trace_lines = True
+            each = each.f_back
+        self.frames = active[::-1]
+        sys.settrace(self._trace)
+
     def end(self) -> None:
         sys.settrace(None)
 
@@ -115,12 +129,16 @@ class Tracer:
         elif event == "return":
             self.frames.pop()
         elif event == "exception" and self.breaks is not None and self.breaks.exception(frame, arg[1]):
-            self.error = arg[1]
-            try:
-                self._stop("exception", frame)
-            finally:
-                self.error = None
+            self.halt("exception", frame, error=arg[1])
         return self._local
+
+    def halt(self, event: str, frame: FrameType, call: str = "", error: BaseException | None = None) -> None:
+        """Stop here, for a reason of the caller's."""
+        self.error = error
+        try:
+            self._stop(event, frame, call)
+        finally:
+            self.error = None
 
     def before_call(self, decl: Decl, args: tuple[Any, ...]) -> None:
         """A KSR call of the route is about to be made."""
