@@ -99,33 +99,95 @@ def routes(namespace: Namespace, line: str, cell: str | None) -> Any:
 #: What moves a step, in pdb's letters too.
 MOVES = {
     "next": "next", "n": "next", "into": "into", "s": "into", "out": "out", "r": "out", "call": "next_call",
-    "next_call": "next_call", "finish": "finish", "c": "finish", "to": "to",
+    "next_call": "next_call", "finish": "finish", "c": "finish", "to": "to", "back": "back", "forward": "forward",
+    "back_over": "back_over", "back_out": "back_out", "back_call": "back_call", "first": "first", "last": "last",
+    "goto": "goto",
 }  # fmt: skip
+
+#: Those that take a number, and whether they need it.
+_COUNTED = {"to": True, "goto": True, "back": False, "back_over": False, "forward": False}
 
 
 @magic
 def step(namespace: Namespace, line: str, cell: str | None) -> Any:
     """%step [ID] [CALLBACK]: begin to step through the script with a message (default: the one in use).
 
-    %step next | into | out | call | to LINE | finish: go on with it (n, s, r, c as in pdb); %step close gives it up.
+    %step next | into | out | call | to LINE | finish: go on with it (n, s, r, c as in pdb); %step back | back_call |
+    goto N | first | last: in what is recorded; %step close gives it up. %next, %back ... are the same, shorter.
     """
-    usage = "%step [ID] [CALLBACK], then %step next | into | out | call | to LINE | finish | close"
+    usage = "%step [ID] [CALLBACK], then %step next | into | out | call | to LINE | finish | back | back_call | close"
     given = words(line, usage, 0, 2)
     verb = given[0] if given else ""
-    if verb in MOVES or verb == "close":
-        if namespace.stepping is None:
-            raise UsageError("nothing is being stepped: %step ID starts")
-        if verb == "close":
-            namespace.stepping.close()
-            namespace.stepping = None
-            return None
-        if verb == "to":
-            target = number(given[1]) if len(given) == 2 else None
-            if target is None:
-                raise UsageError("usage: %step to LINE")
-            return namespace.stepping.to(target)
-        return getattr(namespace.stepping, MOVES[verb])()
+    if verb in MOVES:
+        return _move(namespace, verb, given[1:])
+    if verb == "close":
+        _stepping(namespace).close()
+        namespace.stepping = None
+        return None
     return namespace["step"](message(namespace, verb, usage) if verb else None, given[1] if len(given) == 2 else None)
+
+
+def _stepping(namespace: Namespace) -> Any:
+    if namespace.stepping is None:
+        raise UsageError("nothing is being stepped: %step ID starts")
+    return namespace.stepping
+
+
+def _move(namespace: Namespace, verb: str, given: list[str]) -> Any:
+    stepping, op = _stepping(namespace), MOVES[verb]
+    if op not in _COUNTED:
+        if given:
+            raise UsageError(f"usage: %step {verb}; it takes nothing more, got {given[0]!r}")
+        return getattr(stepping, op)()
+    if not given and not _COUNTED[op]:
+        return getattr(stepping, op)()
+    count = number(given[0]) if len(given) == 1 else None
+    if count is None:
+        raise UsageError(f"usage: %step {op} {'LINE' if op == 'to' else 'NUMBER'}")
+    return getattr(stepping, op)(count)
+
+
+def _mover(op: str, usage: str, text: str) -> None:
+    def run(namespace: Namespace, line: str, cell: str | None) -> Any:
+        return _move(namespace, op, words(line, usage, 0, 1))
+
+    run.__name__ = op
+    run.__doc__ = f"{usage}: {text}"
+    magic(run)
+
+
+for _op, _usage, _text in (
+    ("next", "%next", "the step goes to the next line of its function."),
+    ("into", "%into", "the step goes on, also into a function of the script."),
+    ("out", "%out", "the step goes to the end of its function, back in its caller."),
+    ("next_call", "%next_call", "the step goes to the next KSR call."),
+    ("forward", "%forward [N]", "the step goes on by the smallest steps there are."),
+    ("finish", "%finish", "the step goes to the end of the run."),
+    ("back", "%back [N]", "the step goes a line back, or N lines."),
+    ("back_call", "%back_call", "the step goes back to the KSR call before."),
+    ("goto", "%goto N", "the step goes to the recorded step N, from 0."),
+):
+    _mover(_op, _usage, _text)
+
+
+@magic
+def when(namespace: Namespace, line: str, cell: str | None) -> Any:
+    """%when $PV | NAME | header NAME: where that changed in what is being stepped."""
+    given = words(line, "%when $PV | NAME | header NAME", 1, 2)
+    if len(given) == 2:
+        if given[0] != "header":
+            raise UsageError("usage: %when $PV | NAME | header NAME")
+        return _stepping(namespace).when(header=given[1])
+    return _stepping(namespace).when(given[0])
+
+
+@magic
+def trace(namespace: Namespace, line: str, cell: str | None) -> Any:
+    """%trace [ID] [CALLBACK]: run the script with a message to its end and record every step; %next and %back walk."""
+    usage = "%trace [ID] [CALLBACK]"
+    given = words(line, usage, 0, 2)
+    picked = message(namespace, given[0], usage) if given else None
+    return namespace["trace"](picked, given[1] if len(given) == 2 else None)
 
 
 @magic

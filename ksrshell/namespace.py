@@ -81,6 +81,7 @@ TOPICS = (
     ("KSR", 'KSR.pv.get("$ru")', "Kamailio's functions; KSR.sl.send_reply?"),
     ("effects", "effects()", "what that would have sent and changed"),
     ("step", "s = step(msgs[-1]); s.next()", "walk through the script with a message"),
+    ("trace", "t = trace(msgs[-1]); t.show()", "the whole run; t.when(\"$du\"), t.save(\"x.ksr\")"),
     ("hold", 'hold("ksr_route_relay")', "live: the next call waits there, others flow"),
     ("held", "held[0].step(); held[0].resume()", "messages that wait; .KSR, .drop(), .answer(486)"),
     ("holds", "holds; unhold(1)", "what is armed, how often it was met"),
@@ -97,7 +98,8 @@ TOPICS = (
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "use": ("use(msgs[-1])", "use(12)", "use(None)"),
     "effects": ("effects()", "effects().diff"),
-    "step": ("s = step(msgs[-1])", "s.next()", "s.next_call()", "s.finish()"),
+    "step": ("s = step(msgs[-1])", "s.next()", "s.back()", 's.when("$du")', 's = step(msgs[-1], "ksr_failure_manage")'),
+    "trace": ("t = trace(msgs[-1])", "t.show()", "t[12]", 't.when("$du")', 't.save("x.ksr")'),
     "swap": ('swap("def ksr_route_relay(self, msg): ...")', "swap(my_function, try_on=50)", 'swap(remove="old_one")'),
     "try_swap": ("try_swap(my_function)", "try_swap(my_function, on=msgs.where('method == \"INVITE\"'))"),
     "save": ("save(diff=True)", "save()"),
@@ -138,6 +140,12 @@ class Namespace(dict[str, Any]):
         """Put our names (back) in: ``%reset`` takes all out."""
         self.update(self._names)
 
+    def add(self, names: dict[str, Any], stepping: Any) -> None:
+        """More names, that ``%reset`` leaves too; ``stepping`` is what ``%next`` and its kin move."""
+        self._names |= names
+        self.stepping = stepping
+        self.restore()
+
     def _make(self) -> dict[str, Any]:
         session = self.session
 
@@ -154,11 +162,18 @@ class Namespace(dict[str, Any]):
             self.stepping = session.step(m, callback)
             return self.stepping
 
+        def trace(m: Message | int | None = None, callback: str | None = None) -> Any:
+            found = session.trace(m, callback)
+            self.stepping = found.replay
+            return found
+
         step.__doc__ = session.step.__doc__
+        trace.__doc__ = session.trace.__doc__
         functions: list[Callable[..., Any]] = [
             use,
             session.effects,
             step,
+            trace,
             session.swap,
             session.try_swap,
             session.versions,

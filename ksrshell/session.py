@@ -26,6 +26,8 @@ from .view import View
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from .trace import Trace
+
 
 class Stats(View):
     """The proxy's figures at the moment of asking: ``stats["messages_per_s"]``; shown as a table."""
@@ -198,6 +200,16 @@ class Session:
         if callback is not None:
             params["callback"] = callback
         return Step(self, message, self.call("ksr.step.start", params, timeout=STEP_TIMEOUT))
+
+    def trace(self, m: Message | int | None = None, callback: str | None = None) -> Trace:
+        """Run a callback with message ``m`` to its end, in a sandbox, and record every step of it."""
+        from .trace import fetch
+
+        message = self.pick(m)
+        params: dict[str, Any] = {"id": message.id}
+        if callback is not None:
+            params["callback"] = callback
+        return fetch(self, message, int(self.call("ksr.trace", params, timeout=STEP_TIMEOUT)["step"]))
 
     def swap(
         self,

@@ -374,6 +374,19 @@ def start(session: Session, *, ended: Callable[[], str] | None = None) -> int:
     return 0
 
 
+def start_offline(session: Session, names: dict[str, Any], stepping: Any, what: Any) -> int:
+    """Run the shell without a proxy: ``names`` are there, ``what`` is shown first. Returns the exit code."""
+    shell = make_shell(session, _state_folder())
+    shell.namespace.add(names, stepping)
+    shell.say(what)
+    try:
+        with _orderly_end():
+            cast(Any, shell).mainloop()
+    except SystemExit as left:
+        return left.code if isinstance(left.code, int) else 1
+    return 0
+
+
 @contextmanager
 def _orderly_end() -> Iterator[None]:
     """A closed terminal (SIGHUP) and SIGTERM end the shell by SystemExit: a demo's proxy and folder go with it."""

@@ -1,10 +1,11 @@
-"""Stepping through a callback of the script with a captured message, in a sandbox of its own."""
+"""Stepping through a callback of the script: with a captured message in a sandbox, with a held one, in a recording."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast, overload
 
 from .effects import Diff, Effects
 from .errors import KsrShellError, UsageError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from .messages import Message
     from .session import Session
+    from .trace import Trace
 
 #: Seconds for one step: it may run all of the script, with its waits.
 STEP_TIMEOUT = 60.0
@@ -64,68 +66,80 @@ class Source(View):
         return {"lines": self.lines, "first": self.first, "line": self.line}
 
 
-class Step(View):
-    """A run that goes on when told to: ``next()`` over a line, ``into()`` and ``out()`` of script functions,
-    ``next_call()`` to the next KSR call, ``to(line)``, ``finish()``. Each returns the step itself, which shows where
-    it stands.
+class Change(View):
+    """A step at which something changed: ``position`` (the change is seen there), ``where`` it was made, ``before`` and
+    ``after`` (None: not there)."""
 
-    ``done``, ``event`` (line, call, return, exception, end), ``where``, ``source``, ``locals`` (texts by name),
-    ``stack``, ``calls``, ``effects``, ``diff``, ``result``, ``exception``; ``pv("$ru")``, ``eval("expression")``.
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        self._data = data
+        self.position = int(data["position"])
+        self.where = Where(str(data["function"]), str(data["file"]), int(data["line"]))
+        self.before = _shown(data["before"])
+        self.after = _shown(data["after"])
+        #: The KSR call that made it, where that is known.
+        self.call = str(data.get("call") or "")
+
+    def __rich__(self) -> RenderableType:
+        from .render.step import change_line
+
+        return change_line(self)
+
+    def to_json(self) -> Any:
+        return dict(self._data)
+
+
+class Changes(View, Sequence[Change]):
+    """Where something changed, in order: ``s.when("$du")``. ``s.goto(changes[0].position)`` goes there."""
+
+    def __init__(self, what: str, changes: Sequence[Mapping[str, Any]]) -> None:
+        self.what = what
+        self._changes = [Change(change) for change in changes]
+
+    @overload
+    def __getitem__(self, index: int) -> Change: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Change]: ...
+    def __getitem__(self, index: int | slice) -> Change | list[Change]:
+        return self._changes[index]
+
+    def __len__(self) -> int:
+        return len(self._changes)
+
+    def __rich__(self) -> RenderableType:
+        from .render.step import changes_table
+
+        return changes_table(self)
+
+    def to_json(self) -> Any:
+        return [change.to_json() for change in self._changes]
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, list):
+        return [unwire(each) for each in value]
+    return unwire(value) if isinstance(value, str) else value
+
+
+class State(View):
+    """What is to be seen at one step of a run.
+
+    ``done``, ``event`` (line, call, return, exception, end), ``where``, ``source``, ``locals`` (texts by name) and
+    which of them ``changed``, ``stack``, ``calls``, ``effects``, ``diff``, ``watches``, ``result``, ``exception``;
+    ``position`` of ``length`` steps that are recorded.
     """
 
-    def __init__(self, session: Session, message: Message, state: Mapping[str, Any]) -> None:
-        self._session = session
-        self._process = session.client.process
+    def __init__(self, message: Message, state: Mapping[str, Any]) -> None:
         self.message = message
         self._state = state
-        self._id = int(state["step"])
-
-    def _call(self, method: str, **params: Any) -> Any:
-        if self._session.client.process != self._process:
-            raise UsageError(f"this step ended with the proxy's process: step(msgs[{self.message.id}]) starts anew")
-        return self._session.call(method, {"step": self._id, **params}, timeout=STEP_TIMEOUT)
-
-    def _do(self, op: str, **params: Any) -> Self:
-        if self.done:
-            raise UsageError(f"the run has ended: step(msgs[{self.message.id}]) starts anew")
-        self._state = self._call("ksr.step.do", op=op, **params)
-        return self
-
-    def next(self) -> Self:
-        """To the next line of this function (or back in its caller, at its end)."""
-        return self._do("next")
-
-    def into(self) -> Self:
-        """To the next line, also when it is in a function of the script that this line calls."""
-        return self._do("into")
-
-    def out(self) -> Self:
-        """To the end of this function, back in its caller."""
-        return self._do("out")
-
-    def next_call(self) -> Self:
-        """To the line that makes the next KSR call."""
-        return self._do("next_call")
-
-    def to(self, line: int) -> Self:
-        """On to that line of the script's file."""
-        if not isinstance(line, int) or isinstance(line, bool):
-            raise UsageError(f"to() expects a line number of the script, got {line!r}")
-        return self._do("to", line=line)
-
-    def finish(self) -> Self:
-        """To the end of the run."""
-        return self._do("finish")
-
-    def close(self) -> None:
-        """Give the run up. What it did stays in its sandbox and goes with it."""
-        with suppress(KsrShellError):
-            self._call("ksr.step.close")
-        self._state = {**self._state, "done": True}
 
     @property
     def done(self) -> bool:
         return bool(self._state.get("done"))
+
+    @property
+    def live(self) -> bool:
+        """Whether it is a message of the traffic, not a copy in a sandbox."""
+        return bool(self._state.get("live"))
 
     @property
     def event(self) -> str:
@@ -152,10 +166,20 @@ class Step(View):
         return dict(self._state.get("locals") or {})
 
     @property
+    def changed(self) -> list[str]:
+        """The names of the locals that are new or different since the step before in this function."""
+        return list(self._state.get("changed") or ())
+
+    @property
+    def frames(self) -> list[tuple[str, str, int]]:
+        """The script's functions that are active, innermost first, each with its file and line."""
+        frames = self._state.get("stack") or []
+        return [(str(f["function"]), str(f.get("file") or ""), int(f["line"])) for f in reversed(frames)]
+
+    @property
     def stack(self) -> list[tuple[str, int]]:
         """The script's functions that are active, innermost first, each with its line."""
-        frames = self._state.get("stack") or []
-        return [(str(frame["function"]), int(frame["line"])) for frame in reversed(frames)]
+        return [(function, line) for function, _, line in self.frames]
 
     @property
     def calls(self) -> Calls:
@@ -173,6 +197,11 @@ class Step(View):
         return self.effects.diff
 
     @property
+    def watches(self) -> dict[str, Any]:
+        """The pseudo-variables that are watched and their values here."""
+        return {name: _shown(value) for name, value in (self._state.get("watches") or {}).items()}
+
+    @property
     def coming(self) -> str:
         """The KSR call that is about to be made, after ``next_call()``; else empty."""
         return str(self._state.get("call") or "")
@@ -187,20 +216,25 @@ class Step(View):
     def exception(self) -> str | None:
         return self._state.get("exception") or None
 
-    def pv(self, name: str) -> str | int | None:
-        """The value of a pseudo-variable here."""
-        value: str | int | None = self._call("ksr.step.pv", name=name)["value"]
-        return unwire(value) if isinstance(value, str) else value
+    @property
+    def note(self) -> str:
+        """What is to be known about this state: that a run that was made again went another way, for one."""
+        return str(self._state.get("note") or "")
 
-    def eval(self, expression: str) -> str:
-        """An expression with the local variables here, as ``repr`` shows its value."""
-        return str(self._call("ksr.step.eval", expr=expression)["repr"])
+    @property
+    def position(self) -> int:
+        """The number of this step, from 0."""
+        return int(self._state.get("position") or 0)
 
-    def __enter__(self) -> Self:
-        return self
+    @property
+    def length(self) -> int:
+        """How many steps are recorded."""
+        return int(self._state.get("length") or 1)
 
-    def __exit__(self, *error: object) -> None:
-        self.close()
+    @property
+    def at_end(self) -> bool:
+        """Whether this is the last recorded step: going on from here runs the script."""
+        return bool(self._state.get("at_end", True))
 
     def __rich__(self) -> RenderableType:
         from .render.step import step_view
@@ -209,3 +243,231 @@ class Step(View):
 
     def to_json(self) -> Any:
         return dict(self._state)
+
+
+class Moves(State):
+    """A state that moves. Each move returns the object itself, which shows where it stands now.
+
+    Forwards: ``next()`` over a line, ``into()`` and ``out()`` of script functions, ``next_call()`` to the next KSR
+    call, ``to(line)``, ``forward()`` by the smallest step, ``finish()``. Backwards: ``back()`` line by line,
+    ``back_over()`` functions, ``back_out()`` to the caller, ``back_call()`` to the KSR call before, ``first()``;
+    ``goto(position)``, ``last()``. ``when("$du")``, ``when("a_local")`` and ``when(header="Route")`` say where it
+    changed.
+    """
+
+    @abstractmethod
+    def _move(self, op: str, line: int = 0) -> Mapping[str, Any]:
+        """The state that the order leads to. Raises :class:`KsrShellError`."""
+
+    @abstractmethod
+    def _when(self, spec: str, header: str) -> Sequence[Mapping[str, Any]]:
+        """Where that changed."""
+
+    @abstractmethod
+    def _ended(self) -> str:
+        """What to do when the run has ended."""
+
+    @property
+    @abstractmethod
+    def lines(self) -> list[str]:
+        """All lines of the file it stands in."""
+
+    @property
+    def code_lines(self) -> list[int]:
+        """The lines of that file on which a run can stop."""
+        from ksrcore.debug.source import code_lines
+
+        return code_lines(self.lines)
+
+    def _do(self, op: str, line: int = 0) -> Self:
+        self._state = self._move(op, line)
+        return self
+
+    def _go(self, op: str, line: int = 0) -> Self:
+        if self.done:
+            raise UsageError(f"the run has ended: {self._ended()}")
+        return self._do(op, line)
+
+    def next(self) -> Self:
+        """To the next line of this function (or back in its caller, at its end)."""
+        return self._go("next")
+
+    def into(self) -> Self:
+        """To the next line, also when it is in a function of the script that this line calls."""
+        return self._go("into")
+
+    def out(self) -> Self:
+        """To the end of this function, back in its caller."""
+        return self._go("out")
+
+    def next_call(self) -> Self:
+        """To the line that makes the next KSR call."""
+        return self._go("next_call")
+
+    def to(self, line: int) -> Self:
+        """On to that line of the script's file."""
+        return self._go("to", _number(line, "to() expects a line number of the script"))
+
+    def forward(self, n: int = 1) -> Self:
+        """One step on, or n: to the next line or KSR call, wherever it is."""
+        return self._go("forward", _number(n, "forward() expects how many steps"))
+
+    def finish(self) -> Self:
+        """To the end of the run."""
+        return self._go("finish")
+
+    def back(self, n: int = 1) -> Self:
+        """One line back, or n lines: also into functions that were called."""
+        return self._do("back", _number(n, "back() expects how many lines"))
+
+    def back_over(self, n: int = 1) -> Self:
+        """One line back in this function, over what it called."""
+        return self._do("back_over", _number(n, "back_over() expects how many lines"))
+
+    def back_out(self) -> Self:
+        """Back to the line that called this function."""
+        return self._do("back_out")
+
+    def back_call(self) -> Self:
+        """Back to the KSR call before."""
+        return self._do("back_call")
+
+    def first(self) -> Self:
+        """To the first step."""
+        return self._do("first")
+
+    def last(self) -> Self:
+        """To the last step that is recorded."""
+        return self._do("last")
+
+    def goto(self, position: int) -> Self:
+        """To the recorded step of that number, from 0; -1 is the last."""
+        position = _number(position, "goto() expects the number of a step")
+        return self._do("goto", position + self.length if position < 0 else position)
+
+    def view(self) -> Self:
+        """The debugger on the whole screen, until ``q``: source, message, KSR calls, variables; ``?`` shows its keys."""
+        from .debugger import view
+
+        view(cast("Step", self))
+        return self
+
+    def when(self, what: str = "", *, header: str = "") -> Changes:
+        """Where a pseudo-variable ("$du"), a local variable ("target") or a header (header="Route") changed."""
+        if bool(what) == bool(header):
+            raise UsageError('when() expects "$du", "a_local" or header="Route"')
+        return Changes(what or header, self._when(what, header))
+
+
+def _number(value: Any, what: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise UsageError(f"{what}, got {value!r}")
+    return value
+
+
+class Step(Moves):
+    """A run that goes on, and back, when told to: ``next()`` over a line, ``into()`` and ``out()`` of script functions,
+    ``next_call()`` to the next KSR call, ``to(line)``, ``finish()``; ``back()``, ``back_call()``, ``goto(position)``.
+    Each returns the step itself, which shows where it stands.
+
+    ``done``, ``event``, ``where``, ``source``, ``locals``, ``changed``, ``stack``, ``calls``, ``effects``, ``diff``,
+    ``result``, ``exception``; ``pv("$ru")``, ``eval("expression")``, ``set("name", "expression")``, ``watch("$du")``,
+    ``when("$du")``, ``trace()``.
+    """
+
+    def __init__(self, session: Session, message: Message, state: Mapping[str, Any]) -> None:
+        super().__init__(message, state)
+        self._session = session
+        self._process = session.client.process
+        self._id = int(state["step"])
+        self._note = ""
+        self._files: dict[str, list[str]] = {}
+
+    def _call(self, method: str, **params: Any) -> Any:
+        if self._session.client.process != self._process:
+            raise UsageError(f"this step ended with the proxy's process: {self._again()}")
+        return self._session.call(method, {"step": self._id, **params}, timeout=STEP_TIMEOUT)
+
+    def _again(self) -> str:
+        return f"step(msgs[{self.message.id}]) starts anew"
+
+    def _ended(self) -> str:
+        return self._again() if self.live else f"back() goes back in it, {self._again()}"
+
+    def _move(self, op: str, line: int = 0) -> Mapping[str, Any]:
+        self._note = ""
+        state: dict[str, Any] = self._call("ksr.step.do", op=op, **({"line": line} if line else {}))
+        return state
+
+    def _when(self, spec: str, header: str) -> Sequence[Mapping[str, Any]]:
+        answer = self._call("ksr.step.when", **({"spec": spec} if spec else {"header": header}))
+        self._note = str(answer.get("note") or "")
+        changes: list[dict[str, Any]] = answer["changes"]
+        return changes
+
+    @property
+    def note(self) -> str:
+        return self._note or super().note
+
+    @property
+    def lines(self) -> list[str]:
+        file = self.where.file
+        if not file:
+            return []
+        if file not in self._files:
+            self._files[file] = list(self._session.call("ksr.source", {"file": file})["lines"])
+        return self._files[file]
+
+    def close(self) -> None:
+        """Give the run up. What it did stays in its sandbox and goes with it."""
+        with suppress(KsrShellError):
+            self._call("ksr.step.close")
+        self._state = {**self._state, "done": True}
+
+    def pv(self, name: str) -> str | int | None:
+        """The value of a pseudo-variable here."""
+        answer = self._call("ksr.step.pv", name=name)
+        self._note = str(answer.get("note") or "")
+        value: str | int | None = answer["value"]
+        return unwire(value) if isinstance(value, str) else value
+
+    def eval(self, expression: str) -> str:
+        """An expression with the local variables here, as ``repr`` shows its value."""
+        answer = self._call("ksr.step.eval", expr=expression)
+        self._note = str(answer.get("note") or "")
+        return str(answer["repr"])
+
+    def set(self, name: str, expression: str) -> str:
+        """Give a local variable or a pseudo-variable the value of a Python expression; ``repr`` of that value.
+
+        In the past that is the beginning of another future: what was recorded after this step is gone.
+        """
+        if not isinstance(expression, str):
+            raise UsageError(f'set() expects an expression as text, such as set("{name}", "{expression!r}")')
+        answer = self._call("ksr.step.set", name=name, expr=expression)
+        self._note = str(answer.get("note") or "")
+        if "state" in answer:
+            self._state = answer["state"]
+        return str(answer["repr"])
+
+    def watch(self, name: str) -> Self:
+        """Show a pseudo-variable at every step: ``watch("$du")``."""
+        self._state = self._call("ksr.step.watch", spec=name)
+        return self
+
+    def unwatch(self, name: str) -> Self:
+        """Do not show it any more."""
+        self._state = self._call("ksr.step.watch", spec=name, on=False)
+        return self
+
+    def trace(self) -> Trace:
+        """What is recorded so far, to look at as a whole or to save."""
+        from .trace import fetch
+
+        return fetch(self._session, self.message, self._id)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()

@@ -284,7 +284,8 @@ def test_files_that_are_none(whole: Walk, tmp_path: Path) -> None:
     refused("it is cut off")
     path.write_bytes(data[:200] + bytes(8) + data[208:])
     refused("damaged|cut off|not a recording")
-    for bad in ({"point": 0}, {"text": 1}, {"source": "x", "lines": [1]}, [], {}, {"no": 1}, {"end": 1}, 5):
+    wrong: list[Any] = [{"point": 0}, {"text": 1}, {"source": "x", "lines": [1]}, [], {}, {"no": 1}, {"end": 1}, 5]
+    for bad in wrong:
         write(path, [head, good[0], bad])
         refused("line 3 is damaged")
     write(path, [head, "{"])
@@ -294,11 +295,12 @@ def test_files_that_are_none(whole: Walk, tmp_path: Path) -> None:
 def test_every_value_of_a_file_is_checked(whole: Walk) -> None:
     """Each value replaced by something else: a clear error or a recording whose states can all be looked at."""
     good = list(items(whole.stepper.recording))
+    others: list[Any] = [None, -1, 10**9, "x", [], {}, [[]], True]
     for at, item in enumerate(good):
         if "point" in item and at > 30:
             break
         for name in item:
-            for other in (None, -1, 10**9, "x", [], {}, [[]], True):
+            for other in others:
                 bad = [*good[:at], item | {name: other}, *good[at + 1 :]]
                 try:
                     found = build(bad)

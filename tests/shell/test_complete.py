@@ -53,7 +53,7 @@ def texts(completer: Completer, before: str) -> list[str] | None:
         ("msgs[-1].meth", ["method"]),
         ("msgs[-1].tra", ["traceback"]),
         ("%use 13", ["13"]),
-        ("%step fi", ["finish"]),
+        ("%step fi", ["finish", "first"]),
         ("%step 1 ksr", ["ksr_request_route"]),
         ("%rollback ", ["ksr_request_route", "ksr_route_relay"]),
         ("%rpc co", ["core.uptime"]),

@@ -173,7 +173,7 @@ def test_step(session: Session, fake: FakeProxy) -> None:
     s.finish()
     assert s.done and s.result == "1"
     assert repr(s).endswith("the run has ended, result 1")
-    with pytest.raises(UsageError, match=r"the run has ended: step\(msgs\[1\]\) starts anew"):
+    with pytest.raises(UsageError, match=r"the run has ended: back\(\) goes back in it, step\(msgs\[1\]\) starts anew"):
         s.next()
     with pytest.raises(UsageError, match="a line number"):
         session.step(1).to("x")  # type: ignore[arg-type]

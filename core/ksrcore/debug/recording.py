@@ -357,13 +357,13 @@ class Recording:
         return (self.state(at) for at in range(len(self.points)))
 
 
-def diff(before: str, after: str) -> str:
-    """Unified diff of the message as it came against as it would leave."""
+def diff(before: str, after: str, first: str = "as it came", second: str = "as it would leave") -> str:
+    """Unified diff of two versions of a message."""
     lines = difflib.unified_diff(
         before.replace("\r\n", "\n").splitlines(),
         after.replace("\r\n", "\n").splitlines(),
-        "as it came",
-        "as it would leave",
+        first,
+        second,
         lineterm="",
         n=1,
     )

@@ -1,7 +1,7 @@
 """What the recorder keeps of a transaction when one of its callbacks begins, so that the callback can run again.
 
-A plain tuple of small values: never the parsed messages, whose memory the recorder must not hold. :func:`keep` is on the
-path of every reply; :func:`restore` makes a transaction of it in a sandbox.
+A plain tuple of small values: never the parsed messages, whose memory the recorder must not hold. :func:`keep` is on
+the path of every reply; :func:`restore` makes a transaction of it in a sandbox.
 """
 
 from __future__ import annotations
