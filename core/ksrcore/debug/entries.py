@@ -59,7 +59,7 @@ class Entries:
         script: Any = self.proxy.script
         telling = self._telling
         self._telling = None
-        if telling is not None and getattr(script, "hits", None) is telling:
+        if telling is not None and script is not None and script.hits is telling:
             script.hits = vars(script.module)[HITS] = list(telling)
 
     def tell(self, entered: Callable[[FrameType], None]) -> None:
