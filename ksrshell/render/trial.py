@@ -30,7 +30,7 @@ def trial_table(trial: Trial) -> RenderableType:
         for each in trial:
             number, title = str(each.message.id), Text(flat(each.message.title), "bold red" if each.raises else "")
             for what, (before, after) in _weighty(each).items():
-                made.add_row(number, title, what, _cut(before), _cut(after, "red" if what == "raises" else "green"))
+                made.add_row(number, title, what, _cut(before), _cut(after, "red" if what.startswith("raises") else "green"))
                 number, title = "", Text("")
         parts.append(made)
     parts.append(Text(same, "" if len(trial) else "green"))
@@ -46,7 +46,7 @@ def trial_table(trial: Trial) -> RenderableType:
 
 def _weighty(each: Difference) -> dict[str, tuple[str, str]]:
     """What a table has room for: by which callbacks and calls it came to that, the message's own view tells."""
-    parts = {what: pair for what, pair in each.parts.items() if what not in ("callbacks", "calls")}
+    parts = {what: pair for what, pair in each.parts.items() if not what.startswith(("callbacks", "calls"))}
     return parts or each.parts
 
 

@@ -204,6 +204,34 @@ def test_traffic_goes_on(ask: Ask, proxy: Proxy) -> None:
     assert proxy.script.module.total == 4 + turns  # type: ignore[union-attr]
 
 
+def test_failure_and_onreply_routes_begin_with_what_they_had(ask: Ask, proxy: Proxy) -> None:
+    failure = "def ksr_failure(self, msg):\n    KSR.tm.t_reply(500, 'Old ' + str(KSR.pv.get('$T_reply_code')))\n"
+    ask(
+        "ksr.swap",
+        source="def relay(self, msg):\n    KSR.seturi('sip:127.0.0.1:5090')\n    KSR.tm.t_on_failure('ksr_failure')\n"
+        "    KSR.tm.t_on_reply('ksr_onreply')\n    KSR.tm.t_relay()\n    return 1\n"
+        f"{failure}"
+        "def ksr_onreply(self, msg):\n    return 1\n",
+    )
+    listen = proxy.listens[0]
+    proxy.receive(request(9, "bob"), Rcv("udp", "127.0.0.1", 5080, "127.0.0.1", 5060, listen), 2.0)
+    sent = next(r for r in reversed(proxy.recorder.records) if r.out and r.data.startswith("INVITE"))
+    head = [line for line in sent.data.split("\r\n") if line.startswith(("Via", "From", "Call-ID", "CSeq"))]
+    reply = "\r\n".join(["SIP/2.0 486 Busy", *head, "To: <sip:b@x>;tag=2", "Content-Length: 0", "", ""])
+    proxy.receive(reply.encode(), Rcv("udp", "127.0.0.1", 5090, "127.0.0.1", 5060, listen), 2.1)
+    busy = next(r.id for r in proxy.recorder.records if r.data.startswith("SIP/2.0 486"))
+    before = state(proxy)
+    trial = ask("ksr.try", source=failure.replace("500, 'Old", "503, 'New"), ids=[busy])
+    (found,) = differences(trial)
+    assert found["sends in ksr_failure"] == (
+        "SIP/2.0 500 Old 486 to udp:127.0.0.1:5080", "SIP/2.0 503 New 486 to udp:127.0.0.1:5080"
+    )  # fmt: skip
+    trial = ask("ksr.try", source="def ksr_onreply(self, msg):\n    return 1 / 0\n", ids=[busy])
+    assert differences(trial)[0]["raises in ksr_onreply"][1].startswith("ksr_onreply: ZeroDivisionError")
+    assert trial["differ"][0]["raises"]
+    assert state(proxy) == before
+
+
 def test_wrong_requests(ask: Ask, proxy: Proxy) -> None:
     with pytest.raises(ControlError, match="no message 99"):
         ask("ksr.try", source="LIMIT = 1\n", ids=[99])

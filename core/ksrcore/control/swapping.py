@@ -64,7 +64,7 @@ class Swapping:
         trial = await self._trial(source, list(reversed(newest[:try_on])))
         if trial.raises:
             first = trial.raises[0]
-            why = next(after for what, _, after in first.parts if what == "raises")
+            why = next(after for what, _, after in first.parts if what.startswith("raises") and after)
             more = f" and {len(trial.raises) - 1} more" if len(trial.raises) > 1 else ""
             raise ControlError(
                 errors.USER_ERROR,

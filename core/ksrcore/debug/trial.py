@@ -14,18 +14,23 @@ from time import perf_counter
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from ..capture.recorder import Record
-from ..kemi.xhttp import EVENT
+from ..capture.recorder import Ran, Record
+from ..run import BRANCH_FAILURE_ROUTE, FAILURE_ROUTE, TM_ONREPLY_ROUTE
 from .errors import DebugError
 from .sandbox import Sandbox, Sandboxes
 
 if TYPE_CHECKING:
+    from ..proxy import Proxy
     from ..script.python import PythonScript
 
 #: Seconds that a message may take in a trial before it counts as one that never ends.
 PATIENCE = 1.0
 #: Seconds of replaying before the loop gets its turn: one message takes a few milliseconds.
 SLICE = 0.002
+
+
+#: Routes that run when something becomes of a transaction.
+_LATER = (FAILURE_ROUTE, BRANCH_FAILURE_ROUTE, TM_ONREPLY_ROUTE)
 
 
 class _TooLong(BaseException):
@@ -76,26 +81,58 @@ async def compare(
             await asyncio.sleep(0)
             turn = perf_counter()
         try:
-            before = replay(sandboxes, record, old, patience)
-            after = replay(sandboxes, record, new, patience)
+            parts, raises = _tried(sandboxes, record, old, new, patience)
         except DebugError as error:
             trial.skipped.append((record.id, str(error)))
             continue
         trial.tried += 1
-        parts = differences(before, after)
         if parts:
-            trial.differ.append(Difference(record, parts, bool(after.raised and not before.raised)))
+            trial.differ.append(Difference(record, parts, raises))
     return trial
 
 
-def replay(sandboxes: Sandboxes, record: Record, script: PythonScript, patience: float = PATIENCE) -> Outcome:
-    """One message through ``script`` in a sandbox: what the proxy does for a message that comes in, its timers aside.
+def _tried(
+    sandboxes: Sandboxes, record: Record, old: PythonScript, new: PythonScript, patience: float
+) -> tuple[list[tuple[str, str, str]], bool]:
+    """What differs for one message, in each of its callbacks, and whether one raises only now."""
+    parts: list[tuple[str, str, str]] = []
+    raises = False
+    for callback, ran in callbacks_of(sandboxes.live, record):
+        before = replay(sandboxes, record, old, callback, ran, patience)
+        after = replay(sandboxes, record, new, callback, ran, patience)
+        raises |= bool(after.raised and not before.raised)
+        label = "" if ran is None else f" in {callback}"
+        parts += [(f"{what}{label}", was, now) for what, was, now in differences(before, after)]
+    return parts, raises
+
+
+def callbacks_of(live: Proxy, record: Record) -> list[tuple[str, Ran | None]]:
+    """The callbacks to try for a message: the one that gets it first, then those that ran for its transaction, with
+    what they began with. Branch and onsend routes run inside of these."""
+    found: list[tuple[str, Ran | None]] = []
+    msg = record.msg
+    if msg is not None and msg.http:
+        found.append((live.module("xhttp").event_callback, None))
+    else:
+        found.append(("ksr_request_route" if msg is not None and msg.is_request else "ksr_reply_route", None))
+    return found + [(ran.callback, ran) for ran in record.runs if ran.route in _LATER and ran.kept is not None]
+
+
+def replay(
+    sandboxes: Sandboxes,
+    record: Record,
+    script: PythonScript,
+    callback: str,
+    ran: Ran | None = None,
+    patience: float = PATIENCE,
+) -> Outcome:
+    """One callback for one message through ``script`` in a sandbox, and what the proxy does behind it, timers aside.
 
     Raises :class:`DebugError` for a message that cannot be routed.
     """
     live = sandboxes.live
     with live.lock:
-        box = Sandbox(live, record)
+        box = Sandbox(live, record, callback=callback, ran=ran)
     box.proxy.script = script
     run = box.run
     state = random.getstate()
@@ -103,17 +140,13 @@ def replay(sandboxes: Sandboxes, record: Record, script: PythonScript, patience:
     late = False
     try:
         with sandboxes.working_in(box), _patience(patience):
-            if run.msg.http:
-                script.call(run, box.proxy.module("xhttp").event_callback, EVENT)
-            elif run.msg.is_request:
-                script.call(run, "ksr_request_route")
-            elif script.has("ksr_reply_route"):
-                script.call(run, "ksr_reply_route")
+            if script.has(callback):
+                script.call(run, callback, *box.args)
     except _TooLong:
         late = True
     finally:
         random.setstate(state)
-    if not late and run.msg.is_request and not run.msg.http:
+    if not late and callback == "ksr_request_route":
         with live.lock:
             if run.exception is not None and not run.handled and run.msg.method != "ACK":
                 box.proxy.module("sl").exception_reply(run)
