@@ -36,6 +36,7 @@ _CALLBACK = re.compile(r"(?:^|[^\w.])step\([^,\"']*,\s*[\"'](\w*)$")
 _PV = re.compile(r"\$\(?[A-Za-z_]?[\w.]*$")
 _TRANSFORMATION = re.compile(r"\$\([^\s\"'{}]+(?:\{[^{}]*\})*\{([\w.]*)$")
 _CALL = re.compile(r"(?:^|[^\w.])(versions|rollback|rpc|routes)[(\[]\s*([\"'])([\w.]*)$")
+_REMOVE = re.compile(r"(?:^|[^\w.])swap\([^()]*\bremove\s*=\s*\[?\s*[\"']([\w.]*)$|%swap\s+--remove\s+([\w.]*)$")
 _WHERE = re.compile(r"\.where\(\s*(?P<quote>[\"'])(?P<text>(?:(?!(?P=quote)).)*?)(?P<word>(?<![\w$.])[A-Za-z_]\w*)$")
 _IDS = re.compile(r"(?:^|[^\w.])(?:msgs\[|(?:use|step|flow)\()(\d*)$")
 _MESSAGE = re.compile(r"(?:^|[^\w.])msgs\[-?\d+\]\.(\w*)$")
@@ -72,6 +73,7 @@ class Completer:
         try:
             for match, complete in (
                 (_KSR.search(line), self._ksr),
+                (_REMOVE.search(line), self._removed),
                 (_MAGIC.match(line), self._magic),
                 (_CALL.search(line), self._call),
                 (_IDS.search(line), self._ids),
@@ -191,6 +193,9 @@ class Completer:
     def _call(self, match: re.Match[str]) -> list[Candidate]:
         function, _, prefix = match.groups()
         return self._command_names(prefix) if function == "rpc" else self._route_names(prefix)
+
+    def _removed(self, match: re.Match[str]) -> list[Candidate]:
+        return self._route_names(match[1] or match[2] or "")
 
     def _ids(self, match: re.Match[str]) -> list[Candidate]:
         return self._message_ids(match.group(1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import linecache
 import sys
 import traceback
 from types import TracebackType
@@ -48,6 +49,8 @@ def parse(code: str) -> tuple[ast.Module, bool]:
     """The code as a syntax tree, magics translated; and whether a final semicolon asks for silence."""
     try:
         tree = ast.parse(code, FILE)
+        # A function defined here can be given to swap().
+        linecache.cache[FILE] = (len(code), None, code.splitlines(keepends=True), FILE)
     except SyntaxError as error:
         from IPython.core import inputtransformer2
 

@@ -30,7 +30,8 @@ def trial_table(trial: Trial) -> RenderableType:
         for each in trial:
             number, title = str(each.message.id), Text(flat(each.message.title), "bold red" if each.raises else "")
             for what, (before, after) in _weighty(each).items():
-                made.add_row(number, title, what, _cut(before), _cut(after, "red" if what.startswith("raises") else "green"))
+                style = "red" if what.startswith("raises") else "green"
+                made.add_row(number, title, what, _cut(before), _cut(after, style))
                 number, title = "", Text("")
         parts.append(made)
     parts.append(Text(same, "" if len(trial) else "green"))

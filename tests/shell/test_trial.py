@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ksrshell.complete import Completer
 from ksrshell.errors import NotFound, UsageError
 from ksrshell.namespace import Namespace
 from ksrshell.routes import Swapped, source_of
@@ -113,3 +114,14 @@ def test_sources(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match="inner uses word of the function around it"):
         source_of(outer("x"))
+
+
+def test_a_function_of_code_without_a_terminal(session: Session, fake: FakeProxy) -> None:
+    evaluate(Namespace(session), f"{NEW}swap(ksr_route_relay)")
+    assert asked(fake)[1]["source"] == NEW
+
+
+def test_completion(session: Session) -> None:
+    completer = Completer(Namespace(session))
+    for text in ('swap(remove="ksr_route', "swap(remove=['ksr_route", "%swap --remove ksr_route", "%edit ksr_route"):
+        assert [each.text for each in completer.candidates(text) or ()] == ["ksr_route_relay"], text

@@ -148,7 +148,7 @@ def _body(program: Program, body: list[ast.stmt], cls: str) -> None:
             nodes.append((node, _target(node), "constant"))
         else:
             _other(program, node, cls)
-    times: dict[str, int] = {}
+    times = {name: 1 for name in _bound(body)}  # by other statements: X = None, and then X = find()
     for _, name, _ in nodes:
         times[name] = times.get(name, 0) + 1
     for node, name, kind in nodes:
@@ -156,6 +156,20 @@ def _body(program: Program, body: list[ast.stmt], cls: str) -> None:
         _add(program, node, cls, name, kind, fixed)
         if fixed:
             program.rest.append(Rest(node.lineno, ast.dump(node), fixed, node))
+
+
+def _bound(body: list[ast.stmt]) -> set[str]:
+    """The names that statements other than functions, classes and constants bind."""
+    found: set[str] = set()
+    for statement in body:
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef) or literal(statement) is not None:
+            continue
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+                found.add(node.id)
+            elif isinstance(node, ast.alias):
+                found.add(node.asname or node.name.partition(".")[0])
+    return found
 
 
 def _target(node: ast.stmt) -> str:
