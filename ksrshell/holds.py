@@ -142,6 +142,10 @@ class Held(View):
         """Walk on with it, line by line: ``s = held[0].step(); s.next()``. ``s.finish()`` lets it go."""
         return Step(self._session, self.message, self._call("ksr.hold.step"))
 
+    def view(self) -> Step:
+        """:meth:`step` on the whole screen."""
+        return self.step().view()
+
     def _step_id(self) -> int:
         return int(self._call("ksr.hold.step")["step"])
 

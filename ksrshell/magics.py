@@ -171,6 +171,14 @@ for _op, _usage, _text in (
 
 
 @magic
+def view(namespace: Namespace, line: str, cell: str | None) -> Any:
+    """%view [ID] [CALLBACK]: the debugger on the whole screen, on what is being stepped or on a message; q leaves it."""
+    if line.strip():
+        step(namespace, line, None)
+    return _stepping(namespace).view()
+
+
+@magic
 def when(namespace: Namespace, line: str, cell: str | None) -> Any:
     """%when $PV | NAME | header NAME: where that changed in what is being stepped."""
     given = words(line, "%when $PV | NAME | header NAME", 1, 2)

@@ -81,6 +81,7 @@ TOPICS = (
     ("KSR", 'KSR.pv.get("$ru")', "Kamailio's functions; KSR.sl.send_reply?"),
     ("effects", "effects()", "what that would have sent and changed"),
     ("step", "s = step(msgs[-1]); s.next()", "walk through the script with a message"),
+    ("view", "s.view() or %view", "the same on the whole screen, with keys"),
     ("trace", "t = trace(msgs[-1]); t.show()", "the whole run; t.when(\"$du\"), t.save(\"x.ksr\")"),
     ("hold", 'hold("ksr_route_relay")', "live: the next call waits there, others flow"),
     ("held", "held[0].step(); held[0].resume()", "messages that wait; .KSR, .drop(), .answer(486)"),
