@@ -71,7 +71,8 @@ class Planner:
             program = read(source, filename)
         except ScriptError as error:
             text = error.text.removeprefix("does not compile: ")
-            raise ScriptError(f"the new code does not compile: {text}", "", error.line) from None
+            line = f"line {error.line}: " if error.line else ""
+            raise ScriptError(f"the new code does not compile: {line}{text}", "", error.line) from None
         whole = whole or any(cls in program.classes for cls in self.handler_names())
         known = {rest.shape for rest in self.program.rest}
         for rest in program.rest:
