@@ -55,8 +55,8 @@ class TimerSource(Protocol):
 class Debugger(Protocol):
     """What may keep a message or a timer waiting: see debug/holds.py. Never raises."""
 
-    def takes(self, msg: SipMessage, record: Record) -> bool:
-        """A message has come; True: it is processed there, now or later."""
+    def takes(self, msg: SipMessage, record: Record, fn: Callable[[], None] | None = None) -> bool:
+        """A message has come; True: it is processed there, now or later. ``fn`` does it if it is no message of SIP."""
 
     def enter(self, t: Transaction | None, fn: Callable[[], None], what: str = "timer") -> bool:
         """Something goes on with a transaction (None: with none) but no message; True: ``fn`` is called there."""

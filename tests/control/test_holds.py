@@ -116,7 +116,7 @@ def test_hold_step_and_resume(ask: Ask, book: Book, server: Server) -> None:
     (invite,) = book.take()
     assert invite.first == f"INVITE sip:bob@{BOB} SIP/2.0" and invite.header("X-A") == ["1"]
     assert [event for event, _ in server.events] == ["held", "released"]
-    with pytest.raises(ControlError, match="no step"):
+    with pytest.raises(ControlError, match="held 1 waits no more: resumed"):
         ask("ksr.step.do", step=step, op="next")
     with pytest.raises(ControlError, match="no message is held under 1; held: none"):
         ask("ksr.hold.resume", held=1)

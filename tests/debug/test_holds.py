@@ -554,3 +554,112 @@ def test_nothing_armed_is_nothing_there(make: Make) -> None:
         p.holds.disarm(hold.id)
     with pytest.raises(DebugError, match="no message is held under 4; held: none"):
         p.holds.get(4)
+
+
+# -- what else may be held --------------------------------------------------------------------------------------------
+
+
+def test_an_exception_that_the_script_catches_is_none(make: Make) -> None:
+    script = """
+    def ksr_request_route(self, msg):
+        try:
+            self.lookup({})
+        except (KeyError, ValueError):
+            pass
+        try:
+            int("x")
+        finally:
+            KSR.info("y")
+
+    def lookup(self, table):
+        return table["x"]
+    """
+    p = make("\n".join(line[4:] for line in script.splitlines()))
+    p.hold("exception")
+    p.feed(request("INVITE"))
+    state = p.held[0].state()
+    assert (state["line"], state["exception"]) == (11, "ValueError: invalid literal for int() with base 10: 'x'")
+    p.release(p.held[0])
+    assert p.held == []
+
+
+def test_a_timer_is_held_and_does_not_run_twice_at_once(make: Make) -> None:
+    p = make()
+    proxy = p.proxy
+    ran: list[float] = []
+
+    def tick() -> None:
+        assert proxy.script is not None
+        proxy.script.call(proxy.fake_run(), "ksr_failure")
+        ran.append(p.now)
+
+    proxy.after(1.0, tick, every=1.0)
+    p.hold("ksr_failure", once=True)
+    p.advance(3.5)
+    (held,) = p.held
+    assert ran == [] and held.view()["message"] == 0
+    p.release(held)
+    assert len(ran) == 1
+    p.advance(1.0)
+    assert len(ran) == 2
+
+
+def test_an_http_request(make: Make) -> None:
+    script = """
+    def ksr_request_route(self, msg):
+        return 1
+
+    def ksr_http(self, msg, event):
+        KSR.xhttp.xhttp_reply(200, "OK", "text/plain", "hello")
+        return 1
+    """
+    p = make("\n".join(line[4:] for line in script.splitlines()), modparams=["xhttp:event_callback=ksr_http"])
+    p.hold("ksr_http")
+    assert p.feed("GET /x HTTP/1.1\nHost: x\n\n", proto="tcp", conid=7) == []
+    (held,) = p.held
+    assert held.state()["route"] == "event"
+    assert p.release(held)[0].first == "HTTP/1.1 200 OK"
+
+
+def test_while_a_captured_message_is_stepped(make: Make) -> None:
+    from ksrcore.debug.stepper import Stepper
+
+    p = make()
+    p.feed(request("INVITE"))
+    record = p.proxy.recorder.get(1)
+    assert record is not None
+    stops: list[dict[str, Any]] = []
+    ready = threading.Semaphore(0)
+
+    def publish(state: dict[str, Any]) -> None:
+        stops.append(state)
+        ready.release()
+
+    stepper = Stepper(p.holds.sandboxes, record, "ksr_request_route", publish)
+    try:
+        assert ready.acquire(timeout=5)
+        p.hold("ksr_route_relay")
+        assert firsts(p.feed(request("INVITE", branch="z9hG4bK2", callid="two"))) == [f"{ALICE} SIP/2.0 100 Trying"]
+        stepper.order("next")
+        assert ready.acquire(timeout=5) and stops[-1]["line"] == 7
+        assert to_bob(p.release(p.held[0])) == [f"INVITE sip:bob@{BOB} SIP/2.0"]
+        stepper.order("finish")
+        assert ready.acquire(timeout=5) and stops[-1]["done"]
+        assert p.take() == []
+    finally:
+        stepper.close()
+    assert p.proxy.env.hook is None
+
+
+def test_a_reload_while_it_is_armed(make: Make) -> None:
+    p = make()
+    p.hold("ksr_route_relay")
+    assert p.proxy.script is not None
+    p.proxy.script.reload()
+    p.feed(request("INVITE"))
+    assert p.held[0].state()["function"] == "ksr_route_relay"
+    assert len(to_bob(p.release(p.held[0]))) == 1
+    p.holds.disarm(1)
+    p.feed(request("INVITE", branch="z9hG4bK2", callid="two"))
+    hits = {route.name: route.hits for route in p.proxy.script.routes()}
+    assert hits["ksr_route_relay"] == 2

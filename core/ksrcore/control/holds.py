@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from .steps import Steps
 
 
+#: Steps of released messages that are remembered.
+_OVER = 16
+
+
 class HoldMethods:
     """The methods over one proxy's holds. ``publish(event, params)`` tells the clients that asked for it."""
 
@@ -27,6 +32,7 @@ class HoldMethods:
         self.publish = publish
         self.holds.tell = self._tell
         self._connections: set[Connection] = set()
+        self._over: deque[int] = deque()
 
     def table(self) -> dict[str, Callable[..., Any]]:
         return {
@@ -47,7 +53,10 @@ class HoldMethods:
 
     def _tell(self, event: str, params: dict[str, Any]) -> None:
         if event == "released" and params["step"]:
-            self.steps.drop(params["step"])
+            # It still says why it takes no orders, for a while.
+            self._over.append(params["step"])
+            if len(self._over) > _OVER:
+                self.steps.drop(self._over.popleft())
         elif event == "held":
             held = self.holds.held.get(params["held"])
             if held is None:

@@ -15,6 +15,7 @@ from ..kemi.facade import Failed, KsrUnknown, coerce, from_wire, to_wire
 from ..run import ROUTE_NAMES
 from ..tm.timers import NEVER
 from . import states
+from .caught import is_caught
 from .errors import DebugError
 from .places import ENTRY, EXCEPTION, FUNCTION, KSR_CALL, LINE
 from .states import call_text, check_line, short_repr
@@ -192,6 +193,8 @@ class Live:
         if not wanted or error is self._raised or not isinstance(error, Exception) or isinstance(error, _QUIET):
             return False
         self._raised = error  # it passes through the callers' frames as well
+        if is_caught(frame, error, self.holds.is_script):
+            return False
         return self._reached(wanted, frame)
 
     def _look(self, frame: FrameType) -> bool:

@@ -147,8 +147,9 @@ class Holds:
 
     # -- what the proxy asks --------------------------------------------------------------------------------------
 
-    def takes(self, msg: SipMessage, record: Record) -> bool:
-        """A message has come: True when it was taken here, to be processed now or later."""
+    def takes(self, msg: SipMessage, record: Record, fn: Callable[[], None] | None = None) -> bool:
+        """A message has come: True when it was taken here, to be processed now or later. ``fn`` processes what is not
+        to be routed as SIP is."""
         if self._active is not None or msg.error is not None:
             return False
         t = self._transaction(msg)
@@ -157,7 +158,7 @@ class Holds:
         wanted = self._wanted(msg, record, t)
         if not wanted:
             return False
-        self._run(wanted, partial(self.proxy.route, msg, record), msg, record, t)
+        self._run(wanted, fn or partial(self.proxy.route, msg, record), msg, record, t)
         return True
 
     def enter(self, t: Transaction | None, fn: Callable[[], None], what: str = "timer") -> bool:
@@ -238,6 +239,8 @@ class Holds:
     @staticmethod
     def _key(msg: SipMessage) -> tuple[str, str, str] | None:
         """What a request, its CANCEL and its ACK have in common, before there is a transaction."""
+        if msg.http:
+            return None  # a connection brings each once
         try:
             via, cseq = msg.via, msg.cseq
         except SipError:

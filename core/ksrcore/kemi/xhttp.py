@@ -22,6 +22,7 @@ from .declare import Module, Param, ParamError, Value, export
 if TYPE_CHECKING:
     from ..capture.recorder import Record
     from ..net.address import Rcv
+    from ..script.engine import Script
 
 __all__ = ["EVENT", "Xhttp"]
 
@@ -87,13 +88,19 @@ class Xhttp(Module):
             record.error = f"the script has no callback {self.event_callback!r} (modparam xhttp:event_callback)"
             log.error("HTTP request %d: %s", record.id, record.error)
             return True
+        debugger = proxy.debugger
+        if debugger is None or not debugger.takes(msg, record, lambda: self._serve(script, run)):
+            self._serve(script, run)
+        return True
+
+    def _serve(self, script: Script, run: Run) -> None:
         script.call(run, self.event_callback, EVENT)
+        proxy = run.proxy
         sl = proxy.modules.sl
         if run.exception is not None and not run.handled and sl.exception_reply_code:
             self._answer(run, sl.exception_reply_code, sl.exception_reply_reason)
         for done in proxy.request_done:
             done(run)
-        return True
 
     def _left_out(self, url: str) -> bool:
         if self._skip is not None and self._skip.search(url) is not None:
