@@ -1,4 +1,4 @@
-"""Every function of whole scripts swapped, saved, loaded again and rolled back; the stock script where it is installed."""
+"""Every function of whole scripts swapped, saved, loaded again and rolled back."""
 
 from __future__ import annotations
 

@@ -168,7 +168,9 @@ def test_where_it_goes(before: str, place: tuple[str, str], new: tuple[str, str]
     assert rewrite(read(before), {place: new}, "x.py") == after
 
 
-@pytest.mark.parametrize("source", ["A = 1; B = 2\n", "if 1:\n    def A(): pass\n", "A = 1\nA = 2\n", "A = None\nA = str()\n"])
+@pytest.mark.parametrize(
+    "source", ["A = 1; B = 2\n", "if 1:\n    def A(): pass\n", "A = 1\nA = 2\n", "A = None\nA = str()\n"]
+)
 def test_what_cannot_be_written(source: str) -> None:
     with pytest.raises(ScriptError, match="A cannot be written back"):
         rewrite(read(source), {("", "A"): ("constant", "A = 3")}, "x.py")

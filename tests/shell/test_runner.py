@@ -83,7 +83,7 @@ def test_code(namespace: Namespace, fake: FakeProxy, code: str, expected: str | 
         ("%step 1\n%step to x", "Error: usage: %step to LINE (line 2)"),
         (
             "%swap /no/such/file",
-            "Error: '/no/such/file' is no function defined here, and as a file: cannot read /no/such/file: No such file",
+            "Error: '/no/such/file' is no function defined here, and as a file: cannot read /no/such/file: No such",
         ),
         ("%versions", "Error: usage: %versions NAME [NUMBER]"),
         ("%rollback ksr_route_relay x", "Error: expected a version's number, got 'x'"),
