@@ -182,3 +182,4 @@ class Walk:
 
     def __exit__(self, *error: object) -> None:
         self.stepper.close()
+        self.stepper.join()

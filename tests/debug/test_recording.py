@@ -55,6 +55,7 @@ def start(make: Make) -> Iterator[Start]:
     yield begin
     for walk in walks:
         walk.stepper.close()
+        walk.stepper.join()
         assert not walk.stepper.thread.is_alive()
 
 
@@ -190,6 +191,7 @@ def test_live_changes_do_not_reach_the_past(make: Make, start: Start) -> None:
         assert walk.stepper.evaluate("(a, b)") == end["result"] and walk.stepper.note == ""
     finally:
         walk.stepper.close()
+        walk.stepper.join()
 
 
 def test_a_script_that_depends_on_something_else_says_so(make: Make, start: Start) -> None:
@@ -213,6 +215,7 @@ def test_closing_ends_a_route_that_runs(make: Make) -> None:
     walk = Walk(Sandboxes(proxy), 1, limit=1 << 30)
     walk.stepper.order("finish")
     walk.stepper.close()
+    walk.stepper.join()
     assert not walk.stepper.thread.is_alive()
     with pytest.raises(DebugError, match="is closed"):
         walk.stepper.order("next")

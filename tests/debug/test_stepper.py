@@ -50,6 +50,7 @@ def walk(make: Make) -> Iterator[Callable[..., Walk]]:
     yield start
     for walked in walks:
         walked.stepper.close()
+        walked.stepper.join()
         assert not walked.stepper.thread.is_alive()
     assert not [t for t in threading.enumerate() if t.name.startswith("ksr-step")]
 

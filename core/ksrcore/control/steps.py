@@ -157,8 +157,12 @@ class Steps:
 
     def close(self) -> None:
         """The proxy ends: no thread stays behind."""
+        objects = [entry.object for entry in self.entries.values()]
         for number in list(self.entries):
             self.forget(number)
+        for obj in objects:
+            if isinstance(obj, Stepper):
+                obj.join()
 
     # -- the methods ----------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ what had been sent and had come back until then.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ..capture.recorder import Ran, Record, Recorder
@@ -44,9 +45,8 @@ def find_ran(recorder: Recorder, record: Record, callback: str, nth: int = 0) ->
     if len(found) <= nth and callback not in CORE_CALLBACKS and recorder.records:
         records = recorder.records
         start = max(0, record.id - records[0].id + 1)
-        for at in range(start, min(len(records), start + _LOOK)):
-            later = records[at]
-            for ran in later.runs:
+        for later in list(islice(records, start, start + _LOOK)):
+            for ran in later.runs if later.ran else ():
                 kept = ran.kept
                 if ran.callback == callback and kept is not None and kept[4] is not None and kept[4][0] == record.id:
                     found.append((later, ran))

@@ -6,6 +6,7 @@ set, flags, AVPs) comes from the KSR calls that were recorded, or from the lates
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ..capture.recorder import Record, Recorder
@@ -58,8 +59,8 @@ def _before(recorder: Recorder, record: Record, callid: str) -> list[tuple[Recor
         return []
     found = []
     end = record.id - records[0].id
-    for at in range(max(0, end - _LOOK), max(0, min(end, len(records)))):
-        each = records[at]
+    # Made a list in one go: traffic goes on in another thread.
+    for each in list(islice(records, max(0, end - _LOOK), max(0, end))):
         if callid in each.data and (msg := each.msg) is not None and msg.callid == callid:
             found.append((each, msg))
     return found

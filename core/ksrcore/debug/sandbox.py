@@ -95,9 +95,10 @@ class Sandbox:
         self.on_call: Callable[[Decl, tuple[Any, ...]], None] | None = None
         self.after_call: Callable[[Decl, tuple[Any, ...], Any, float], None] | None = None
         wall = base.wall() if base is not None else wall_of(live, record)
-        self.proxy = proxy = fork_proxy(base if base is not None else live, self._collect, wall)
         try:
-            self.run, self.args = prepare(proxy, live.recorder, record, callback, ran, live.listens)
+            with live.lock:
+                self.proxy = proxy = fork_proxy(base if base is not None else live, self._collect, wall)
+                self.run, self.args = prepare(proxy, live.recorder, record, callback, ran, live.listens)
         except SipError as error:
             raise SandboxError(f"message {record.id} cannot be parsed: {error}") from None
         self.msg: SipMessage = self.run.msg

@@ -60,12 +60,13 @@ class Stepper:
         self.position = 0
         self.closed = False
         live = sandboxes.live
-        found = find_ran(live.recorder, record, callback, nth)
+        with live.lock:
+            found = find_ran(live.recorder, record, callback, nth)
+            self.base: Proxy = fork_proxy(live, lambda data, dest: True, wall_of(live, found[0] if found else record))
         if found is None and nth:
             raise DebugError(f"{callback} did not run {nth + 1} times for message {record.id}")
         self.record: Record = found[0] if found is not None else record
         self.ran = found[1] if found is not None else None
-        self.base: Proxy = fork_proxy(live, lambda data, dest: True, wall_of(live, self.record))
         self.edits: dict[int, list[Edit]] = {}
         self._past: Runner | None = None
         self._clean = True
@@ -153,13 +154,17 @@ class Stepper:
         return state
 
     def close(self) -> None:
-        """End the route where it is, and its thread."""
+        """End the route where it is. Its thread ends soon: whoever calls may hold the lock that it needs for that."""
         self.closed = True
         for runner in (self.main, self._past):
             if runner is not None:
                 runner.abort()
+
+    def join(self) -> None:
+        """Wait for the threads of a closed step. Not with the core's lock held."""
+        for runner in (self.main, self._past):
+            if runner is not None:
                 runner.join()
-        self._past = None
 
     # -- looking and changing (a worker's thread) -----------------------------------------------------------------
 
