@@ -172,7 +172,7 @@ for _op, _usage, _text in (
 
 @magic
 def view(namespace: Namespace, line: str, cell: str | None) -> Any:
-    """%view [ID] [CALLBACK]: the debugger on the whole screen, on what is being stepped or on a message; q leaves it."""
+    """%view [ID] [CALLBACK]: the debugger on the full screen, on what is being stepped or on a message; q leaves."""
     if line.strip():
         step(namespace, line, None)
     return _stepping(namespace).view()

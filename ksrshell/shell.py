@@ -24,7 +24,7 @@ from pygments.token import Token, _TokenType
 from rich.text import Text
 from traitlets.config import Config
 
-from . import magics
+from . import debugger, magics
 from .complete import Completer
 from .errors import KsrShellError
 from .holds import HoldNews
@@ -234,6 +234,9 @@ class KsrShell(TerminalInteractiveShell):
 
     def notice(self, text: str, style: str = "yellow") -> None:
         """A line that did not come from the user's input: above the prompt when there is one."""
+        if debugger.tell is not None:
+            debugger.tell(text)
+            return
         self.say(Text("\n".join(map(clean, text.split("\n"))), style), wrap=False)
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from .session import Session
     from .trace import Trace
 
+#: Moves that look at what was seen before.
+_LOOKS = ("back", "back_over", "back_out", "back_call", "first", "last", "goto", "forward")
+
 #: Seconds for one step: it may run all of the script, with its waits.
 STEP_TIMEOUT = 60.0
 
@@ -346,7 +349,7 @@ class Moves(State):
         return self._do("goto", position + self.length if position < 0 else position)
 
     def view(self) -> Self:
-        """The debugger on the whole screen, until ``q``: source, message, KSR calls, variables; ``?`` shows its keys."""
+        """The debugger on the full screen, until ``q``: source, message, KSR calls, variables; ``?`` shows its keys."""
         from .debugger import view
 
         view(cast("Step", self))
@@ -382,8 +385,12 @@ class Step(Moves):
         self._id = int(state["step"])
         self._note = ""
         self._files: dict[str, list[str]] = {}
+        #: A live run cannot be made again: the states it has shown are kept here, to look back on.
+        self._seen: list[Mapping[str, Any]] = [state]
 
     def _call(self, method: str, **params: Any) -> Any:
+        if self.live and not self.at_end:
+            raise UsageError("the live message has gone on from here: last() goes to where it stands")
         if self._session.client.process != self._process:
             raise UsageError(f"this step ended with the proxy's process: {self._again()}")
         return self._session.call(method, {"step": self._id, **params}, timeout=STEP_TIMEOUT)
@@ -396,8 +403,26 @@ class Step(Moves):
 
     def _move(self, op: str, line: int = 0) -> Mapping[str, Any]:
         self._note = ""
+        if self.live and (op in _LOOKS or not self.at_end):
+            return self._look(op, line)
         state: dict[str, Any] = self._call("ksr.step.do", op=op, **({"line": line} if line else {}))
+        if self.live:
+            self._seen.append(state)
+            return self._look("last", 0)
         return state
+
+    def _look(self, op: str, line: int) -> Mapping[str, Any]:
+        """Another of the states that a live run has shown; what it did is done."""
+        last = len(self._seen) - 1
+        at = {"first": 0, "last": last, "goto": line, "back": self.position - max(1, line), "back_call": None}.get(
+            op, self.position + max(1, line if op == "forward" else 1)
+        )
+        if at is None or op in ("back_over", "back_out"):
+            raise UsageError("of a live message only the stops are kept: back() goes to the stop before")
+        if not 0 <= at <= last:
+            where = "the first stop" if at < 0 else "where it stands: next() goes on"
+            raise UsageError(f"this is {where}" if op != "goto" else f"there are stops 0 to {last}, no {at}")
+        return {**self._seen[at], "position": at, "length": last + 1, "at_end": at == last}
 
     def _when(self, spec: str, header: str) -> Sequence[Mapping[str, Any]]:
         answer = self._call("ksr.step.when", **({"spec": spec} if spec else {"header": header}))

@@ -411,18 +411,18 @@ class Adapter:
     # -- going on -------------------------------------------------------------------------------------------------
 
     def _go(self, arguments: Body, op: str, reason: str = "step") -> Any:
+        """Move by a method of the step."""
         thread = self._thread(arguments["threadId"])
-        target = self._attached()
 
         def then() -> None:
             self.variables.forget(thread.id)
             try:
-                target.order(thread, op)
+                getattr(thread.step, op)()
             except KsrShellError as error:
                 # Where it stands has not changed: say why, and show it again.
                 self.output(f"{error}\n", "important")
             if thread.id in self.threads:
-                self._stopped(thread, "step" if reason == "step" else reason)
+                self._stopped(thread, reason)
 
         return None, then
 

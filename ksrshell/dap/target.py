@@ -11,8 +11,9 @@ from typing import Any
 
 from ..child import ChildProxy
 from ..errors import KsrShellError, UsageError
+from ..messages import Message
 from ..session import Session, connect
-from ..stepper import STEP_TIMEOUT
+from ..stepper import Step
 from ..view import unwire
 
 Body = dict[str, Any]
@@ -21,30 +22,19 @@ Body = dict[str, Any]
 class Threadlike:
     """A message that is debugged, which the protocol calls a thread: held (``live``) or stepped in a sandbox.
 
-    ``step`` is its number on the control channel, ``held`` the number it has as a held message (0: none), ``history``
-    its states so far (docs/control-channel.md) and ``at`` the one that is shown.
+    ``held`` is the number it has as a held message (0: none).
     """
 
-    def __init__(self, id: int, name: str, step: int, state: Body, held: int = 0) -> None:
+    def __init__(self, id: int, name: str, step: Step, held: int = 0) -> None:
         self.id = id
         self.name = name
         self.step = step
         self.held = held
-        self.history = [state]
-        self.at = 0
 
     @property
     def state(self) -> Body:
-        return self.history[self.at]
-
-    @state.setter
-    def state(self, state: Body) -> None:
-        self.history[self.at] = state
-
-    @property
-    def past(self) -> bool:
-        """Whether an earlier state of a live message is shown, where nothing can be evaluated any more."""
-        return self.at + 1 < len(self.history)
+        """What is shown of it (docs/control-channel.md)."""
+        return dict(self.step.to_json())
 
     @property
     def live(self) -> bool:
@@ -52,7 +42,7 @@ class Threadlike:
 
     @property
     def done(self) -> bool:
-        return bool(self.state.get("done"))
+        return self.step.done
 
     def ending(self) -> str:
         """How its run ended, for the debug console."""
@@ -151,34 +141,16 @@ class Target:
 
     def held(self, event: Body) -> Threadlike:
         """The message of a "held" event."""
-        state = dict(event.get("state") or self.session.call("ksr.step.state", {"step": event["step"]}))
-        return Threadlike(next(self._ids), str(event["text"]), int(event["step"]), state, int(event["held"]))
+        message = Message(self.session, event.get("summary") or {"id": event.get("message") or 0})
+        step = Step(self.session, message, event["state"])
+        return Threadlike(next(self._ids), str(event["text"]), step, int(event["held"]))
 
     def step(self, message: Any, callback: str) -> Threadlike:
         """A captured message, stopped in a sandbox at the first line of its callback."""
         if not isinstance(message, int) or isinstance(message, bool):
             raise UsageError(f"message is the id of a captured message, got {message!r}")
-        params: Body = {"id": message, **({"callback": callback} if callback else {})}
-        state = self.session.call("ksr.step.start", params, timeout=STEP_TIMEOUT)
-        return Threadlike(next(self._ids), f"message {message}", int(state["step"]), state)
-
-    def order(self, thread: Threadlike, op: str) -> None:
-        """Move it. A live one cannot go back: its earlier states are shown again, until it goes on from the last."""
-        if not thread.live:
-            thread.state = self._do(thread, op)
-        elif op in ("back", "first"):
-            if not thread.at:
-                raise UsageError("this is where the message was held: nothing of its run was seen before")
-            thread.at = 0 if op == "first" else thread.at - 1
-        elif thread.at + 1 < len(thread.history):
-            thread.at += 1
-        else:
-            thread.history.append(self._do(thread, op))
-            thread.at += 1
-
-    def _do(self, thread: Threadlike, op: str) -> Body:
-        state: Body = self.session.call("ksr.step.do", {"step": thread.step, "op": op}, timeout=STEP_TIMEOUT)
-        return state
+        step = self.session.step(message, callback or None)
+        return Threadlike(next(self._ids), f"message {message}", step)
 
     def resume(self, thread: Threadlike) -> None:
         """Let a held message go on; its "released" event follows."""
@@ -186,25 +158,19 @@ class Target:
 
     # -- values ---------------------------------------------------------------------------------------------------
 
-    def _step(self, method: str, thread: Threadlike, **params: Any) -> Any:
-        if thread.past:
-            raise UsageError("the live message has gone on from here: step forward to where it stands")
-        return self.session.call(f"ksr.step.{method}", {"step": thread.step, **params}, timeout=STEP_TIMEOUT)
-
     def evaluate(self, thread: Threadlike, expression: str) -> str:
         """A pseudo-variable when it begins with ``$``, else a Python expression in the stopped frame."""
-        if expression.startswith("$"):
-            value = self._step("pv", thread, name=expression)["value"]
-            return "<null>" if value is None else unwire(str(value))
-        return str(self._step("eval", thread, expr=expression)["repr"])
+        if not expression.startswith("$"):
+            return thread.step.eval(expression)
+        value = thread.step.pv(expression)
+        return "<null>" if value is None else str(value)
 
     def pvs(self, thread: Threadlike, names: Iterable[str]) -> Body:
         """Values of pseudo-variables; those that have no meaning for this message are left out."""
         found: Body = {}
         for name in names:
             with suppress(KsrShellError):
-                value = self._step("pv", thread, name=name)["value"]
-                found[name] = unwire(value) if isinstance(value, str) else value
+                found[name] = thread.step.pv(name)
         return found
 
     def headers(self, thread: Threadlike) -> list[tuple[str, str]]:
@@ -226,14 +192,14 @@ class Target:
         return found
 
     def set_local(self, thread: Threadlike, name: str, value: str) -> str:
-        return str(self._step("set", thread, name=name, expr=value)["repr"])
+        return thread.step.set(name, value)
 
     def set_pv(self, thread: Threadlike, name: str, value: str) -> str:
         """Write a pseudo-variable: a number, or text with or without quotes."""
         plain = value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
         expression = plain if plain.lstrip("-").isdigit() and plain == value else repr(plain)
         before = self.evaluate(thread, name)
-        self._step("set", thread, name=name, expr=expression)
+        thread.step.set(name, expression)
         after = self.evaluate(thread, name)
         # As in Kamailio, writing what is read-only is logged there, and changes nothing.
         if after == before != plain:
@@ -245,7 +211,7 @@ class Target:
         if "[" in name or sum(key.partition("[")[0] == name for key, _ in self.headers(thread)) > 1:
             raise UsageError(f"{name} is there more than once: edit it with KSR calls in the debug console")
         for expression in (f"KSR.hdr.remove({name!r})", f"KSR.hdr.append({f'{name}: {value}' + chr(13) + chr(10)!r})"):
-            self._step("eval", thread, expr=expression)
+            thread.step.eval(expression)
         return value
 
     def complete(self, text: str, thread: Threadlike | None) -> list[Body]:

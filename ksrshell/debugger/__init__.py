@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..stepper import Step
     from ..trace import Replay
+
+
+#: Says a line on the screen of the view that is open; None when there is none.
+tell: Callable[[str], None] | None = None
 
 
 def view(step: Step | Replay) -> None:
@@ -18,7 +23,13 @@ def view(step: Step | Replay) -> None:
     if sys.stdin.isatty() and sys.stdout.isatty():
         from .screen import Screen
 
-        Screen(commands).run()
+        global tell
+        screen = Screen(commands)
+        outer, tell = tell, screen.tell
+        try:
+            screen.run()
+        finally:
+            tell = outer
     else:
         from .plain import run
 

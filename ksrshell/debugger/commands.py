@@ -20,7 +20,7 @@ HELP: tuple[tuple[str, str, str], ...] = (
     ("c continue", "", "to a breakpoint or the end"),
     ("k call", "", "to the next KSR call"),
     ("- back", "[N]", "a line back (left)"),
-    ("+ forward", "[N]", "a step on (right)"),
+    ("+ forward", "[N]", "a line on (right)"),
     ("K callback", "", "to the KSR call before"),
     ("first", "", "to the first step (home)"),
     ("last", "", "to the last one (end)"),
@@ -66,7 +66,7 @@ class Commands:
             ("first", self._move(step.first)),
             ("last", self._move(step.last)),
             ("- back", self._count(step.back)),
-            ("+ forward", self._count(step.forward)),
+            ("+ forward", self._forward),
             ("g goto", self._goto),
             ("b break", self._break),
             ("t until to", self._to),
@@ -116,10 +116,16 @@ class Commands:
 
     def _count(self, function: Callable[[int], object]) -> Callable[[str], None]:
         def command(rest: str) -> None:
-            function(_number(rest, "how many steps") if rest else 1)
+            function(_number(rest, "how many lines") if rest else 1)
             self._moved()
 
         return command
+
+    def _forward(self, rest: str) -> None:
+        """A line on, into functions too: what ``back`` undoes."""
+        for _ in range(_number(rest, "how many lines") if rest else 1):
+            self.step.into()
+        self._moved()
 
     def _goto(self, rest: str) -> None:
         self.step.goto(_number(rest, "goto N, the number of a step"))

@@ -118,7 +118,7 @@ def lower(commands: Commands, pane: int, rows: int) -> RenderableType:
         return out if out else Text("no KSR call yet", "bright_black")
     effects = step.effects
     if pane == 2:
-        texts = [f"{sent.proto}:{sent.dst}\n{wire_text(sent.data).rstrip()}" for sent in effects.sent]
+        texts = [f"{sent.proto}:{sent.dst}\n{wire_text(sent.data).rstrip()}" for sent in reversed(effects.sent)]
         return (
             Text("\n\n".join(texts), no_wrap=True, overflow="ellipsis")
             if texts

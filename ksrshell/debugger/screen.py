@@ -26,7 +26,7 @@ from prompt_toolkit.styles import Style
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ..render.console import clean, coloured
+from ..render.console import clean, coloured, flat
 from . import panes
 from .commands import Commands
 
@@ -48,6 +48,7 @@ class Screen:
         self.pane = 0
         self.scroll = 0
         self.busy = False
+        self.news = ""
         self._last = "n"
         self.buffer = Buffer(multiline=False, history=InMemoryHistory(), accept_handler=self._accept)
         self._input = Window(BufferControl(self.buffer, [BeforeInput(": ", "bold")]), height=1)
@@ -85,6 +86,11 @@ class Screen:
 
     def run(self) -> None:
         self.app.run()
+
+    def tell(self, text: str) -> None:
+        """Something happened elsewhere: a line until the next command. May be called from any thread."""
+        self.news = text
+        self.app.invalidate()
 
     # -- parts ----------------------------------------------------------------------------------------------------
 
@@ -142,6 +148,8 @@ class Screen:
     def _outcome(self) -> tuple[RenderableType, int]:
         if self.busy:
             return Text("running ...", "bold"), self._columns
+        if self.news:
+            return Text(flat(self.news), "bold yellow"), self._columns
         if self._text:
             return Text("← → or any command goes back to the source", "bright_black"), self._columns
         return panes.outcome(self.commands), self._columns
@@ -166,6 +174,7 @@ class Screen:
             return
         self.busy = True
         self.scroll = 0
+        self.news = ""
 
         async def work() -> None:
             try:

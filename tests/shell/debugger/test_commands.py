@@ -76,7 +76,6 @@ def commands(step: FakeStep) -> Commands:
         ("K", ("back_call",)),
         ("back", ("back", 1)),
         ("- 3", ("back", 3)),
-        ("forward 2", ("forward", 2)),
         ("first", ("first",)),
         ("last", ("last",)),
         ("g 5", ("goto", 5)),
@@ -104,7 +103,7 @@ def test_words(commands: Commands, step: FakeStep, line: str, told: tuple[Any, .
     [
         ("n 5", "takes nothing more"),
         ("g five", "expected goto N"),
-        ("back far", "expected how many steps"),
+        ("back far", "expected how many lines"),
         ("w", "watch what?"),
         ("when", "when what?"),
         ("p", "print what?"),
@@ -128,6 +127,11 @@ def test_continue_stops_at_breakpoints(commands: Commands, step: FakeStep) -> No
     assert step.done
     commands.run("b 20")
     assert commands.note == "breakpoint at line 20 cleared" and not commands.breaks
+
+
+def test_forward_is_what_back_undoes(commands: Commands, step: FakeStep) -> None:
+    commands.run("+ 2")
+    assert step.told == [("into",), ("into",)]
 
 
 def test_up_and_down(commands: Commands) -> None:

@@ -19,7 +19,7 @@ def test_a_session() -> None:
     said = session("n", "user", "back far", "q")
     assert "(ksr) ksr_route_relay line 11" in said
     assert "(ksr) <user>\n" in said
-    assert "(ksr) *** expected how many steps, got 'far'\n" in said
+    assert "(ksr) *** expected how many lines, got 'far'\n" in said
     assert said.endswith("(ksr) ")
 
 

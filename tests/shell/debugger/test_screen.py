@@ -129,3 +129,17 @@ def test_any_size(rows: int, columns: int) -> None:
             keys.send_text("q")
 
     asyncio.run(main())
+
+
+def test_news_take_the_line_until_the_next_command() -> None:
+    async def main() -> None:
+        async with running() as (screen, keys):
+            screen.tell("held 1 went on after 8.0 s: timeout")
+            await settle(screen)
+            assert "held 1 went on" in drawn(screen)[-2]
+            keys.send_text("n")
+            await settle(screen)
+            assert "held 1" not in "\n".join(drawn(screen))
+            keys.send_text("q")
+
+    asyncio.run(main())
