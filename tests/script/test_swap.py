@@ -177,12 +177,13 @@ def test_a_message_says_which_versions_handled_it(start: Start) -> None:
 
 
 def test_removing(start: Start) -> None:
-    world = start(MODULE)
+    world = start(MODULE + "\n    def mod_init():\n        return 0\n")
     for name, why in (
         ("text", "text cannot be removed: it is used by ksr_request_route"),
         ("WORD", "used by text"),
         ("ksr_request_route", "the proxy, for every request"),
         ("nothing", "no function 'nothing'"),
+        ("mod_init", "mod_init runs once, when the script is loaded"),
     ):
         with pytest.raises(ScriptError, match=why):
             world.script.swap("", remove=[name])

@@ -161,6 +161,7 @@ def test_tabs(start: Start) -> None:
         ),
         ("def f():\n    pass", ("", "f"), ("function", "def f():\n    return 1"), "def f():\n    return 1\n"),
         ("@d\n@e\ndef f():\n    pass\n", ("", "f"), ("function", "@g\ndef f(): pass"), "@g\ndef f(): pass\n"),
+        ("if 1:\n    def f(): pass\nx()\n", ("", "f"), ("function", "def f(): x"), "if 1:\n    def f(): x\nx()\n"),
         ("def f():\n    pass\n\n\ndef g():\n    pass\n", ("", "f"), None, "\n\ndef g():\n    pass\n"),
     ],
 )
@@ -169,7 +170,13 @@ def test_where_it_goes(before: str, place: tuple[str, str], new: tuple[str, str]
 
 
 @pytest.mark.parametrize(
-    "source", ["A = 1; B = 2\n", "if 1:\n    def A(): pass\n", "A = 1\nA = 2\n", "A = None\nA = str()\n"]
+    "source",
+    [
+        "A = 1; B = 2\n",
+        "if 1:\n    def A(): pass\nelse:\n    def A(): 1\n",
+        "A = 1\nA = 2\n",
+        "A = None\nA = str()\n",
+    ],
 )
 def test_what_cannot_be_written(source: str) -> None:
     with pytest.raises(ScriptError, match="A cannot be written back"):

@@ -231,7 +231,9 @@ def _handler(script: PythonScript, values: Mapping[Place, Any], copier: _Copier)
         handler: Any = object.__new__(other)
         handler.__dict__ = script.handler.__dict__
     except (TypeError, AttributeError) as error:
-        raise ScriptError(f"an object of {kind.__name__} cannot be copied: {error}") from None
+        raise ScriptError(
+            f"pins and trials need a second object of {kind.__name__}, which cannot be made: {error}"
+        ) from None
     return handler
 
 

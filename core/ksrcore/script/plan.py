@@ -192,6 +192,8 @@ class Planner:
         version = slot.version
         if version is None:
             raise ScriptError(f"{name} is not there: it was removed")
+        if slot.place[1] in INIT and (not slot.place[0] or slot.place[0] in self.handler_names()):
+            raise ScriptError(f"{name} runs once, when the script is loaded: taking it out {RELOAD}")
         if slot.saved and slot.place in self.program.items and self.program.items[slot.place].fixed:
             raise ScriptError(f"{name} cannot be removed alone: {self.program.items[slot.place].fixed}")
         new = {item.place for item in plan.items}

@@ -39,6 +39,8 @@ class Item:
     source: str
     fixed: str = ""
     inline: bool = False
+    #: It can be written back: there is one of that name.
+    single: bool = True
 
     @property
     def place(self) -> Place:
@@ -154,6 +156,7 @@ def _body(program: Program, body: list[ast.stmt], cls: str) -> None:
     for node, name, kind in nodes:
         fixed = f"{name} is defined more than once" if times[name] > 1 else ""
         _add(program, node, cls, name, kind, fixed)
+        program.items[cls, name].single = not fixed
         if fixed:
             program.rest.append(Rest(node.lineno, ast.dump(node), fixed, node))
 
@@ -203,7 +206,11 @@ def _other(program: Program, node: ast.stmt, cls: str) -> None:
     # What is defined under a condition has versions too, but changes with the whole script only.
     for inside in _blocks(node):
         if isinstance(inside, ast.FunctionDef):
-            _add(program, inside, cls, inside.name, "function", f"{inside.name} is defined under a condition")
+            name = inside.name
+            again = (cls, name) in program.items
+            why = f"{name} is defined more than once" if again else f"{name} is defined under a condition"
+            _add(program, inside, cls, name, "function", why)
+            program.items[cls, name].single = not again
 
 
 def _blocks(node: ast.stmt) -> Iterator[ast.stmt]:

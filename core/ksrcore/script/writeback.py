@@ -65,8 +65,8 @@ def rewrite(program: Program, sources: Mapping[Place, tuple[str, str] | None], p
     for (cls, name), wanted in sources.items():
         item = program.items.get((cls, name))
         if item is not None:
-            if item.inline or item.fixed:
-                why = item.fixed or "other code stands on its lines"
+            if item.inline or not item.single:
+                why = item.fixed if not item.single else "other code stands on its lines"
                 raise ScriptError(f"{name} cannot be written back: {why}", path, item.first)
             edits.append(_edit(program, item, wanted, end))
         elif wanted is not None:
