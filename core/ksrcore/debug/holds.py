@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 from ..kemi.declare import Decl
 from ..sip.errors import SipError
 from ..tm import replies
-from ..tm.timers import NEVER
 from . import ending
 from .entries import Entries
 from .errors import DebugError
@@ -30,6 +29,7 @@ from .places import ENTRY
 from .sandbox import Sandboxes, is_script_file
 from .tasks import Tasks
 from .tracer import Order
+from .waiting import Waiting
 
 if TYPE_CHECKING:
     from ..capture.recorder import Record
@@ -67,10 +67,7 @@ class Holds:
         self.tasks = Tasks(self.proxy, self._begin, self._end)
         #: Whose turn it is: nothing else is held while a message is processed.
         self._active: Live | None = None
-        self._keys: dict[tuple[str, str, str], Live] = {}
-        self._transactions: dict[Transaction, Live] = {}
-        self._texts: dict[str, Live] = {}
-        self._ticks: dict[object, Live] = {}
+        self.waiting = Waiting()
         self._numbers = 0
         self._holds = 0
         self._generation = -1
@@ -129,7 +126,7 @@ class Holds:
             self.proxy.debugger = None
 
     def _paused(self) -> bool:
-        return bool(self._keys or self._transactions or self._texts or self._ticks or self.held)
+        return bool(self.waiting or self.held)
 
     def get(self, number: int) -> Held:
         try:
@@ -167,7 +164,7 @@ class Holds:
         if self._active is not None:
             return False
         if t is not None:
-            live = self._transactions.get(t)
+            live = self.waiting.transactions.get(t)
             if live is not None:
                 live.queue.append((what, fn))
                 return True
@@ -178,7 +175,7 @@ class Holds:
         if isinstance(fn, partial) and fn.func == self._expired:
             return False
         key = getattr(fn, "__func__", fn)
-        if key in self._ticks:
+        if key in self.waiting.ticks:
             return True  # the same is held: it is not done twice at once
         # A hold without a place or with a condition on messages means messages.
         wanted = [
@@ -192,7 +189,7 @@ class Holds:
 
     def stands_still(self, item: Timed, t: Transaction | None, now: float) -> bool:
         """A timer of a transaction has fired: True while the transaction is held, whose clock stands still."""
-        if t is None or t not in self._transactions or t.engine is None:
+        if t is None or t not in self.waiting.transactions or t.engine is None:
             return False
         t.engine.timers.set(item, now, _ASK_AGAIN)
         return True
@@ -236,34 +233,9 @@ class Holds:
             return None
         return found[0] if found is not None else None
 
-    @staticmethod
-    def _key(msg: SipMessage) -> tuple[str, str, str] | None:
-        """What a request, its CANCEL and its ACK have in common, before there is a transaction."""
-        if msg.http:
-            return None  # a connection brings each once
-        try:
-            via, cseq = msg.via, msg.cseq
-        except SipError:
-            return None
-        if via is None or cseq is None:
-            return None
-        return via.branch or via.text, msg.callid, cseq.number_text
-
     def _waits(self, msg: SipMessage, record: Record, t: Transaction | None) -> bool:
         """Whether something is held that this message must not overtake: it waits behind it, or is absorbed."""
-        if msg.is_request:
-            key = self._key(msg)
-            live = self._keys.get(key) if key is not None else None
-            of = live.msg if live is not None else None
-            again = of is not None and of.is_request and of.method == msg.method
-            if live is not None and not again:
-                # A failure route or reply is held: the request it belongs to may come again as well.
-                again = any(t.method == msg.method for t in live.transactions)
-        else:
-            # The answer to our CANCEL touches nothing of what is held, and ends the CANCEL's retransmissions.
-            live = self._transactions.get(t) if t is not None and msg.method == t.method else None
-            live = live or self._texts.get(record.data)
-            again = live is not None and live.record is not None and live.record.data == record.data
+        live, again = self.waiting.find(msg, record, t)
         if live is None:
             return False
         if not again:
@@ -335,8 +307,8 @@ class Holds:
             if live.task is None or not live.task.paused or self._active is not None:
                 raise DebugError("the message does not wait: it is being processed, or was")
             live.order = order
-            self._unregister(live)
-            self._shift(live)
+            self.waiting.remove(live)
+            self.waiting.shift(live, self.proxy.now)
             self._active = live
             try:
                 if live.ending:
@@ -351,7 +323,7 @@ class Holds:
     def _after(self, live: Live) -> None:
         """The core is back: the message is held, or done with."""
         if live.task is not None and not live.task.done:
-            self._register(live)
+            self.waiting.add(live)
         else:
             held, live.held = live.held, None
             if held is not None:
@@ -449,55 +421,6 @@ class Holds:
         return held
 
     # -- while it is held -----------------------------------------------------------------------------------------
-
-    def _register(self, live: Live) -> None:
-        """From now on what belongs to it waits."""
-        if live.msg is not None and live.msg.is_request:
-            self._add_key(live, live.msg)
-        elif live.record is not None and live.msg is not None:
-            self._texts[live.record.data] = live
-        if live.tick is not None:
-            self._ticks[live.tick] = live
-        for t in live.transactions:
-            if t.engine is not None:
-                self._transactions[t] = live
-                self._add_key(live, t.msg)
-
-    def _add_key(self, live: Live, msg: SipMessage) -> None:
-        key = self._key(msg)
-        if key is not None:
-            live.keys.add(key)
-            self._keys[key] = live
-
-    def _unregister(self, live: Live) -> None:
-        for key in live.keys:
-            if self._keys.get(key) is live:
-                del self._keys[key]
-        for t in live.transactions:
-            if self._transactions.get(t) is live:
-                del self._transactions[t]
-        if live.record is not None and self._texts.get(live.record.data) is live:
-            del self._texts[live.record.data]
-        if live.tick is not None:
-            self._ticks.pop(live.tick, None)
-
-    def _shift(self, live: Live) -> None:
-        """The clocks of its transactions stood still while it was held."""
-        now = self.proxy.now
-        seconds = now - live.paused_at
-        live.paused_at = NEVER
-        for t in live.transactions:
-            engine = t.engine
-            if engine is None or not 0.0 < seconds < NEVER:
-                continue
-            t.expires += seconds
-            timed: list[Transaction | Client] = [t, *t.branches]
-            for item in timed:
-                item.fr_at += seconds
-                item.retr_at += seconds
-                at = min(item.fr_at, item.retr_at)
-                if at < NEVER:
-                    engine.timers.set(item, now, max(at - now, 0.0))
 
     def _expired(self, held: Held) -> None:
         if not held.released:
