@@ -14,7 +14,7 @@ from .effects import Diff
 from .errors import KsrShellError, NotFound, UsageError
 from .messages import Calls, Message
 from .stepper import STEP_TIMEOUT, Changes, Moves, State
-from .view import View
+from .view import View, unwire
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -28,7 +28,9 @@ class Replay(Moves):
     def __init__(self, message: Message, recording: Recording, position: int = 0) -> None:
         self._recording = recording
         self._position = position
-        super().__init__(message, recording.state(position))
+        #: The pseudo-variables that are watched, of those that the recording has.
+        self._shown: list[str] = []
+        super().__init__(message, recording.state(position, ()))
 
     def _ended(self) -> str:
         return "back() goes back in it"
@@ -42,7 +44,7 @@ class Replay(Moves):
         if target is None:
             raise UsageError("the recording ends before that: last() goes to its last step")
         self._position = target
-        return recording.state(target)
+        return recording.state(target, self._shown)
 
     def _when(self, spec: str, header: str) -> Sequence[Mapping[str, Any]]:
         return when(self._recording, spec, header)
@@ -55,8 +57,8 @@ class Replay(Moves):
         """The value of a pseudo-variable here, of those that the recording has."""
         if name not in self._recording.watches:
             raise _needs_proxy(f"{name} is not in the recording, which has {', '.join(self._recording.watches)}")
-        value: str | int | None = self.watches[name]
-        return value
+        value: str | int | None = self._recording.watches[name][self._position]
+        return unwire(value) if isinstance(value, str) else value
 
     def eval(self, expression: str) -> str:
         """The value of a local variable, as it was shown; a recording runs no code."""
@@ -68,11 +70,19 @@ class Replay(Moves):
         raise _needs_proxy("nothing can be set in a recording")
 
     def watch(self, name: str) -> Self:
+        """Show a pseudo-variable at every step, of those that the recording has."""
         self.pv(name)
+        if name not in self._shown:
+            self._shown.append(name)
+        self._state = self._recording.state(self._position, self._shown)
         return self
 
     def unwatch(self, name: str) -> Self:
-        self.pv(name)
+        """Do not show it any more."""
+        if name not in self._shown:
+            raise UsageError(f"{name} is not watched")
+        self._shown.remove(name)
+        self._state = self._recording.state(self._position, self._shown)
         return self
 
     def close(self) -> None:

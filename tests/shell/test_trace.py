@@ -164,6 +164,7 @@ def test_a_file_is_opened_without_a_proxy(session: Session, tmp_path: Path) -> N
     r = again.replay
     assert r.next().into().where.function == "target" and r.eval("user") == "'bob'"
     assert r.to(8).where.line == 8 and r.pv("$du") == "sip:bob@10.0.0.9"
+    assert r.watches == {} and r.watch("$du").watches == {"$du": "sip:bob@10.0.0.9"} and r.unwatch("$du").watches == {}
     assert r.lines == SCRIPT.splitlines() and r.finish().done
     for wrong in (
         lambda: r.set("user", "1"),
