@@ -217,3 +217,46 @@ def test_kamailios_rpc(ask: Ask, proxy: Proxy) -> None:
     Path(proxy.script.path).write_text("def broken(")  # type: ignore[union-attr]
     with pytest.raises(RpcError, match="the script was not reloaded"):
         ask("app_python.reload", [])
+
+
+def test_a_message_put_in_is_flagged_and_not_routed(ask: Ask, proxy: Proxy) -> None:
+    summary = ask("ksr.message.add", data=options(9).decode())
+    assert (summary["id"], summary["origin"], summary["callbacks"]) == (7, "made by hand", [])
+    assert (summary["src"], summary["dst"], summary["proto"]) == ("127.0.0.1:5080", "127.0.0.1:5060", "udp")
+    assert ask("ksr.stats")["captured"] == 7
+    assert ask("ksr.messages", where='origin == ""')["messages"][-1]["id"] == 6
+    state = ask("ksr.step.start", id=7)
+    assert state["function"] == "ksr_request_route"
+
+
+def test_where_a_message_is_put_in_from(ask: Ask) -> None:
+    summary = ask(
+        "ksr.message.add", data=options(9).decode(), proto="tcp", src="[::1]:7000", dst="10.0.0.1:5061",
+        origin="a.pcap", time=1.5, out=False,
+    )  # fmt: skip
+    assert [summary[name] for name in ("proto", "src", "dst", "origin", "time")] == [
+        "tcp", "[::1]:7000", "10.0.0.1:5061", "a.pcap", 1.5,
+    ]  # fmt: skip
+    summary = ask("ksr.message.add", data=options(9).decode(), dst="10.0.0.2:5070", out=True)
+    assert (summary["src"], summary["dst"], summary["out"]) == ("127.0.0.1:5060", "10.0.0.2:5070", True)
+
+
+@pytest.mark.parametrize(
+    "params, text",
+    [
+        ({"data": "hello"}, "this is no SIP message: "),
+        ({"data": "OPTIONS sip:a SIP/2.0\r\n\r\n\u20ac"}, "a character for each byte"),
+        ({"data": options(1).decode(), "src": "nowhere"}, "src is IP:PORT, got 'nowhere'"),
+        ({"data": options(1).decode(), "proto": "sctp"}, "proto is one of udp"),
+        ({"data": options(1).decode() + "x" * 70000}, "70172 bytes; there may be 65535"),
+    ],
+)
+def test_what_cannot_be_put_in(ask: Ask, params: dict[str, Any], text: str) -> None:
+    with pytest.raises(ControlError, match=text):
+        ask("ksr.message.add", **params)
+
+
+def test_timings(ask: Ask) -> None:
+    (name,) = found = ask("ksr.timings")["callbacks"]
+    assert name == "ksr_request_route" and [row[0] for row in found[name]] == [1, 3, 5]
+    assert all(0 < seconds < 1 for _, _, seconds in found[name])

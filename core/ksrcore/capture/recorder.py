@@ -76,6 +76,9 @@ class Record:
 
     __slots__ = ("id", "time", "out", "where", "data", "cause", "ran", "sent", "error", "size")
 
+    #: Where a message is from that never was on our wire, '' for those that were: see :class:`Inserted`.
+    origin = ""
+
     def __init__(self, id: int, time: float, where: Rcv | Dest, data: str, out: bool = False, cause: int = 0) -> None:
         self.id = id
         self.time = time
@@ -142,6 +145,15 @@ class Record:
         return msg
 
 
+class Inserted(Record):
+    """A record that was put in, not received or sent: ``origin`` says where it is from, such as ``made by hand``.
+
+    A class of its own, so that records of the wire carry no field for it.
+    """
+
+    __slots__ = ("origin",)
+
+
 class Recorder:
     """A ring of records. ``gone`` counts those dropped because the ring was full; ids start at 1 and never repeat."""
 
@@ -181,6 +193,18 @@ class Recorder:
         self.bytes = size = self.bytes + size
         if size > self.max_bytes or id - self.gone > self._most:
             self._trim()
+        if self.on_record is not None:
+            self.on_record(record)
+        return record
+
+    def insert(self, time: float, where: Rcv | Dest, data: str, origin: str, out: bool = False) -> Inserted:
+        """Keep a message that was not on our wire; nothing is routed. ``origin``: where it is from."""
+        self.last_id += 1
+        record = Inserted(self.last_id, time, where, data, out)
+        record.origin = origin
+        self.records.append(record)
+        self.bytes += record.size
+        self._trim()
         if self.on_record is not None:
             self.on_record(record)
         return record

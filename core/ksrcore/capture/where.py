@@ -2,8 +2,8 @@
 
 A Python expression without attributes, calls of its own or assignments. Names:
 
-- fields of the record: ``id time out proto src src_ip src_port dst dst_ip dst_port size error cause``, and of the
-  message ``is_request method status reason ruri callid cseq body``, and of its routing ``callbacks exception``;
+- fields of the record: ``id time out proto src src_ip src_port dst dst_ip dst_port size error cause origin``, and of
+  the message ``is_request method status reason ruri callid cseq body``, and of its routing ``callbacks exception``;
 - any other name is a pseudo-variable without its ``$``: ``fU``, ``rU``, ``ua``, ``si`` (evaluated on the message as
   it came);
 - ``hdr("User-Agent")``, ``pv("$(ru{uri.host})")``, ``called("KSR.sl.send_reply")`` (also ``called("sl_send_reply")``),
@@ -92,6 +92,7 @@ RECORD_FIELDS: dict[str, Callable[[Record], Any]] = {
     "size": lambda r: len(r.data),
     "error": lambda r: r.error,
     "cause": lambda r: r.cause,
+    "origin": lambda r: r.origin,
     "callbacks": lambda r: [ran.callback for ran in r.runs],
     "exception": _exception,
 }

@@ -19,7 +19,7 @@ from ..debug.stepper import Stepper
 from ..kemi import known
 from ..pv.accessor import compile_spec
 from ..script.engine import ScriptError
-from . import errors, views
+from . import errors, inserting, views
 from .errors import ControlError
 from .holds import HoldMethods, live_call
 from .steps import Steps
@@ -55,6 +55,8 @@ class Methods:
             "ksr.stats": self.stats,
             "ksr.messages": self.messages,
             "ksr.message": self.message,
+            "ksr.message.add": self.message_add,
+            "ksr.timings": self.timings,
             "ksr.pv": self.pv,
             "ksr.flow": self.flow,
             "ksr.api": self.api,
@@ -167,6 +169,26 @@ class Methods:
             "headers": [[h.name, h.body] for h in msg.headers] if msg is not None else [],
             "held": self.holds.holds.notes.get(id, []),
         }
+
+    def message_add(
+        self,
+        data: str,
+        proto: str = "",
+        src: str = "",
+        dst: str = "",
+        origin: str = "",
+        time: float = 0.0,
+        out: bool = False,
+    ) -> dict[str, Any]:
+        return inserting.add(self.proxy, data, proto, src, dst, origin, time, out)
+
+    async def timings(self, limit: int = 1000) -> dict[str, Any]:
+        """How long the callbacks of the newest messages took: lists of ``[id, time, seconds]`` by callback."""
+        found: dict[str, list[list[Any]]] = {}
+        async for record in self._unhurried(list(self.proxy.recorder.records)[-max(1, limit) :]):
+            for run in record.runs:
+                found.setdefault(run.callback, []).append([record.id, record.time, run.duration])
+        return {"callbacks": found}
 
     def pv(self, id: int, names: list[str]) -> dict[str, Any]:
         from ..pv.accessor import compile_spec

@@ -28,6 +28,7 @@ def summary(record: Record) -> dict[str, Any]:
         "dst": address(*record.dst),
         "size": len(record.data),
         "error": record.error,
+        "origin": record.origin,
         "cause": record.cause,
         "sent": list(record.sent),
         "callbacks": [run.callback for run in record.runs],
