@@ -15,7 +15,7 @@ from .errors import ControlError
 
 if TYPE_CHECKING:
     from ..script.check import Finding
-    from ..script.swap import Swapped
+    from ..script.swap import Swapped, Swaps
 
 #: Messages that one trial replays at most.
 MOST = 1000
@@ -79,13 +79,17 @@ class Swapping:
         return self._answer(done, who) | {"tried": trial.tried}
 
     async def _trial(self, source: str, records: list[Record]) -> Trial:
-        script = self.script()
-        if not hasattr(script, "swaps"):
-            raise ScriptError("only scripts in Python can be tried")
-        swaps = script.swaps
+        script, swaps = self._python()
         plan = swaps.plan(source, f"<swap tried on {script.path.rpartition('/')[2]}>")
         old, new = swaps.trial(plan)
         return await compare(self.sandboxes, records, old, new)
+
+    def _python(self) -> tuple[Any, Swaps]:
+        script = self.script()
+        swaps = getattr(script, "swaps", None)
+        if swaps is None:
+            raise ScriptError("only scripts in Python can be tried and saved")
+        return script, swaps
 
     async def try_swap(self, source: str, ids: list[int]) -> dict[str, Any]:
         if len(ids) > MOST:
@@ -107,8 +111,8 @@ class Swapping:
         return self._answer(self.script().rollback(name, number), "")
 
     def save(self, diff: bool = False) -> dict[str, Any]:
-        script = self.script()
-        text, names = script.swaps.save(only_show=diff)
+        script, swaps = self._python()
+        text, names = swaps.save(only_show=diff)
         return {"path": script.path, "saved": names, "diff": text, "written": bool(names) and not diff}
 
     def reloaded(self, text: str, done: Swapped | None) -> None:
