@@ -232,6 +232,10 @@ def parse_where(text: str) -> ast.Expression:
         ) from None
 
 
+#: No names but those of the record; an expression cannot put any there.
+_GLOBALS: dict[str, Any] = {"__builtins__": {}}
+
+
 def compile_tree(tree: ast.Expression) -> CodeType:
     """What :func:`value` and :func:`holds` evaluate."""
     with warnings.catch_warnings():
@@ -249,7 +253,7 @@ def value(code: CodeType, names: Names) -> Any:
 
 def _value(code: CodeType, names: Names) -> Any:
     try:
-        return eval(code, {"__builtins__": {}}, names)  # type: ignore[arg-type]
+        return eval(code, _GLOBALS, names)  # type: ignore[arg-type]
     except linear.TooCostly:
         raise
     except (TypeError, ArithmeticError, SipError, PvError, linear.PatternError):

@@ -14,7 +14,7 @@ from copy import copy
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
-from ..capture.where import FIELDS, Names, WhereError, compile_tree, holds, parse_where, value
+from ..capture.where import FIELDS, MESSAGE_FIELDS, Names, WhereError, compile_tree, holds, parse_where, value
 from ..pv.accessor import compile_spec
 from ..pv.errors import PvError
 from ..run import Run, route_for
@@ -53,6 +53,7 @@ class LiveNames(Names):
         self.msg = msg
         self.values = values
         if run is not None:
+            self.msg = run.msg
             # A copy: reading a variable may look up the transaction, and the script's run must not notice.
             self._run = copy(run)
 
@@ -69,6 +70,11 @@ class LiveNames(Names):
         values = self.values
         if values is not None and name in values:
             return values[name]
+        msg = self.msg
+        if msg is not None:
+            field = MESSAGE_FIELDS.get(name)
+            if field is not None:
+                return field(msg)  # without a run, which only pseudo-variables need
         return super().__getitem__(name)
 
     def fn_called(self, name: str) -> bool:
