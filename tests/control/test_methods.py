@@ -169,9 +169,32 @@ def test_stepping(ask: Ask) -> None:
     ask("ksr.step.close", step=step)
 
 
+def test_steps_go_back_and_are_recorded(ask: Ask, proxy: Proxy) -> None:
+    step = ask("ksr.step.start", id=1, watches=["$rU"])["step"]
+    assert ask("ksr.step.do", step=step, op="finish")["watches"] == {"$rU": "u0"}
+    state = ask("ksr.step.do", step=step, op="back")
+    assert (state["line"], state["at_end"], state["live"]) == (5, False, False)
+    assert state["length"] > state["position"] + 1
+    assert ask("ksr.step.state", step=step) == state
+    assert ask("ksr.step.do", step=step, op="goto", line=0)["line"] == 4
+    assert ask("ksr.step.set", step=step, name="$du", expr="'sip:x'")["state"]["effects"]["state"] == {"$du": "sip:x"}
+    assert ask("ksr.step.watch", step=step, spec="$du")["watches"] == {"$rU": "u0", "$du": "sip:x"}
+    assert ask("ksr.step.when", step=step, spec="$du") == {"changes": []}
+    part = ask("ksr.step.recording", step=step)
+    assert part["next"] == 0 and part["items"][0]["meta"]["callback"] == "ksr_request_route"
+    assert ask("ksr.trace", id=1)["done"]
+    script = proxy.script
+    assert script is not None
+    assert ask("ksr.source", file=script.path)["lines"][0] == "import KSR"
+
+
 @pytest.mark.parametrize(
     ("method", "params", "code", "text"),
     [
+        ("ksr.step.start", {"id": 1, "nth": 3}, 1, "did not run 4 times"),
+        ("ksr.step.start", {"id": 1, "watches": ["$nonsense"]}, 1, "nonsense"),
+        ("ksr.step.when", {"step": 99, "spec": "$du"}, 1, "no step 99"),
+        ("ksr.source", {"file": "/etc/passwd"}, 1, "is no file of the script"),
         ("ksr.message", {"id": 99}, 1, "no message 99: there are 1 to 6"),
         ("ksr.message", {}, -32602, "ksr.message: id is missing; parameters: id: int"),
         ("ksr.message", {"id": "1"}, -32602, "ksr.message: id is '1'"),
@@ -260,3 +283,18 @@ def test_timings(ask: Ask) -> None:
     (name,) = found = ask("ksr.timings")["callbacks"]
     assert name == "ksr_request_route" and [row[0] for row in found[name]] == [1, 3, 5]
     assert all(0 < seconds < 1 for _, _, seconds in found[name])
+
+
+def test_an_expression_that_never_ends_is_given_up(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ksrcore.control import steps
+    from ksrcore.debug import stepper
+
+    monkeypatch.setattr(steps, "STEP_TIMEOUT", 0.3)
+    monkeypatch.setattr(stepper, "PATIENCE", 0.2)
+    step = ask("ksr.step.start", id=1)["step"]
+    with pytest.raises(ControlError, match="no result for 0 s: it still runs"):
+        ask("ksr.step.eval", step=step, expr="__import__('time').sleep(0.6)")
+    with pytest.raises(ControlError, match="something else is still being evaluated"):
+        ask("ksr.step.eval", step=step, expr="1")
+    with pytest.raises(ControlError, match="StopIteration"):
+        ask("ksr.step.eval", step=ask("ksr.step.start", id=1)["step"], expr="next(iter(()))")

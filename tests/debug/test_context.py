@@ -168,3 +168,38 @@ def test_kept_is_small(stage: Stage) -> None:
             if ran.kept is not None:
                 found |= kinds(ran.kept[:7])
     assert not found & {"SipMessage", "Record", "Transaction", "Client", "Run"}
+
+
+EVENTS = """\
+import KSR
+
+def ksr_request_route(msg):
+    KSR.tm.t_send_reply(404, "Not Found")
+
+def ksr_sent(msg, name):
+    KSR.pv.get("$rm")
+    KSR.pv.get("$T_reply_code")
+    KSR.pv.sets("$var(name)", name)
+
+def ksr_stray(msg, name):
+    KSR.pv.get("$rs")
+    KSR.pv.sets("$var(name)", name)
+    return 0
+"""
+
+
+def test_event_callbacks_get_their_arguments(tmp_path: Path) -> None:
+    path = tmp_path / "events.py"
+    path.write_text(EVENTS)
+    stage = Stage(path)
+    try:
+        tm: Any = stage.proxy.modules["tm"]
+        tm.event_callback_lres_sent, tm.on_sl_reply = "ksr_sent", "ksr_stray"
+        stage.feed(request("OPTIONS", "sip:bob@10.0.0.3:5060", 1))
+        stage.feed(
+            "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKnone.0\r\nFrom: <sip:a@x>;tag=1\r\n"
+            "To: <sip:b@x>;tag=2\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+        )
+        assert rerun(stage) == ["ksr_sent", "ksr_request_route", "ksr_stray"]
+    finally:
+        stage.close()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 from ..debug.errors import DebugError
 from ..debug.stepper import Stepper
 from ..debug.tracefile import items
+from ..pv.errors import PvError
 from ..script.python import user_traceback
 from . import errors
 from .errors import ControlError
@@ -22,6 +25,44 @@ STEP_TIMEOUT = 10.0
 PART = 4 * 1024 * 1024
 
 Publish = Callable[[dict[str, Any]], None]
+
+
+async def in_thread(function: Callable[..., Any], *args: Any) -> Any:
+    """The function's result, from a thread of its own, which ends with the process whatever it does: user code may
+    never end. Raises what the function raises, :class:`ControlError` when it takes too long."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Any] = loop.create_future()
+
+    def finish(result: Any, error: BaseException | None) -> None:
+        if done.cancelled():
+            return
+        if error is None:
+            done.set_result(result)
+        else:
+            done.set_exception(error)
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = function(*args)
+        except BaseException as raised:
+            # A coroutine cannot raise it as it is.
+            error = raised
+            if isinstance(raised, StopIteration):
+                error = ControlError(errors.USER_ERROR, f"StopIteration: {raised}")
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(finish, result, error)
+
+    threading.Thread(target=run, name="ksr-step-look", daemon=True).start()
+    try:
+        return await asyncio.wait_for(asyncio.shield(done), STEP_TIMEOUT)
+    except TimeoutError:
+        if done.done():
+            raise
+        done.cancel()
+        raise ControlError(
+            errors.USER_ERROR, f"no result for {STEP_TIMEOUT:.0f} s: it still runs; step.close() gives up on the step"
+        ) from None
 
 
 class Steppable(Protocol):
@@ -230,7 +271,8 @@ class Steps:
         The parts belong together as long as the step does not go on meanwhile.
         """
         _, obj = self._recorded(step)
-        return await asyncio.to_thread(self._part, obj, after)
+        part: dict[str, Any] = await self.ask(obj, self._part, obj, after)
+        return part
 
     @staticmethod
     def _part(obj: Stepper, after: int) -> dict[str, Any]:
@@ -253,9 +295,9 @@ class Steps:
     async def ask(obj: Steppable, method: Callable[..., Any], *args: Any) -> Any:
         """Call a method of a step where it may be called; what user code raises becomes the answer."""
         try:
-            result = await asyncio.to_thread(method, *args) if obj.threaded else method(*args)
+            result = await in_thread(method, *args) if obj.threaded else method(*args)
             return await result if inspect.isawaitable(result) else result
-        except (DebugError, ControlError):
+        except (DebugError, ControlError, PvError):
             raise
         except (Exception, SystemExit) as error:
             raise ControlError(

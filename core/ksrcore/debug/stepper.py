@@ -7,7 +7,8 @@ change something, the run is made once more up to that step, in another fork of 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..capture.recorder import Record
@@ -168,6 +169,16 @@ class Stepper:
 
     # -- looking and changing (a worker's thread) -----------------------------------------------------------------
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One at a time looks and changes. Raises :class:`DebugError` when another one does not end."""
+        if not self._busy.acquire(timeout=PATIENCE / 2):
+            raise DebugError("something else is still being evaluated: step.close() gives up on the step")
+        try:
+            yield
+        finally:
+            self._busy.release()
+
     def _at(self) -> Runner:
         """A run that stands where the step stands: the first one, or one made again up to there."""
         if not self.main.waiting:
@@ -210,7 +221,7 @@ class Stepper:
 
     def evaluate(self, expression: str) -> str:
         """``repr`` of a Python expression where the step stands. Raises what it raises."""
-        with self._busy:
+        with self._alone():
             runner = self._at()
             if runner.tracer.frame is None:
                 raise DebugError("the callback has ended: there is no frame to evaluate in; back() goes back in it")
@@ -230,7 +241,7 @@ class Stepper:
 
         In the past that is the beginning of another future: what was recorded after this step is dropped.
         """
-        with self._busy:
+        with self._alone():
             runner = self._at()
             if runner.tracer.frame is None:
                 raise DebugError("the callback has ended: there is nothing to set; back() goes back in it")
@@ -246,14 +257,14 @@ class Stepper:
 
     def pv(self, name: str) -> Any:
         """The value of a pseudo-variable where the step stands: str (latin-1), int, None. Raises PvError."""
-        with self._busy:
+        with self._alone():
             return self._at().pv(name)
 
     # -- when and watch -------------------------------------------------------------------------------------------
 
     def when(self, spec: str = "", header: str = "") -> list[dict[str, Any]]:
         """Where a local, a pseudo-variable (``$du``) or the header fields of a name changed, as far as is recorded."""
-        with self._busy:
+        with self._alone():
             if header:
                 return self.recording.when_header(header)
             if not spec.startswith("$"):
@@ -263,7 +274,7 @@ class Stepper:
 
     def watch(self, spec: str, on: bool = True) -> dict[str, Any]:
         """Show a pseudo-variable in every state from now on, or no longer. The state here."""
-        with self._busy:
+        with self._alone():
             if on:
                 self._see(spec)
                 if spec not in self.shown:

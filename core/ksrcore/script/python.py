@@ -243,7 +243,7 @@ class PythonScript(Script):
         outer = env.run
         env.run = run
         code = 1
-        if run.route & KEPT_ROUTES:
+        if args or run.route & KEPT_ROUTES:
             run.kept = keep(run, args)
         started = perf_counter()
         try:
