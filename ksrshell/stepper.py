@@ -389,7 +389,7 @@ class Step(Moves):
         self._seen: list[Mapping[str, Any]] = [state]
 
     def _call(self, method: str, **params: Any) -> Any:
-        if self.live and not self.at_end:
+        if self.live and not self.at_end and method != "ksr.step.do":
             raise UsageError("the live message has gone on from here: last() goes to where it stands")
         if self._session.client.process != self._process:
             raise UsageError(f"this step ended with the proxy's process: {self._again()}")
@@ -403,7 +403,7 @@ class Step(Moves):
 
     def _move(self, op: str, line: int = 0) -> Mapping[str, Any]:
         self._note = ""
-        if self.live and (op in _LOOKS or not self.at_end):
+        if self.live and (op in _LOOKS or op in ("next", "into") and not self.at_end):
             return self._look(op, line)
         state: dict[str, Any] = self._call("ksr.step.do", op=op, **({"line": line} if line else {}))
         if self.live:
