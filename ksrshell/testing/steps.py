@@ -1,0 +1,197 @@
+"""What happened in one step of a test, in order: callbacks with their lines, KSR calls, messages sent, log lines."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ksrcore.run import ROUTE_NAMES
+
+from .calls import Call
+from .lines import make_lines
+from .sent import Sent
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from ksrcore.kemi.declare import Decl
+    from ksrcore.run import Run
+
+    from .messages import Message
+
+__all__ = ["Callback", "Line", "Log", "Step", "Watch"]
+
+__tracebackhide__ = True
+
+#: Lines kept of one callback: a loop that goes on and on shall not fill the memory.
+MAX_LINES = 2000
+
+
+class Log(NamedTuple):
+    """A line of the log: ``level`` as logging names it, the logger's ``name`` (``ksrcore.script`` for the script's)."""
+
+    level: str
+    text: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.level}: {self.text}"
+
+
+class Line:
+    """A line of the script that ran, ``depth`` functions below its callback, and what happened on it."""
+
+    __slots__ = ("depth", "file", "frame", "function", "happened", "line")
+
+    def __init__(self, file: str, line: int, function: str, depth: int, frame: int) -> None:
+        self.file = file
+        self.line = line
+        self.function = function
+        self.depth = depth
+        #: Tells calls of one function apart.
+        self.frame = frame
+        self.happened: list[Call | Callback | Sent] = []
+
+
+class Callback:
+    """A callback that ran. ``route``: the kind (request, reply, onreply, branch, failure ...); ``msg``: what it was
+    called for, as text. ``result``, ``exited``, ``dropped``, ``exception`` and ``frames`` (the traceback) say how it
+    ended."""
+
+    def __init__(self, name: str, run: Run, args: tuple[Any, ...]) -> None:
+        self.name = name
+        self.args = args
+        self.route = ROUTE_NAMES.get(run.route, "event")
+        self.run: Run | None = run
+        msg = run.msg
+        self.msg = f"{msg.method} {msg.uri}" if msg.is_request else f"{msg.status} {msg.reason}"
+        self.lines: list[Line] = []
+        self.left_out = 0
+        self.result: Any = None
+        self.exited = self.dropped = False
+        self.exception: BaseException | None = None
+        self.frames = ""
+
+    def add(self, line: Line) -> None:
+        if len(self.lines) < MAX_LINES:
+            self.lines.append(line)
+        else:
+            self.left_out += 1
+
+    @property
+    def ending(self) -> str:
+        """How it ended, for people."""
+        if self.exception is not None:
+            return f"raised {type(self.exception).__name__}: {self.exception}"
+        if self.exited:
+            return "exit"
+        return f"returned {self.result!r}" + (", dropped" if self.dropped else "")
+
+    def __repr__(self) -> str:
+        return f"<{self.name} for {self.msg}: {self.ending}>"
+
+
+class Step:
+    """One thing a test did to the proxy. ``title`` says which; ``message`` is what came in, None for time or events.
+
+    ``first_callbacks`` were called by the proxy, ``callbacks`` are all of them: those that a KSR call led to also.
+    """
+
+    def __init__(self, title: str, message: Message | None) -> None:
+        self.title = title
+        self.message = message
+        self.first_callbacks: list[Callback] = []
+        self.callbacks: list[Callback] = []
+        self.calls: list[Call] = []
+        self.sent: list[Sent] = []
+        self.logs: list[Log] = []
+        #: Why the proxy could not use the message, '' usually.
+        self.error = ""
+        #: What a function called directly gave.
+        self.value: Any = None
+
+
+class Watch:
+    """Puts what happens into the current step, beside the line of the script it happens on."""
+
+    def __init__(self, is_script: Callable[[str], bool]) -> None:
+        self.is_script = is_script
+        self.step = Step("loading the script", None)
+        #: False: nothing is recorded, a test's state is set up.
+        self.on = True
+        self.lines = make_lines(is_script, self._line)
+        self._stack: list[tuple[Callback, FrameType]] = []
+
+    def call(self, name: str, run: Run, args: tuple[Any, ...], work: Callable[[], int]) -> int:
+        """Run a callback: ``work`` never raises."""
+        if not self.on:
+            return work()
+        callback = Callback(name, run, args)
+        if not self._happened(callback):
+            self.step.first_callbacks.append(callback)
+        self.step.callbacks.append(callback)
+        self._stack.append((callback, sys._getframe()))
+        self.lines.start()
+        try:
+            return work()
+        finally:
+            self.lines.stop()
+            self._stack.pop()
+            callback.result, callback.exited, callback.dropped = run.result, run.exited, run.dropped
+            callback.exception, callback.frames = run.exception, run.traceback
+
+    def begin_call(self, decl: Decl, args: tuple[Any, ...]) -> Call:
+        """A KSR call begins; what it leads to happens on the same line, after it."""
+        frame = self._script_frame()
+        if frame is None:
+            call = Call(decl, args, "", 0, "")
+        else:
+            call = Call(decl, args, frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+            if self._stack:
+                self._at(frame, frame.f_lineno)
+        if self.on:
+            self.step.calls.append(call)
+            self._happened(call)
+        return call
+
+    def sent(self, sent: Sent) -> None:
+        if self.on:
+            self.step.sent.append(sent)
+            self._happened(sent)
+
+    def _happened(self, what: Call | Callback | Sent) -> bool:
+        if not self._stack or not self._stack[-1][0].lines:
+            return False
+        self._stack[-1][0].lines[-1].happened.append(what)
+        return True
+
+    def _script_frame(self) -> FrameType | None:
+        end = self._stack[-1][1] if self._stack else None
+        frame: FrameType | None = sys._getframe(2)
+        while frame is not None and frame is not end:
+            if self.is_script(frame.f_code.co_filename):
+                return frame
+            frame = frame.f_back
+        return None
+
+    # -- lines ----------------------------------------------------------------------------------------------------
+
+    def _line(self, frame: FrameType, line: int) -> None:
+        if self._stack and self.on:
+            self._at(frame, line)
+
+    def _at(self, frame: FrameType, line: int) -> None:
+        """The script is at that line: a new one, unless it was there already."""
+        callback, end = self._stack[-1]
+        last = callback.lines[-1] if callback.lines else None
+        if last is not None and last.frame == id(frame) and last.line == line:
+            return
+        depth = -1
+        each: FrameType | None = frame
+        while each is not None and each is not end:
+            depth += self.is_script(each.f_code.co_filename)
+            each = each.f_back
+        if each is None:
+            return  # a thread of the script's own, or a callback of another proxy
+        callback.add(Line(frame.f_code.co_filename, line, frame.f_code.co_name, max(depth, 0), id(frame)))
