@@ -16,7 +16,7 @@ from ksrcore.sip.digest import digest_response, parse_credentials
 from ksrcore.sip.errors import SipError
 from ksrcore.sip.message import SipMessage
 
-_SDP = (
+SDP = (
     "v=0\r\no={user} 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0 8\r\n"
     "a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n"
 )
@@ -42,6 +42,8 @@ class UserAgent:
         self.domain = domain
         self.proxy = proxy
         self.ring = ring
+        #: Seconds for which a request that is not answered is repeated.
+        self.timeout = _TIMEOUT
         self.sock = socket.socket(socket.AF_INET6 if ":" in proxy[0] else socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.connect(proxy)
         self.ip, self.port = self.sock.getsockname()[:2]
@@ -58,8 +60,12 @@ class UserAgent:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def close(self) -> None:
+    def stop(self) -> None:
+        """End what it does; whoever waits for a reply is told that there is none."""
         self._closed.set()
+
+    def close(self) -> None:
+        self.stop()
         self._thread.join(2.0)
         self.sock.close()
 
@@ -79,13 +85,13 @@ class UserAgent:
 
     def register(self, expires: int = 300) -> int:
         """REGISTER; the final status."""
-        dialog = _Dialog(self, self.aor, f"sip:{self.domain}")
+        dialog = Dialog(self, self.aor, f"sip:{self.domain}")
         return dialog.request("REGISTER", [f"Contact: {self.contact}", f"Expires: {expires}"]).status
 
     def call(self, target: str, talk: float = 0.5) -> int:
         """INVITE ``target``, ACK, talk, BYE; the INVITE's final status. Raises :class:`AgentError` on silence."""
-        dialog = _Dialog(self, target, target)
-        sdp = _SDP.format(user=self.user, ip=self.ip, port=self.port + 2)
+        dialog = Dialog(self, target, target)
+        sdp = SDP.format(user=self.user, ip=self.ip, port=self.port + 2)
         final = dialog.request("INVITE", [f"Contact: {self.contact}", "Content-Type: application/sdp"], sdp)
         if final.status >= 300:
             return final.status
@@ -131,7 +137,7 @@ class UserAgent:
             tag = secrets.token_hex(4)
             self.send(self._reply(msg, 180, "Ringing", tag))
             self._closed.wait(self.ring)
-            sdp = _SDP.format(user=self.user, ip=self.ip, port=self.port + 2)
+            sdp = SDP.format(user=self.user, ip=self.ip, port=self.port + 2)
             self._keep(branch, self._reply(msg, 200, "OK", tag, sdp))
         elif msg.method in ("BYE", "OPTIONS", "CANCEL"):
             self._keep(branch, self._reply(msg, 200, "OK", ""))
@@ -158,7 +164,7 @@ class UserAgent:
         return "\r\n".join([*lines, f"Content-Length: {len(body)}", "", body])
 
 
-class _Dialog:
+class Dialog:
     """Requests of one Call-ID, from the caller's side."""
 
     def __init__(self, agent: UserAgent, to: str, ruri: str) -> None:
@@ -201,7 +207,7 @@ class _Dialog:
             del self.agent._waiting[branch]
 
     def _final(self, method: str, text: str, branch: str, replies: queue.Queue[SipMessage]) -> SipMessage:
-        deadline = time.monotonic() + _TIMEOUT
+        deadline = time.monotonic() + self.agent.timeout
         interval = _T1
         self.agent.send(text)
         provisional = False

@@ -9,12 +9,15 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import KsrShellError
 from .ksr import Function, Module
 from .magics import LINE, MOVES
 from .namespace import TOPICS, Namespace
+
+if TYPE_CHECKING:
+    from .session import Session
 
 #: Seconds that a completion may wait for the proxy: somebody is typing.
 PATIENCE = 1.0
@@ -22,7 +25,7 @@ PATIENCE = 1.0
 #: A message's fields that ``where`` knows beside pseudo-variables, and its functions.
 FIELDS = (
     "method", "status", "reason", "ruri", "callid", "cseq", "body", "is_request", "out", "proto", "src", "src_ip",
-    "src_port", "dst", "dst_ip", "dst_port", "size", "time", "id", "cause", "callbacks", "exception", "error",
+    "src_port", "dst", "dst_ip", "dst_port", "size", "time", "id", "cause", "callbacks", "exception", "error", "origin",
 )  # fmt: skip
 FUNCTIONS = {
     "hdr": 'hdr("User-Agent")', "pv": 'pv("$(ru{uri.host})")', "called": 'called("KSR.sl.send_reply")',
@@ -59,8 +62,16 @@ class Completer:
 
     def __init__(self, namespace: Namespace) -> None:
         self.namespace = namespace
-        self.session = namespace.session
         self._kept: dict[str, tuple[int, float, Any]] = {}
+
+    @property
+    def session(self) -> Session:
+        """The one that the namespace has at the moment."""
+        return self.namespace.session
+
+    def forget(self) -> None:
+        """The namespace is on another proxy."""
+        self._kept.clear()
 
     def prefetch(self) -> None:
         """Ask for the big tables before they are needed. Errors show when they are."""

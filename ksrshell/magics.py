@@ -461,3 +461,6 @@ def _doc(thing: Any) -> str:
     import inspect
 
     return inspect.getdoc(thing) or ""
+
+
+from . import magics_traffic as _magics_traffic  # noqa: E402, F401  it registers the magics that make and send messages

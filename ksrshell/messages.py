@@ -165,6 +165,8 @@ class Message(View):
         self.to_uri = unwire(str(get("to") or ""))
         self.size = int(get("size") or 0)
         self.error = str(get("error") or "")
+        #: Where it is from when it never was on the proxy's wire, such as "made by hand"; empty for all others.
+        self.origin = str(get("origin") or "")
         #: The names of the callbacks that ran for it.
         self.callbacks: list[str] = list(get("callbacks") or ())
 

@@ -78,6 +78,8 @@ TOPICS = (
     ("message", "m = msgs[-1]; m.raw; m.calls", "its bytes, its KSR calls; m.<TAB>"),
     ("flow", "flow(msgs[-1])", "the call of a message as a ladder"),
     ("use", "use(msgs[-1])", "KSR.* now works on it, in a sandbox"),
+    ("sip", "%%sip, then a message below", "a message from text: in the capture, in use"),
+    ("send", "send(\"INVITE\", \"sip:bob@...\")", "real SIP from a built-in phone, as a ladder"),
     ("KSR", 'KSR.pv.get("$ru")', "Kamailio's functions; KSR.sl.send_reply?"),
     ("effects", "effects()", "what that would have sent and changed"),
     ("step", "s = step(msgs[-1]); s.next()", "walk through the script with a message"),
@@ -93,6 +95,8 @@ TOPICS = (
     ("rollback", 'rollback("ksr_route_relay")', "back to the version before, or to any"),
     ("save", "save()", "write what was swapped into the script's file"),
     ("rpc", 'rpc("ul.dump")', "Kamailio's RPC commands"),
+    ("latency", "latency()", "how long the callbacks took"),
+    ("traffic", "traffic()", "messages over time, by kind"),
     ("stats", "stats", "the proxy's figures"),
 )
 
@@ -114,6 +118,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "unhold": ("unhold(1)", "unhold()"),
     "flow": ("flow(msgs[-1])", "flow(12)"),
+    "sip": ('sip("OPTIONS sip:a@b SIP/2.0\\nVia: ...")', 'sip("INVITE sip:bob@b SIP/2.0", fill=True)'),
+    "send": ('send("OPTIONS")', 'send("INVITE", "sip:bob@demo.example")', 'send("INVITE", uri, wait=False)'),
+    "latency": ("latency()", 'latency()["ksr_request_route"].percentile(0.99)'),
+    "traffic": ("traffic()", "traffic(limit=100)"),
     "rpc": ('rpc("ul.dump")', 'rpc("stats.get_statistics", "all")'),
 }
 
@@ -140,6 +148,13 @@ class Namespace(dict[str, Any]):
     def restore(self) -> None:
         """Put our names (back) in: ``%reset`` takes all out."""
         self.update(self._names)
+
+    def attach(self, session: Session) -> None:
+        """Another session: all names are of it from now on."""
+        self.session = session
+        self.stepping = None
+        self._names |= self._make()
+        self.restore()
 
     def add(self, names: dict[str, Any], stepping: Any) -> None:
         """More names, that ``%reset`` leaves too; ``stepping`` is what ``%next`` and its kin move."""
@@ -181,6 +196,10 @@ class Namespace(dict[str, Any]):
             session.rollback,
             session.save,
             session.flow,
+            session.sip,
+            session.send,
+            session.latency,
+            session.traffic,
             session.hold,
             session.unhold,
             session.rpc,

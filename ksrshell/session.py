@@ -17,16 +17,23 @@ from .flow import Flow
 from .holds import HeldList, Hold, Holds, arm
 from .ksr import Ksr
 from .messages import Message, MessageList, Messages
+from .progress import progress
 from .proxies import resolve
 from .routes import Routes, Swapped, Versions, source_of
 from .stepper import STEP_TIMEOUT, Step
-from .trial import Saved, Trial
+from .trial import Saved, Trial, merged
 from .view import View
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from .compose import Made
+    from .figures import Latency, Traffic
+    from .sending import Sending
     from .trace import Trace
+
+#: Messages that new code is tried on in one call to the proxy: an interrupt comes through between two.
+_BATCH = 50
 
 
 class Stats(View):
@@ -248,7 +255,14 @@ class Session:
             ids = [message.id for message in on if not message.out]
         if not ids:
             raise NotFound("no captured request to try it on")
-        return Trial(self, self.call("ksr.try", {"source": source_of(new), "ids": ids}, timeout=STEP_TIMEOUT))
+        source = source_of(new)
+        answers = []
+        with progress("messages tried", len(ids)) as shown:
+            for at in range(0, len(ids), _BATCH):
+                batch = ids[at : at + _BATCH]
+                answers.append(self.call("ksr.try", {"source": source, "ids": batch}, timeout=STEP_TIMEOUT))
+                shown.step(len(batch))
+        return Trial(self, merged(answers))
 
     def versions(self, name: str) -> Versions:
         """Every version of a function or constant of the script since it was loaded."""
@@ -312,6 +326,56 @@ class Session:
             return [each.disarm() for each in self.holds.values()]
         return [(hold if isinstance(hold, Hold) else self.holds[hold]).disarm()]
 
+    def sip(self, text: str, *, fill: bool = False) -> Made:
+        """Make a message from text and use it: it goes into the capture, flagged as made by hand, and is not routed.
+
+        Lines may end with a bare LF, Content-Length is put right, what is missing is said. ``fill``: mandatory header
+        fields that are missing are made up.
+        """
+        from .compose import Made, compose
+
+        if not isinstance(text, str):
+            raise UsageError(f"sip() expects the text of a message, got {type(text).__name__}")
+        composed = compose(text, fill=fill)
+        message = Message(self, self.call("ksr.message.add", {"data": composed.data}))
+        self.use(message)
+        return Made(message, composed)
+
+    def send(
+        self,
+        method: str = "OPTIONS",
+        uri: str = "",
+        *,
+        user: str = "alice",
+        password: str | None = None,
+        headers: Iterable[str] = (),
+        body: str = "",
+        wait: bool = True,
+        timeout: float = 10.0,
+    ) -> Sending:
+        """Send a request through the proxy, for real, from a user agent on this machine; shows the dialog as a ladder.
+
+        A call that is answered is hung up. ``uri``: default the proxy's domain; ``user`` and ``password``: who sends,
+        and what answers a challenge (the demo's are known); ``headers``: lines such as "Subject: test"; ``wait=False``
+        comes back at once: ``.wait()``, ``.flow``. ``timeout``: seconds for which it is repeated without an answer.
+        """
+        from .sending import send
+
+        return send(self, method, uri, user=user, password=password, headers=list(headers), body=body, wait=wait,
+                    timeout=timeout)  # fmt: skip
+
+    def latency(self, limit: int = 1000) -> Latency:
+        """How long the callbacks took for the newest messages: median, percentiles, histogram."""
+        from .figures import latency
+
+        return latency(self, _positive(limit, "limit"))
+
+    def traffic(self, limit: int = 1000) -> Traffic:
+        """The newest messages over time, by method and class of reply."""
+        from .figures import traffic
+
+        return traffic(self, _positive(limit, "limit"))
+
     def rpc(self, method: str, *params: Any) -> Any:
         """One of Kamailio's RPC commands: ``rpc("ul.lookup", "location", "alice")``; ``rpc("system.listMethods")``."""
         if not isinstance(method, str) or not re.fullmatch(r"[A-Za-z_]\w*(\.\w+)+", method):
@@ -327,6 +391,12 @@ class Session:
 def _number(value: Any, name: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= 1000:
         raise UsageError(f"{name} is a number of messages, 1 to 1000, got {value!r}")
+    return value
+
+
+def _positive(value: Any, name: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise UsageError(f"{name} is a number of messages, 1 or more, got {value!r}")
     return value
 
 

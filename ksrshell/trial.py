@@ -77,6 +77,15 @@ class Trial(View, Sequence[Difference]):
         return dict(self._data)
 
 
+def merged(answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Several answers to ``ksr.try``, of messages that were tried one batch after the other, as one."""
+    if len(answers) == 1:
+        return dict(answers[0])
+    numbers = {name: sum(int(answer.get(name) or 0) for answer in answers) for name in ("tried", "same")}
+    lists = {name: [each for answer in answers for each in answer.get(name) or ()] for name in ("skipped", "differ")}
+    return {**numbers, **lists}
+
+
 class Saved(View):
     """What ``save()`` wrote: ``path``, the names ``saved``, the ``diff``; ``written`` is False where it only shows."""
 

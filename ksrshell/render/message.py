@@ -33,7 +33,7 @@ def message_view(message: Message) -> RenderableType:
         (f"{message.id}", "bold"),
         f"  {message.time:%H:%M:%S.%f}"[:-3],
         f"  {message.proto} {message.src} -> {message.dst}",
-        ("  sent by the proxy" if message.out else "  received", "bright_black"),
+        (f"  {_how(message)}", "bright_black"),
         f"  {message.size} bytes",
     )
     parts: list[RenderableType] = [head]
@@ -50,6 +50,12 @@ def message_view(message: Message) -> RenderableType:
     if details.get("sent"):
         parts.append(Text(f"sent because of it: {', '.join(map(str, details['sent']))}", "bright_black"))
     return Group(*parts)
+
+
+def _how(message: Message) -> str:
+    if message.origin:
+        return f"{flat(message.origin)}, never on the wire here"
+    return "sent by the proxy" if message.out else "received"
 
 
 def run_line(run: CallbackRun) -> Text:
