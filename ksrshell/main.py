@@ -13,6 +13,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run:run", "Run SCRIPT as a SIP proxy and open the shell on it."),
     "serve": ("serve:serve", "Run SCRIPT as a SIP proxy in the foreground."),
     "attach": ("attach:attach", "The shell on a running proxy; -c runs CODE and exits."),
+    "replay": ("replay:replay", "A script on the messages of a capture: outcomes, exceptions, differences."),
     "open": ("open:open_", "The shell on a recorded run (FILE.ksr), without a proxy."),
     "dap": ("dap.command:dap", "A debug adapter: editors step the script on live or captured messages."),
     "ps": ("ps:ps", "The running proxies that can be attached to."),

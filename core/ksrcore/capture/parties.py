@@ -20,6 +20,8 @@ _VIA: Final = re.compile(
 )
 #: Addresses that are counted; a capture of a whole network has more.
 _MOST: Final = 50_000
+#: More than any address passes on: the capture says itself which address is the proxy's.
+_SAID: Final = 1 << 40
 
 
 def _top_via(data: bytes) -> Address | None:
@@ -33,7 +35,8 @@ def _top_via(data: bytes) -> Address | None:
 class Parties:
     """The proxy's addresses: ``given`` ones, or guessed from what was counted.
 
-    The proxy is who both receives and sends most; of two such, who gets requests.
+    The proxy is who both receives and sends most; of two such, who passes messages on (they have two Vias), or else
+    gets requests.
     """
 
     def __init__(self, given: Iterable[Address] = (), hosts: Iterable[str] = ()) -> None:
@@ -55,13 +58,16 @@ class Parties:
             if found is None:
                 if len(self._counts) >= _MOST:
                     continue
-                found = self._counts[address] = [0, 0, 0]
+                found = self._counts[address] = [0, 0, 0, 0]
                 self._protos[address] = set()
             found[place] += 1
             self._protos[address].add(message.proto)
+            request = not message.data.startswith(b"SIP/2.0")
             if message.out is not None and place == message.out:
-                found[2] += 1_000_000  # the capture says it
-            elif not place and not message.data.startswith(b"SIP/2.0"):
+                found[3] += _SAID
+            elif place == request and message.data.count(b"SIP/2.0/") > 1:
+                found[3] += 1
+            if not place and request:
                 found[2] += 1
         self._taken = None
 
@@ -72,9 +78,9 @@ class Parties:
             self._taken = max(self._counts, key=self._rank)
         return self._taken
 
-    def _rank(self, address: Address) -> tuple[int, int, int]:
-        received, sent, requests = self._counts[address]
-        return requests // 1_000_000, min(received, sent), requests
+    def _rank(self, address: Address) -> tuple[int, int, int, int]:
+        received, sent, requests, passed = self._counts[address]
+        return passed // _SAID, min(received, sent), passed % _SAID, requests
 
     @property
     def addresses(self) -> list[Address]:
