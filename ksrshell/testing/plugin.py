@@ -42,11 +42,11 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def ksr(request: pytest.FixtureRequest) -> Generator[Ksr, None, None]:
     """A SIP proxy on a KEMI script, without sockets, clock or database file: docs/testing.md of ksrshell."""
-    from .errors import UsageError
+    from .errors import TestingError
 
     try:
         made = _make(request)
-    except UsageError as error:
+    except TestingError as error:
         # One line of what to do; the traceback would be ours.
         pytest.fail(str(error), pytrace=False)
     try:

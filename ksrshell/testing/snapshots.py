@@ -1,4 +1,4 @@
-"""Outcomes kept in files: ``__ksr__/<test file>/<test>.txt`` beside the test, compared in later runs.
+"""Outcomes kept in files: ``__ksr__/<test file>/<test>.snap`` beside the test, compared in later runs.
 
 What differs from run to run without a change of the script (branches, tags, nonces, dates, our version) is written as
 its name. What the script did on the way is left out: a snapshot is of what others see.
@@ -43,7 +43,7 @@ def outcome(result: Result) -> str:
     if not result.sent:
         lines.append("# nothing was sent")
     for sent in result.sent:
-        lines += ["", f">>> {sent.to}{'  (again)' if sent.again else ''}", _normal(sent)]
+        lines += ["", f"--> {sent.to}{'  (again)' if sent.again else ''}", _normal(sent)]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -72,9 +72,9 @@ class Snapshots:
         if name:
             if not re.fullmatch(r"[\w.-]+", name):
                 raise UsageError(f"the name of a snapshot consists of letters, digits, _ . and -, got {name!r}")
-            return self._folder / f"{self._test}-{name}.txt"
+            return self._folder / f"{self._test}-{name}.snap"
         self._count += 1
-        return self._folder / (f"{self._test}.txt" if self._count == 1 else f"{self._test}-{self._count}.txt")
+        return self._folder / (f"{self._test}.snap" if self._count == 1 else f"{self._test}-{self._count}.snap")
 
     def __call__(self, result: Result, name: str = "") -> None:
         """Raises :class:`SnapshotMismatch` with the difference."""

@@ -147,6 +147,11 @@ class World:
         finally:
             self._imports.loaded()
         proxy.script = self.script
+        # Modules put off what they tell a script at its start (htable:mod-init) until it is there.
+        with self.step("the script starts") as step:
+            self.settle()
+        if not step.callbacks and not step.sent:
+            self.steps.remove(step)
 
     def close(self) -> None:
         """Put everything back as it was."""
