@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from ksrcore.sip.digest import digest_response, parse_credentials
 from ksrcore.sip.errors import SipError
@@ -66,6 +67,8 @@ class UserAgent:
 
     def close(self) -> None:
         self.stop()
+        with suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)  # the thread need not wait for its next look
         self._thread.join(2.0)
         self.sock.close()
 

@@ -278,6 +278,8 @@ def make_shell(session: Session, folder: Path, *, user_config: bool = True) -> K
         cast(Any, shell).register_magic_function(_magic(namespace, function, name), "cell", name)
     formatter: Any = cast(Any, shell).display_formatter.formatters["text/plain"]
     formatter.for_type(View, _pretty)
+    # HTML is for notebooks: making it here would cost and show nothing.
+    cast(Any, shell).display_formatter.mimebundle_formatter.for_type(View, _no_html)
     return shell
 
 
@@ -292,6 +294,10 @@ def _magic(namespace: Namespace, function: magics.Magic, name: str, theirs: Any 
     run.__name__ = function.__name__
     run.__doc__ = function.__doc__
     return run
+
+
+def _no_html(view: View) -> None:
+    """The terminal has no use for it."""
 
 
 def _pretty(view: View, printer: Any, cycle: bool) -> None:

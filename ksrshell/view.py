@@ -26,6 +26,15 @@ class View(ABC):
     def to_json(self) -> Any:
         """What ``--json`` prints: numbers, text, lists, dicts, other views."""
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """What notebooks show: HTML, and what the terminal shows for all others."""
+        from .render.html import html
+
+        made = {"text/plain": repr(self)}
+        if (not include or "text/html" in include) and "text/html" not in (exclude or ()):
+            made["text/html"] = html(self)
+        return made
+
     def __repr__(self) -> str:
         from .render.console import plain
 

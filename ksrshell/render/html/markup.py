@@ -1,0 +1,43 @@
+"""HTML as a value: text that is HTML already is told from text that has to be escaped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from html import escape
+from typing import Any
+
+#: Elements without an end tag.
+_VOID = frozenset(("input", "br", "col"))
+
+
+class Html(str):
+    """Text that is HTML: :func:`tag` and :func:`join` escape everything else."""
+
+    __slots__ = ()
+
+
+Part = str | None
+
+
+def tag(name: str, *parts: Part, **attributes: Any) -> Html:
+    """An element. Attributes: True gives the bare name, None and False leave it out; ``_`` becomes ``-``, and one at
+    the end of a name is dropped (``class_``)."""
+    written = []
+    for key, value in attributes.items():
+        if value is None or value is False:
+            continue
+        key = key.rstrip("_").replace("_", "-")
+        written.append(f" {key}" if value is True else f' {key}="{escape(str(value))}"')
+    opening = f"<{name}{''.join(written)}>"
+    return Html(opening if name in _VOID else f"{opening}{join(parts)}</{name}>")
+
+
+def join(parts: Iterable[Part], between: str = "") -> Html:
+    """The parts in a row, escaped where they are not HTML."""
+    return Html(between.join(part if isinstance(part, Html) else escape(part) for part in parts if part))
+
+
+def data(value: Any) -> str:
+    """A value as JSON, for an attribute: ASCII, so that no character of it means anything to anybody."""
+    return json.dumps(value, separators=(",", ":"))
