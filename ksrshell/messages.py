@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from .errors import NotFound, UsageError
@@ -13,6 +14,7 @@ from .view import View, unwire
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from .captures import Loaded, SavedCapture
     from .session import Session
 
 #: Summaries asked for at once while iterating.
@@ -256,6 +258,12 @@ class Message(View):
         """The call that it belongs to, as a ladder."""
         return self._session.flow(self)
 
+    def save(self, path: str | Path, *, form: str = "", mask: bool = False) -> SavedCapture:
+        """Write it to a capture file, as ``msgs.save`` does."""
+        from .captures import save
+
+        return save(self._session, [self], path, form, mask)
+
     def __rich__(self) -> RenderableType:
         from .render.message import message_view
 
@@ -276,6 +284,14 @@ class MessageList(View, Sequence[Message]):
 
     def __init__(self, messages: Sequence[Message]) -> None:
         self._messages = list(messages)
+
+    def save(self, path: str | Path, *, form: str = "", mask: bool = False) -> SavedCapture:
+        """Write them to a capture file, as ``msgs.save`` does."""
+        from .captures import save
+
+        if not self._messages:
+            raise NotFound("no message to save")
+        return save(self._messages[0]._session, self._messages, path, form, mask)
 
     @overload
     def __getitem__(self, index: int) -> Message: ...
@@ -334,6 +350,26 @@ class Messages(View, Sequence[Message]):
         messages = Messages(self._session, expression)
         messages._page(limit=1)  # a mistake in the expression shows here, not when it is first used
         return messages
+
+    def save(self, path: str | Path, *, form: str = "", mask: bool = False) -> SavedCapture:
+        """Write them to a new capture file: ``msgs.save("x.pcapng")``, ``msgs[-20:].save("x.pcap", mask=True)``.
+
+        Its name ends in .pcapng, which Wireshark shows as SIP whatever the ports are, or .pcap, which every tool reads;
+        ``form="ip"`` or ``"pdu"`` chooses otherwise. ``mask``: credentials, users and numbers are replaced.
+        """
+        from .captures import save
+
+        return save(self._session, list(self), path, form, mask)
+
+    def load(self, path: str | Path, *, limit: int = 10_000, proxy: str | Iterable[str] = ()) -> Loaded:
+        """Put the SIP messages of a capture file among the captured ones: then use(), step() and flow() take them.
+
+        pcap, pcapng, HEP3, or text of SIPp, Kamailio's sipdump, sngrep or ngrep. ``proxy``: the captured proxy's
+        addresses, such as "udp:10.0.0.1:5060"; guessed when not given.
+        """
+        from .captures import load
+
+        return load(self._session, path, limit, proxy)
 
     def _page(self, **params: Any) -> dict[str, Any]:
         if self._where is not None:

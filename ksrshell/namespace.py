@@ -94,6 +94,8 @@ TOPICS = (
     ("versions", 'versions("ksr_route_relay")', "what it was, who changed it, when"),
     ("rollback", 'rollback("ksr_route_relay")', "back to the version before, or to any"),
     ("save", "save()", "write what was swapped into the script's file"),
+    ("load", 'load("friday.pcap")', "a capture's messages into the session; msgs.save"),
+    ("replay", 'replay("friday.pcap")', "the script's file on a capture: outcomes, differences"),
     ("rpc", 'rpc("ul.dump")', "Kamailio's RPC commands"),
     ("latency", "latency()", "how long the callbacks took"),
     ("traffic", "traffic()", "messages over time, by kind"),
@@ -122,6 +124,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "send": ('send("OPTIONS")', 'send("INVITE", "sip:bob@demo.example")', 'send("INVITE", uri, wait=False)'),
     "latency": ("latency()", 'latency()["ksr_request_route"].percentile(0.99)'),
     "traffic": ("traffic()", "traffic(limit=100)"),
+    "load": ('load("friday.pcap")', 'load("x.pcapng", proxy="udp:10.0.0.1:5060")', 'msgs[-20:].save("x.pcapng")'),
+    "replay": ('replay("friday.pcap")', "replay(\"friday.pcap\", where='fU == \"alice\"')"),
     "rpc": ('rpc("ul.dump")', 'rpc("stats.get_statistics", "all")'),
 }
 
@@ -202,6 +206,8 @@ class Namespace(dict[str, Any]):
             session.traffic,
             session.hold,
             session.unhold,
+            session.load,
+            session.replay,
             session.rpc,
         ]
         commands = {f.__name__: Command(f, EXAMPLES[f.__name__]) for f in functions}

@@ -26,6 +26,8 @@ def run(
     name: str,
     control: str,
     follow: bool,
+    heps: tuple[str, ...],
+    hep_send: str,
     level: int,
     code: str | None,
     as_json: bool,
@@ -46,12 +48,14 @@ def run(
     check_terminal(code, as_json)
     end_on_signals()
     arguments = [script, "--debug", str(level)]
-    for option, values in (("--listen", listens), ("--alias", aliases), ("--modparam", modparams)):
+    for option, values in (
+        ("--listen", listens), ("--alias", aliases), ("--modparam", modparams), ("--hep", heps),
+    ):  # fmt: skip
         for value in values:
             arguments += [option, value]
     if follow:
         arguments.append("--reload")
-    for option, value in (("--db", db), ("--name", name), ("--control", control)):
+    for option, value in (("--db", db), ("--name", name), ("--control", control), ("--hep-send", hep_send)):
         if value:
             arguments += [option, value]
     try:

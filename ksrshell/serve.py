@@ -32,6 +32,19 @@ _OPTIONS: list[Callable[[Any], Any]] = [
     click.option("--control", metavar="PATH", default="", help="The control socket. Default: in the runtime folder."),
     click.option("--reload", "follow", is_flag=True, help="Swap in what changes in SCRIPT when it is saved."),
     click.option(
+        "--hep",
+        "heps",
+        multiple=True,
+        metavar="udp:HOST:PORT",
+        help="Receive HEP, as Kamailio's siptrace sends it, into the capture; repeatable.",
+    ),
+    click.option(
+        "--hep-send",
+        metavar="udp:HOST:PORT",
+        default="",
+        help="Mirror what is received and sent as HEP3, for Homer or sngrep.",
+    ),
+    click.option(
         "--debug",
         "level",
         type=click.IntRange(-3, 4),
@@ -62,6 +75,8 @@ def serve(
     name: str,
     control: str,
     follow: bool,
+    heps: tuple[str, ...],
+    hep_send: str,
     level: int,
     while_stdin: bool,
 ) -> None:
@@ -87,6 +102,8 @@ def serve(
     options.ready = _ready
     options.while_stdin = while_stdin
     options.reload = follow
+    options.heps = list(heps)
+    options.hep_send = hep_send
     try:
         run_proxy(options)
     except ServeError as error:

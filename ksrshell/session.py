@@ -27,8 +27,10 @@ from .view import View
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from .captures import Loaded
     from .compose import Made
     from .figures import Latency, Traffic
+    from .replaying import Replay
     from .sending import Sending
     from .trace import Trace
 
@@ -281,6 +283,19 @@ class Session:
     def save(self, diff: bool = False) -> Saved:
         """Write what was swapped into the script's file, touching only its lines; ``diff=True`` only shows it."""
         return Saved(self.call("ksr.save", {"diff": bool(diff)}))
+
+    def load(self, path: str | Path, limit: int = 10_000, proxy: str | Iterable[str] = ()) -> Loaded:
+        """Put the SIP messages of a capture file (pcap, pcapng, HEP3, text dumps) among the captured ones, flagged."""
+        return self.msgs.load(path, limit=limit, proxy=proxy)
+
+    def replay(self, capture: str | Path, **options: Any) -> Replay:
+        """Play a capture to the script's file, in this program, on the capture's clock; nothing is sent.
+
+        Options are those of ``ksrshell replay``: listens, aliases, modparams (lists), db (a URL), where, limit.
+        """
+        from .replaying import replay
+
+        return replay(self, capture, **options)
 
     def flow(self, m: Message | int | str | None = None) -> Flow:
         """The call of a message, or of a Call-ID, as a ladder; default: of the message in use, or the newest."""

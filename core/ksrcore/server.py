@@ -24,8 +24,10 @@ from .control.server import ControlServer
 from .control.socket import ControlSocketError, check_control_path
 from .kemi.core import Core
 from .kemi.declare import ParamError
+from .mirror import collect, mirroring
 from .net.address import AddressError, Dest, parse_listen
 from .net.dns import ResolveError, Resolver, Target
+from .net.hep import HepListener, HepSender, parse_hep
 from .net.loop import run
 from .net.network import Network
 from .net.transport import ListenError
@@ -75,6 +77,9 @@ class Options:
     while_stdin: bool = False
     #: Swap in what changes in the script's file.
     reload: bool = False
+    #: Where HEP is received (``udp:HOST:PORT``), and where messages are mirrored as HEP ('' nowhere).
+    heps: list[str] = field(default_factory=list)
+    hep_send: str = ""
 
 
 def serve(options: Options) -> None:
@@ -128,6 +133,7 @@ async def _serve(options: Options) -> None:
         methods.server = control
         await control.start()
         proxy.recorder.on_record = _announce(control, loop)
+        _open_hep(options, proxy, stack)
         for signum in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signum, stopping.set)
             stack.callback(loop.remove_signal_handler, signum)
@@ -143,6 +149,25 @@ async def _serve(options: Options) -> None:
             options.ready(name, str(path))
         await _tick(proxy, stopping, _publish_stats(control, methods))
         await _drain(proxy)
+
+
+def _open_hep(options: Options, proxy: Proxy, stack: AsyncExitStack) -> None:
+    """HEP in and out, as far as it is wanted."""
+    for text in options.heps:
+        listener = HepListener(parse_hep(text), time.time)
+        stack.callback(listener.close)
+        collect(proxy, listener)
+    if options.hep_send:
+        sender = HepSender(parse_hep(options.hep_send))
+        stack.callback(sender.close)
+        announce, mirror = proxy.recorder.on_record, mirroring(proxy, sender)
+
+        def both(record: Record) -> None:
+            mirror(record)
+            if announce is not None:
+                announce(record)
+
+        proxy.recorder.on_record = both
 
 
 def _watch(proxy: Proxy, methods: Methods) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
-from .console import flat
+from .console import clean, flat
 from .tables import seconds
 
 if TYPE_CHECKING:
@@ -52,13 +51,13 @@ def _messages(results: list[Result]) -> list[RenderableType]:
         text.append(f" from {each.source}: ", "bright_black")
         text.append(flat(each.outcome), "red" if each.raised else "")
         parts.append(text)
-        parts += [Padding(Text(flat(line), "yellow"), (0, 0, 0, width + 3)) for line in each.differences]
+        parts += [Text(" " * (width + 3) + flat(line), "yellow") for line in each.differences]
     seen: set[str] = set()
     for each in results:
         for raised in each.raised:
             if raised.traceback and raised.traceback not in seen and len(seen) < 5:
                 seen.add(raised.traceback)
-                parts += [Text(f"\nmessage {each.number}, {raised.callback}:"), Padding(Text(raised.traceback), (0, 2))]
+                parts += [Text(f"\nmessage {each.number}, {raised.callback}:"), Text(clean(raised.traceback))]
     return parts
 
 

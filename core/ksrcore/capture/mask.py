@@ -32,6 +32,8 @@ _USERNAME: Final = re.compile(rb'\b(username[ \t]*=[ \t]*")([^"\r\n]+)', re.IGNO
 _ORIGIN: Final = re.compile(rb"^(o=)([^\s-][^\s]*)", re.MULTILINE)
 _ESCAPED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 
+_NUMBERS: Final = re.compile(r"message \d+(, because of \d+)?")
+
 _CLASSES: Final = (digits, ascii_lowercase, ascii_uppercase)
 
 
@@ -44,7 +46,11 @@ class Mask:
         self._given: set[str] = set()
 
     def message(self, message: Captured) -> Captured:
-        return message._replace(data=self.data(message.data), comment="")
+        # Of comments only the line that the shell writes in numbers: others may name anybody.
+        comment = message.comment.partition("\n")[0]
+        return message._replace(
+            data=self.data(message.data), comment=comment if _NUMBERS.fullmatch(comment) else ""
+        )
 
     def data(self, data: bytes) -> bytes:
         """The message with as many bytes as before."""

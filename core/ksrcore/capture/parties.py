@@ -69,13 +69,13 @@ class Parties:
                 found[3] += 1
             if not place and request:
                 found[2] += 1
-        self._taken = None
+            # Counts only grow, so only who was counted can overtake.
+            if self._taken is None or (address != self._taken and self._rank(address) > self._rank(self._taken)):
+                self._taken = address
 
     @property
     def address(self) -> Address | None:
         """The address that is taken for the proxy's when none was given."""
-        if self._taken is None and self._counts:
-            self._taken = max(self._counts, key=self._rank)
         return self._taken
 
     def _rank(self, address: Address) -> tuple[int, int, int, int]:

@@ -197,15 +197,25 @@ class Recorder:
             self.on_record(record)
         return record
 
-    def insert(self, time: float, where: Rcv | Dest, data: str, origin: str, out: bool = False) -> Inserted:
-        """Keep a message that was not on our wire; nothing is routed. ``origin``: where it is from."""
+    def insert(
+        self,
+        time: float,
+        where: Rcv | Dest,
+        data: str,
+        origin: str,
+        out: bool = False,
+        cause: int = 0,
+        told: bool = True,
+    ) -> Inserted:
+        """Keep a message that was not on our wire; nothing is routed. ``origin``: where it is from. ``told``: whoever
+        wants to know of new messages hears of it."""
         self.last_id += 1
-        record = Inserted(self.last_id, time, where, data, out)
+        record = Inserted(self.last_id, time, where, data, out, cause)
         record.origin = origin
         self.records.append(record)
         self.bytes += record.size
         self._trim()
-        if self.on_record is not None:
+        if told and self.on_record is not None:
             self.on_record(record)
         return record
 

@@ -20,6 +20,7 @@ from ..kemi import known
 from ..pv.accessor import compile_spec
 from ..script.engine import ScriptError
 from . import errors, inserting, views
+from .captures import CaptureMethods
 from .errors import ControlError
 from .holds import HoldMethods, live_call
 from .steps import Steps
@@ -74,6 +75,7 @@ class Methods:
             **self.steps.table(),
             **self.swapping.table(),
             **self.holds.table(),
+            **CaptureMethods(self.proxy).table(),
         }
         table: dict[str, Handler] = {name: _handler(name, method) for name, method in own.items()}
         table["ksr.hold.arm"] = self.hold_arm

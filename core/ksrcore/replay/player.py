@@ -320,6 +320,10 @@ class Player:
 def differences(real: list[Sent], ours: list[Sent], ends: set[str]) -> list[str]:
     """What was sent only by one of the two. ``ends``: addresses of the capture; what goes elsewhere it cannot show."""
     missing, extra = _without(real, ours), _without(ours, real)
+    elsewhere = [each for each in extra if each.dest not in ends]
+    if elsewhere and all(each.first[:1].isdigit() for each in missing):
+        # That side was not captured: nothing is known of what went there, nor what was answered and passed on.
+        missing = []
     if not missing:
         extra = [each for each in extra if each.dest in ends]
     found = [f"was {one.text}, now {other.text}" for one, other in zip(missing, extra, strict=False)]

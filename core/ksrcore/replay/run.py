@@ -38,7 +38,7 @@ def replay(
 
     ``listens``: the captured proxy's addresses, guessed when there are none. ``db`` is read only; without, the script
     sees empty tables. ``limit``: messages that are read, 0 for all. ``progress(done, all)`` is called now and then;
-    ``player_made`` gets the player, whose ``stopped`` ends the replay in order.
+    ``player_made`` gets the player, whose ``stopped`` ends the replay in order, as an interrupt does.
 
     Raises CaptureError, WhereError, ScriptError, ParamError, AddressError, DatabaseError.
     """
@@ -56,12 +56,15 @@ def replay(
     if player_made is not None:
         player_made(player)
     try:
-        for done, message in enumerate(islice(file, limit or None)):
-            if player.stopped:
-                break
-            if progress is not None and not done % 20:
-                progress(done, found.messages)
-            player.play(message)
+        try:
+            for done, message in enumerate(islice(file, limit or None)):
+                if player.stopped:
+                    break
+                if progress is not None and not done % 20:
+                    progress(done, found.messages)
+                player.play(message)
+        except KeyboardInterrupt:
+            player.stopped = True
         if progress is not None and not player.stopped:
             progress(found.messages, found.messages)
         player.compare()
