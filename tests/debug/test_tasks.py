@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,6 +107,31 @@ def test_a_task_has_the_loop_while_it_is_its_turn(turns: Turns) -> None:
 
     asyncio.run(main())
     assert done == ["first", "second"]
+
+
+def test_a_signal_is_handled_while_a_traced_task_works(turns: Turns) -> None:
+    got: list[int] = []
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: got.append(number))
+
+    def called() -> None:
+        pass
+
+    def work() -> None:
+        sys.settrace(lambda frame, event, arg: None)
+        try:
+            os.kill(os.getpid(), signal.SIGUSR1)
+            while not got:
+                called()
+        finally:
+            sys.settrace(None)
+
+    try:
+        for _ in range(10):
+            got.clear()
+            assert turns.tasks.start(work).done
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert got == [signal.SIGUSR1]
 
 
 def test_a_paused_task_outlives_close(tmp_path: Path) -> None:

@@ -2,14 +2,15 @@
 
 The thread that runs the proxy hands the core over to a task's thread and waits until that task has ended or pauses;
 a paused task waits inside the script, with the whole stack of its message, until the core is handed to it again. The
-hand-over is a condition on ``proxy.lock``, which gives the lock back with its depth. What is ambient in the core
-(the current run, the event loop) is the task's own while it works and the owner's again afterwards.
+hand-over gives ``proxy.lock`` away, however deep it is held. What is ambient in the core (the current run, the event
+loop) is the task's own while it works and the owner's again afterwards.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from ..proxy import Proxy
 
 log = logging.getLogger("ksrcore.debug")
+
+#: Seconds between two looks for signals.
+_LOOK = 0.05
 
 #: Threads that stay for the next task when theirs has ended.
 SPARE = 4
@@ -34,6 +38,25 @@ class Task:
         self.paused = False
         self.turn = threading.Condition(lock)  # type: ignore[arg-type, unused-ignore]
         self.working = False
+        #: Released when the turn is over.
+        self.back = threading.Lock()
+        self.back.acquire()
+
+
+def _give_up(lock: threading.RLock, back: threading.Lock) -> None:
+    """Let another thread have ``lock``, however often this one has taken it, until ``back`` is released.
+
+    This thread runs the proxy, and signals are for it: it looks for them meanwhile, which nobody does who waits for a
+    lock without a limit. Python 3.11 needs that: while a signal is not handled, another thread that is traced runs in
+    circles at the beginning of the next function it calls.
+    """
+    depth, _ = lock._release_save()  # type: ignore[attr-defined]
+    while not back.acquire(timeout=_LOOK):
+        pass
+    while not lock.acquire(timeout=_LOOK):
+        pass
+    for _ in range(depth - 1):
+        lock.acquire()
 
 
 class _Worker:
@@ -49,6 +72,7 @@ class _Worker:
 
     def _main(self) -> None:
         tasks = self.tasks
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are for the proxy's own thread
         with tasks.proxy.lock:
             while True:
                 while self.task is None and not self.ended:
@@ -105,9 +129,8 @@ class Tasks:
         self._loop = asyncio._get_running_loop()
         self.current = task
         task.working = True
-        task.turn.notify_all()
-        while task.working:
-            task.turn.wait()
+        task.turn.notify()
+        _give_up(self.proxy.lock, task.back)
         self.current = None
         env.run = run
 
@@ -138,7 +161,7 @@ class Tasks:
             self._leave()
             task.done = True
             task.working = False
-            task.turn.notify_all()
+            task.back.release()
 
     def pause(self) -> None:
         """Called inside a task: give the core back and wait for the next turn."""
@@ -148,7 +171,7 @@ class Tasks:
         self._leave()
         task.paused = True
         task.working = False
-        task.turn.notify_all()
+        task.back.release()
         while not task.working:
             task.turn.wait()
         task.paused = False
