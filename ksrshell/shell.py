@@ -30,6 +30,7 @@ from .errors import KsrShellError
 from .holds import HoldNews
 from .ksr import Function, Ksr, Module
 from .namespace import Command, Namespace
+from .news import News
 from .render.console import clean, coloured, flat, plain
 from .render.tables import since
 from .runner import user_line
@@ -95,32 +96,6 @@ class Toolbar:
         held = values.get("held") or 0
         parts.append(("bold" if held else "", f" {held} held "))
         return parts
-
-
-class News:
-    """A line above the prompt: exceptions of the script while messages are routed, at most one in five seconds; what
-    became of a script that was saved, where the proxy follows its file.
-    """
-
-    def __init__(self, shell: KsrShell) -> None:
-        self._shell = shell
-        self._next = 0.0
-        self._hidden = 0
-
-    def __call__(self, event: dict[str, Any]) -> None:
-        if event.get("event") == "reload":
-            self._shell.notice(str(event.get("text")), "green" if event.get("taken") else "red")
-        if event.get("event") != "exception":
-            return
-        now = time.monotonic()
-        if now < self._next:
-            self._hidden += 1
-            return
-        summary = event.get("message") or {}
-        more = f" ({self._hidden} more in between)" if self._hidden else ""
-        self._next, self._hidden = now + 5.0, 0
-        callbacks = ", ".join(summary.get("callbacks") or ())
-        self._shell.notice(f"message {summary.get('id')}: {callbacks} raised {summary.get('exception')}{more}", "red")
 
 
 class KsrPrompts(Prompts):
@@ -363,7 +338,7 @@ def start(session: Session, *, ended: Callable[[], str] | None = None) -> int:
             session.forget()
         shell.notice(text, "green")
 
-    news = News(shell)
+    news = News(shell.notice)
     session.client.on_event += [news, HoldNews(shell.notice)]
     with suppress(KsrShellError):
         session.client.subscribe("exception", "reload", "held", "released", "log")

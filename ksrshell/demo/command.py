@@ -63,7 +63,7 @@ def playground() -> Iterator[tuple[ChildProxy, Traffic]]:
         with Database.open(db) as database:
             for user, password in USERS.items():
                 Subscribers(database).add(user, DOMAIN, password)
-        port = _free_port()
+        port = free_port()
         arguments = [
             str(SCRIPT), "--listen", f"udp:127.0.0.1:{port}", "--listen", f"tcp:127.0.0.1:{port}", "--alias", DOMAIN,
             "--db", db, "--name", "demo", "--control", str(folder / "demo.sock"),
@@ -91,7 +91,7 @@ def _first_calls(traffic: Traffic) -> None:
             raise AgentError(f"the call was answered {status}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """A port that is free for UDP and TCP: the demo must not mind another proxy on 5060."""
     for _ in range(50):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:

@@ -17,8 +17,9 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
+from ksrshell.news import News
 from ksrshell.session import Session
-from ksrshell.shell import KsrShell, News, banner, make_shell
+from ksrshell.shell import KsrShell, banner, make_shell
 from shell.fake import FakeProxy
 
 Type = Callable[[str], None]
@@ -202,7 +203,7 @@ def test_the_toolbar_shows_the_signature_of_the_call_being_typed(shell: KsrShell
 
 
 def test_exceptions_of_the_script_are_news(shell: KsrShell, capsys: pytest.CaptureFixture[str]) -> None:
-    news = News(shell)
+    news = News(shell.notice)
     event = {"event": "exception", "message": {"id": 7, "callbacks": ["ksr_request_route"], "exception": "KeyError: 1"}}
     for _ in range(3):
         news(event)
@@ -268,5 +269,5 @@ def test_save_is_ours_without_a_file(shell: KsrShell, capsys: pytest.CaptureFixt
 
 
 def test_news_of_a_saved_script(shell: KsrShell, capsys: pytest.CaptureFixture[str]) -> None:
-    News(shell)({"event": "reload", "text": "taken over from the file: relay version 2", "taken": True})
+    News(shell.notice)({"event": "reload", "text": "taken over from the file: relay version 2", "taken": True})
     assert "taken over from the file: relay version 2" in capsys.readouterr().out

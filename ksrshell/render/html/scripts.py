@@ -21,7 +21,7 @@ rows.forEach(function(r){t.tBodies[0].appendChild(r)})})})});
 
 _LADDER = """
 root.querySelectorAll("svg.ladder").forEach(function(svg){
-var list=svg.parentNode.querySelector(".parts");if(!list)return;
+var list=svg.parentNode.parentNode.querySelector(".parts");if(!list)return;
 var arrows=Array.from(svg.querySelectorAll(".m"));
 var parts=Array.from(list.children);list.classList.add("picked");
 parts.forEach(function(d){d.open=false});
