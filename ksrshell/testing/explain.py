@@ -16,6 +16,7 @@ def explain(op: str, left: object, right: object) -> list[str] | None:
     if op == "==" and isinstance(left, Snapshots) and isinstance(right, Result):
         return left.explanation or None
     if op in ("in", "not in") and isinstance(right, Headers):
-        there = [f"  {name}: {value}" for name, value in right.fields] or ["  (no header fields)"]
-        return [f"{left!r} {op} these header fields:", *there]
+        # pytest shows eight lines.
+        there = ", ".join(name for name, _ in right.fields)
+        return [f"{left!r} {op} {right!r}", f"There are: {there or 'none'}"]
     return None

@@ -35,6 +35,30 @@ class KsrMock(Mock):
         return Mock(**kwargs)
 
 
+def _short(name: str) -> Any:
+    check = getattr(Mock, name)
+
+    def method(self: KsrMock, *args: Any, **kwargs: Any) -> None:
+        try:
+            check(self, *args, **kwargs)
+        except AssertionError as error:
+            failed = AssertionError(str(error))
+        else:
+            return
+        # From here, so that the failure does not show the insides of unittest.mock.
+        raise failed
+
+    method.__name__, method.__doc__ = name, check.__doc__
+    return method
+
+
+for _name in (
+    "assert_called", "assert_called_once", "assert_called_with", "assert_called_once_with", "assert_any_call",
+    "assert_has_calls", "assert_not_called",
+):  # fmt: skip
+    setattr(KsrMock, _name, _short(_name))
+
+
 def find_decl(modules: Modules, name: str) -> Decl:
     """The declaration of ``KSR.sl.send_reply`` (or ``sl.send_reply``). Raises :class:`UsageError` for no such name."""
     path = name.removeprefix("KSR.")

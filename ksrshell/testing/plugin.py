@@ -44,11 +44,14 @@ def ksr(request: pytest.FixtureRequest) -> Generator[Ksr, None, None]:
     """A SIP proxy on a KEMI script, without sockets, clock or database file: docs/testing.md of ksrshell."""
     from .errors import TestingError
 
+    problem = ""
     try:
         made = _make(request)
     except TestingError as error:
+        problem = str(error)
+    if problem:
         # One line of what to do; the traceback would be ours.
-        pytest.fail(str(error), pytrace=False)
+        pytest.fail(problem, pytrace=False)
     try:
         yield made
     finally:
@@ -103,6 +106,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         text = used.report()
         if text:
             report.sections.append(("What the KEMI script did", text))
+        # pytest shortens what an assertion says to eight lines.
+        difference = used.snapshot.explanation
+        if difference and report.failed:
+            report.sections.append(("What differs from the snapshot", "\n".join(difference)))
     return report
 
 

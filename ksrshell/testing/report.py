@@ -16,6 +16,8 @@ __tracebackhide__ = True
 
 #: Lines shown of the beginning and of the end of a callback that ran more than twice as many.
 _SHOWN = 80
+#: Calls shown of one line: a comprehension may make many.
+_CALLS = 12
 #: Source lines up to this width have their KSR calls beside them, others below.
 _COLUMN = 64
 
@@ -73,7 +75,7 @@ def _callback(callback: Callback, shown: Callable[[str], str], indent: str) -> I
     skipped = 0
     open_: list[str] = []  # the functions that are active, by their depth
     for at, line in enumerate(callback.lines):
-        if _SHOWN <= at < len(callback.lines) - _SHOWN:
+        if _SHOWN <= at < len(callback.lines) - _SHOWN and all(isinstance(each, Call) for each in line.happened):
             skipped += 1
             continue
         if skipped:
@@ -101,6 +103,8 @@ def _line(line: Line, shown: Callable[[str], str], indent: str, width: int) -> I
     source = _indented(line)
     calls = [f"{each.text.removeprefix('KSR.')} -> {each.outcome}{' (mock)' if each.mocked else ''}"
              for each in line.happened if isinstance(each, Call)]  # fmt: skip
+    if len(calls) > _CALLS:
+        calls[_CALLS:] = [f"... {len(calls) - _CALLS} more calls ..."]
     head = f"{indent}{line.line:5}  {source}"
     below = f"{indent}       {'  ' * line.depth}    "
     if calls and len(source) <= width:

@@ -114,8 +114,7 @@ class Contacts:
         """The contacts of an AoR. KeyError when it has none."""
         found = self.get(aor)
         if not found:
-            there = ", ".join(from_wire(name) for name, _ in self._table("location").all())
-            raise KeyError(f"{aor} has no contact; registered: {there or 'nobody'}")
+            raise KeyError(f"{aor} has no contact; registered: {', '.join(self) or 'nobody'}")
         return found
 
     def __contains__(self, aor: object) -> bool:
@@ -123,10 +122,15 @@ class Contacts:
 
     def __iter__(self) -> Iterator[str]:
         """The AoRs."""
-        return iter([from_wire(aor) for aor, _ in self._table("location").all()])
+        return iter([from_wire(aor) for aor, _ in self._valid()])
 
     def __len__(self) -> int:
-        return self._table("location").counts()[0]
+        return len(self._valid())
+
+    def _valid(self) -> list[tuple[str, list[Contact]]]:
+        now = self._proxy.wall()
+        found = [(aor, [c for c in contacts if c.valid(now)]) for aor, contacts in self._table("location").all()]
+        return [(aor, contacts) for aor, contacts in found if contacts]
 
     def remove(self, aor: str, table: str = "location") -> None:
         """Remove an AoR with all its contacts."""
@@ -135,8 +139,7 @@ class Contacts:
         self._proxy.modules.usrloc.count(location)
 
     def __repr__(self) -> str:
-        found = self._table("location").all()
-        return "{" + ", ".join(f"{from_wire(aor)}: {[c.contact for c in contacts]}" for aor, contacts in found) + "}"
+        return repr({from_wire(aor): [c.contact for c in contacts] for aor, contacts in self._valid()})
 
 
 def _methods(names: Iterable[str]) -> int:

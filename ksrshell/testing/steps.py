@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import linecache
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,6 +26,8 @@ __all__ = ["Callback", "Line", "Log", "Step", "Watch"]
 
 __tracebackhide__ = True
 
+#: Functions of their own on Python 3.11 only.
+_INLINE = ("<listcomp>", "<setcomp>", "<dictcomp>")
 #: Lines kept of one callback: a loop that goes on and on shall not fill the memory.
 MAX_LINES = 2000
 
@@ -118,15 +122,12 @@ class Watch:
     def __init__(self, is_script: Callable[[str], bool]) -> None:
         self.is_script = is_script
         self.step = Step("loading the script", None)
-        #: False: nothing is recorded, a test's state is set up.
-        self.on = True
         self.lines = make_lines(is_script, self._line)
+        self._starts = _Starts()
         self._stack: list[tuple[Callback, FrameType]] = []
 
     def call(self, name: str, run: Run, args: tuple[Any, ...], work: Callable[[], int]) -> int:
         """Run a callback: ``work`` never raises."""
-        if not self.on:
-            return work()
         callback = Callback(name, run, args)
         if not self._happened(callback):
             self.step.first_callbacks.append(callback)
@@ -150,27 +151,27 @@ class Watch:
             call = Call(decl, args, frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
             if self._stack:
                 self._at(frame, frame.f_lineno)
-        if self.on:
-            self.step.calls.append(call)
-            self._happened(call)
+        self.step.calls.append(call)
+        self._happened(call)
         return call
 
     def sent(self, sent: Sent) -> None:
-        if self.on:
-            self.step.sent.append(sent)
-            self._happened(sent)
+        self.step.sent.append(sent)
+        self._happened(sent)
 
     def _happened(self, what: Call | Callback | Sent) -> bool:
         if not self._stack or not self._stack[-1][0].lines:
             return False
-        self._stack[-1][0].lines[-1].happened.append(what)
+        callback = self._stack[-1][0]
+        if not (callback.left_out and isinstance(what, Call)):
+            callback.lines[-1].happened.append(what)
         return True
 
     def _script_frame(self) -> FrameType | None:
         end = self._stack[-1][1] if self._stack else None
         frame: FrameType | None = sys._getframe(2)
         while frame is not None and frame is not end:
-            if self.is_script(frame.f_code.co_filename):
+            if self.is_script(frame.f_code.co_filename) and frame.f_code.co_name not in _INLINE:
                 return frame
             frame = frame.f_back
         return None
@@ -178,11 +179,15 @@ class Watch:
     # -- lines ----------------------------------------------------------------------------------------------------
 
     def _line(self, frame: FrameType, line: int) -> None:
-        if self._stack and self.on:
+        if self._stack:
             self._at(frame, line)
 
     def _at(self, frame: FrameType, line: int) -> None:
         """The script is at that line: a new one, unless it was there already."""
+        name, file = frame.f_code.co_name, frame.f_code.co_filename
+        if name in _INLINE:
+            return
+        line = self._starts.of(file, line)
         callback, end = self._stack[-1]
         last = callback.lines[-1] if callback.lines else None
         if last is not None and last.frame == id(frame) and last.line == line:
@@ -190,8 +195,35 @@ class Watch:
         depth = -1
         each: FrameType | None = frame
         while each is not None and each is not end:
-            depth += self.is_script(each.f_code.co_filename)
+            depth += each.f_code.co_name not in _INLINE and self.is_script(each.f_code.co_filename)
             each = each.f_back
         if each is None:
             return  # a thread of the script's own, or a callback of another proxy
-        callback.add(Line(frame.f_code.co_filename, line, frame.f_code.co_name, max(depth, 0), id(frame)))
+        callback.add(Line(file, line, name, max(depth, 0), id(frame)))
+
+
+class _Starts:
+    """The first line of the statement that a line belongs to: a statement of several lines is shown once."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, dict[int, int]] = {}
+
+    def of(self, file: str, line: int) -> int:
+        found = self._files.get(file)
+        if found is None:
+            found = self._files[file] = self._read(file)
+        return found.get(line, line)
+
+    @staticmethod
+    def _read(file: str) -> dict[int, int]:
+        starts: dict[int, int] = {}
+        try:
+            tree = ast.parse("".join(linecache.getlines(file)))
+        except (SyntaxError, ValueError):
+            return starts
+        for node in ast.walk(tree):
+            if isinstance(node, ast.stmt):
+                body = getattr(node, "body", None)
+                last = body[0].lineno - 1 if isinstance(body, list) and body else node.end_lineno or node.lineno
+                starts.update((line, node.lineno) for line in range(node.lineno + 1, last + 1))
+        return starts

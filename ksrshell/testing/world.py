@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from hashlib import md5
 from pathlib import Path
 from random import Random
@@ -255,19 +254,11 @@ class World:
 
     # -- what the test does -------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def step(self, title: str, message: Message | None = None) -> Iterator[Step]:
-        """What happens inside belongs to this step. At its end raises what must end the test."""
-        outer = self.watch.step
-        step = self.watch.step = Step(title, message)
-        self.steps.append(step)
-        try:
-            yield step
-        finally:
-            self.watch.step = outer
-        self._judge(step)
+    def step(self, title: str, message: Message | None = None) -> _Stepping:
+        """What happens inside ``with`` belongs to this step. At its end raises what must end the test."""
+        return _Stepping(self, Step(title, message))
 
-    def _judge(self, step: Step) -> None:
+    def judge(self, step: Step) -> None:
         if self._defects:
             text = "\n".join(self._defects)
             self._defects.clear()
@@ -288,15 +279,6 @@ class World:
             return str(Path(file).relative_to(self.path.parent))
         except ValueError:
             return file
-
-    @contextmanager
-    def silently(self) -> Iterator[None]:
-        """What happens inside is not recorded."""
-        self.watch.on = False
-        try:
-            yield
-        finally:
-            self.watch.on = True
 
     def rcv(self, message: Message) -> Rcv:
         """Where a message comes in. Raises :class:`UsageError` when no socket is there for it."""
@@ -357,3 +339,22 @@ class World:
             self.now = until
             proxy.advance(until)
         return step
+
+
+class _Stepping:
+    """A class and no generator: what it raises has no frame of contextlib's, which pytest would show."""
+
+    def __init__(self, world: World, step: Step) -> None:
+        self._world = world
+        self._step = step
+
+    def __enter__(self) -> Step:
+        world = self._world
+        self._outer, world.watch.step = world.watch.step, self._step
+        world.steps.append(self._step)
+        return self._step
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._world.watch.step = self._outer
+        if kind is None:
+            self._world.judge(self._step)
