@@ -5,6 +5,7 @@ It is a real client on a real UDP socket; it knows nothing of the proxy but its 
 
 from __future__ import annotations
 
+import math
 import queue
 import secrets
 import socket
@@ -26,6 +27,13 @@ SDP = (
 _T1 = 0.5
 _TIMEOUT = 32.0
 
+#: Reason phrases (RFC 3261 21) of what a phone may answer.
+REASONS = {
+    302: "Moved Temporarily", 403: "Forbidden", 404: "Not Found", 408: "Request Timeout",
+    480: "Temporarily Unavailable", 486: "Busy Here", 488: "Not Acceptable Here", 500: "Server Internal Error",
+    503: "Service Unavailable", 600: "Busy Everywhere", 603: "Decline",
+}  # fmt: skip
+
 
 class AgentError(Exception):
     """A request was not answered as it should have been: one line."""
@@ -34,15 +42,19 @@ class AgentError(Exception):
 class UserAgent:
     """``user`` at ``domain`` behind the proxy at ``proxy`` (ip, port). Use as a context manager, or ``close()`` it.
 
-    Calls are answered with 180 and, ``ring`` seconds later, 200.
+    Calls are answered with 180 and, ``ring`` seconds later, ``answer``: 200, another final status such as 486, or 0 for
+    none at all, until the caller gives up.
     """
 
-    def __init__(self, user: str, password: str, domain: str, proxy: tuple[str, int], *, ring: float = 0.1) -> None:
+    def __init__(
+        self, user: str, password: str, domain: str, proxy: tuple[str, int], *, ring: float = 0.1, answer: int = 200
+    ) -> None:
         self.user = user
         self.password = password
         self.domain = domain
         self.proxy = proxy
         self.ring = ring
+        self.answer = answer
         #: Seconds for which a request that is not answered is repeated.
         self.timeout = _TIMEOUT
         self.sock = socket.socket(socket.AF_INET6 if ":" in proxy[0] else socket.AF_INET, socket.SOCK_DGRAM)
@@ -51,6 +63,8 @@ class UserAgent:
         self.sock.settimeout(0.2)
         self._waiting: dict[str, queue.Queue[SipMessage]] = {}
         self._answers: dict[str, str] = {}
+        #: Calls that ring, by branch: when they are answered, the INVITE, the tag.
+        self._ringing: dict[str, tuple[float, SipMessage, str]] = {}
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._receive, name=f"agent-{user}", daemon=True)
         self._thread.start()
@@ -115,6 +129,9 @@ class UserAgent:
 
     def _receive(self) -> None:
         while not self._closed.is_set():
+            self._pick_up()
+            due = min((when for when, _, _ in self._ringing.values()), default=math.inf) - time.monotonic()
+            self.sock.settimeout(min(0.2, max(0.001, due)))
             try:
                 data = self.sock.recv(65535)
             except OSError:
@@ -138,14 +155,29 @@ class UserAgent:
             return
         if msg.method == "INVITE":
             tag = secrets.token_hex(4)
-            self.send(self._reply(msg, 180, "Ringing", tag))
-            self._closed.wait(self.ring)
-            sdp = SDP.format(user=self.user, ip=self.ip, port=self.port + 2)
-            self._keep(branch, self._reply(msg, 200, "OK", tag, sdp))
-        elif msg.method in ("BYE", "OPTIONS", "CANCEL"):
+            self._ringing[branch] = (time.monotonic() + self.ring if self.answer else math.inf), msg, tag
+            self._keep(branch, self._reply(msg, 180, "Ringing", tag))
+        elif msg.method == "CANCEL":
+            self._keep(branch, self._reply(msg, 200, "OK", ""))
+            called = branch.removesuffix("CANCEL") + "INVITE"
+            _, invite, tag = self._ringing.pop(called, (0.0, None, ""))
+            if invite is not None:
+                self._keep(called, self._reply(invite, 487, "Request Terminated", tag))
+        elif msg.method in ("BYE", "OPTIONS"):
             self._keep(branch, self._reply(msg, 200, "OK", ""))
         else:
             self._keep(branch, self._reply(msg, 405, "Method Not Allowed", secrets.token_hex(4)))
+
+    def _pick_up(self) -> None:
+        """Answer the calls that have rung long enough."""
+        now = time.monotonic()
+        for branch in [branch for branch, (when, _, _) in self._ringing.items() if when <= now]:
+            _, invite, tag = self._ringing.pop(branch)
+            if self.answer < 300:
+                sdp = SDP.format(user=self.user, ip=self.ip, port=self.port + 2)
+                self._keep(branch, self._reply(invite, 200, "OK", tag, sdp))
+            else:
+                self._keep(branch, self._reply(invite, self.answer, REASONS.get(self.answer, "Refused"), tag))
 
     def _keep(self, branch: str, answer: str) -> None:
         if len(self._answers) > 100:

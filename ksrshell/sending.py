@@ -152,26 +152,25 @@ def send(
     method = str(method).upper()
     if method not in METHODS:
         raise UsageError(f"send() sends {', '.join(METHODS)}; got {method!r}")
-    if not isinstance(user, str) or not user or any(char in user for char in " <>@:;\r\n"):
-        raise UsageError(f"user is the part of a SIP address before the @, got {user!r}")
-    address = _proxy_address(session)
-    domain = _domain(session, address)
-    uri = uri or ("sip:" + domain)
+    user_name(user)
+    address = proxy_address(session)
+    realm = domain(session, address)
+    uri = uri or ("sip:" + realm)
     if ":" not in uri:
         uri = "sip:" + uri
     try:
         parse_uri(_wire(uri))
     except SipError as error:
-        raise UsageError(f"send() expects a SIP URI, such as sip:bob@{domain}: {error}") from None
+        raise UsageError(f"send() expects a SIP URI, such as sip:bob@{realm}: {error}") from None
     if any(char in uri for char in " \t\r\n<>"):
-        raise UsageError(f"send() expects a SIP URI, such as sip:bob@{domain}, got {uri!r}")
+        raise UsageError(f"send() expects a SIP URI, such as sip:bob@{realm}, got {uri!r}")
     extra = [_header(header) for header in headers]
     if method == "REGISTER":
         extra.append("Expires: 300")
     if body and not any(header.lower().startswith(("content-type:", "c:")) for header in extra):
         extra.append("Content-Type: text/plain")
     secret = accounts(session).get(user, "") if password is None else password
-    agent = UserAgent(user, secret, domain, address)
+    agent = UserAgent(user, secret, realm, address)
     sending = Sending(session, agent, method, _wire(uri), timeout).start(extra, _wire(body))
     return sending.wait().settled() if wait else sending
 
@@ -181,6 +180,12 @@ def accounts(session: Session) -> dict[str, str]:
     from .demo.command import SCRIPT, USERS
 
     return dict(USERS) if session.hello.get("script") == str(SCRIPT) else {}
+
+
+def user_name(user: object) -> None:
+    """Raises :class:`UsageError` when it is none."""
+    if not isinstance(user, str) or not user or any(char in user for char in " <>@:;\r\n"):
+        raise UsageError(f"user is the part of a SIP address before the @, got {user!r}")
 
 
 def _header(text: str) -> str:
@@ -194,7 +199,8 @@ def _wire(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
-def _proxy_address(session: Session) -> tuple[str, int]:
+def proxy_address(session: Session) -> tuple[str, int]:
+    """Where the proxy takes UDP. Raises :class:`UsageError` when it does not."""
     for text in session.hello.get("listens") or ():
         listen = parse_listen(str(text))
         if listen.proto == "udp":
@@ -203,7 +209,8 @@ def _proxy_address(session: Session) -> tuple[str, int]:
     raise UsageError(f"the built-in user agent speaks UDP, and {session.name} does not listen there")
 
 
-def _domain(session: Session, address: tuple[str, int]) -> str:
+def domain(session: Session, address: tuple[str, int]) -> str:
+    """The proxy's domain: its first alias that is a name, else its address."""
     names = [alias for alias in session.hello.get("aliases") or () if not canonical_ip(str(alias).partition(":")[0])]
     if names:
         return str(names[0])
@@ -211,4 +218,4 @@ def _domain(session: Session, address: tuple[str, int]) -> str:
     return f"{host}:{address[1]}"
 
 
-__all__ = ["METHODS", "Sending", "accounts", "send"]
+__all__ = ["METHODS", "Sending", "accounts", "domain", "proxy_address", "send", "user_name"]

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .captures import Loaded
     from .compose import Made
     from .figures import Latency, Traffic
+    from .phones import Phone
     from .replaying import Replay
     from .sending import Sending
     from .trace import Trace
@@ -80,6 +81,7 @@ class Session:
         self._api: tuple[int, list[dict[str, Any]]] | None = None
         self._sandbox_process = -1
         self._using = threading.Lock()
+        self._phones: list[Phone] = []
         self.msgs = Messages(self)
         self.KSR = Ksr(self)
         self.routes = Routes(self)
@@ -111,6 +113,8 @@ class Session:
         return self._api[1]
 
     def close(self) -> None:
+        for each in self._phones:
+            each.close()
         self.client.close()
 
     def __enter__(self) -> Self:
@@ -378,6 +382,20 @@ class Session:
 
         return send(self, method, uri, user=user, password=password, headers=list(headers), body=body, wait=wait,
                     timeout=timeout)  # fmt: skip
+
+    def phone(
+        self, user: str, *, answer: int = 200, ring: float = 0.1, password: str | None = None, register: bool = True
+    ) -> Phone:
+        """A phone on this machine: registers at the proxy, rings for ``ring`` seconds when it is called, and answers.
+
+        ``answer``: 200, another final status such as 486, or 0: never, until the caller gives up. It is there until
+        the session ends or ``.close()``. ``password`` answers a challenge; ``register=False``: the proxy is not told.
+        """
+        from .phones import phone
+
+        made = phone(self, user, answer, ring, password, register)
+        self._phones.append(made)
+        return made
 
     def latency(self, limit: int = 1000) -> Latency:
         """How long the callbacks took for the newest messages: median, percentiles, histogram."""
