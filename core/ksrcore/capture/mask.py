@@ -48,9 +48,7 @@ class Mask:
     def message(self, message: Captured) -> Captured:
         # Of comments only the line that the shell writes in numbers: others may name anybody.
         comment = message.comment.partition("\n")[0]
-        return message._replace(
-            data=self.data(message.data), comment=comment if _NUMBERS.fullmatch(comment) else ""
-        )
+        return message._replace(data=self.data(message.data), comment=comment if _NUMBERS.fullmatch(comment) else "")
 
     def data(self, data: bytes) -> bytes:
         """The message with as many bytes as before."""

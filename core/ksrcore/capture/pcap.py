@@ -17,14 +17,14 @@ __all__ = ["MAX_PACKET", "Damaged", "Packet", "is_pcap", "read_exactly", "read_p
 #: Bytes of one packet; tcpdump takes 262,144 at most unless told otherwise.
 MAX_PACKET: Final = 4 * 1024 * 1024
 
-#: First four bytes -> byte order, parts of a second, bytes of a packet's header.
+#: First four bytes -> byte order, ticks a second, bytes of a packet's header.
 _MAGIC: Final[dict[bytes, tuple[str, float, int]]] = {
-    b"\xd4\xc3\xb2\xa1": ("<", 1e-6, 16),
-    b"\xa1\xb2\xc3\xd4": (">", 1e-6, 16),
-    b"\x4d\x3c\xb2\xa1": ("<", 1e-9, 16),
-    b"\xa1\xb2\x3c\x4d": (">", 1e-9, 16),
-    b"\x34\xcd\xb2\xa1": ("<", 1e-6, 24),
-    b"\xa1\xb2\xcd\x34": (">", 1e-6, 24),
+    b"\xd4\xc3\xb2\xa1": ("<", 1e6, 16),
+    b"\xa1\xb2\xc3\xd4": (">", 1e6, 16),
+    b"\x4d\x3c\xb2\xa1": ("<", 1e9, 16),
+    b"\xa1\xb2\x3c\x4d": (">", 1e9, 16),
+    b"\x34\xcd\xb2\xa1": ("<", 1e6, 24),
+    b"\xa1\xb2\xcd\x34": (">", 1e6, 24),
 }
 
 
@@ -65,7 +65,7 @@ def read_pcap(file: BinaryIO) -> Iterator[Packet]:
     header = read_exactly(file, 24)
     if header[:4] not in _MAGIC:
         raise CaptureError("no pcap file: it does not begin with the format's number")
-    order, part, size = _MAGIC[header[:4]]
+    order, ticks, size = _MAGIC[header[:4]]
     if len(header) < 24:
         raise CaptureError(f"the pcap file ends in its header: {len(header)} of 24 bytes are there")
     # The upper bits tell of check sequences at the end of frames, which the IP length leaves out anyway.
@@ -90,4 +90,4 @@ def read_pcap(file: BinaryIO) -> Iterator[Packet]:
             if len(data) < have:
                 raise Damaged(f"the file ends in a packet, at byte {at}")
         at += size + have
-        yield Packet(seconds + fraction * part, link, data, length)
+        yield Packet(seconds + fraction / ticks, link, data, length)

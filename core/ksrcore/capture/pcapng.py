@@ -33,7 +33,7 @@ _MAX_INTERFACES: Final = 10_000
 class _Interface(NamedTuple):
     link: int
     snap: int
-    part: float  # of a second
+    ticks: float  # a second
     offset: float
 
 
@@ -103,13 +103,13 @@ def _options(order: str, data: bytes) -> Iterator[tuple[int, bytes]]:
 
 def _interface(order: str, body: bytes) -> _Interface:
     link, _, snap = struct.unpack_from(order + "HHI", body)
-    part, offset = 1e-6, 0.0
+    ticks, offset = 1e6, 0.0
     for code, value in _options(order, body[8:]):
         if code == _TSRESOL and value:
-            part = 2.0 ** -(value[0] & 0x7F) if value[0] & 0x80 else 10.0 ** -value[0]
+            ticks = 2.0 ** (value[0] & 0x7F) if value[0] & 0x80 else 10.0 ** value[0]
         elif code == _TSOFFSET and len(value) == 8:
             offset = float(struct.unpack(order + "q", value)[0])
-    return _Interface(link, snap, part, offset)
+    return _Interface(link, snap, ticks, offset)
 
 
 def _packet(order: str, kind: int, body: bytes, interfaces: list[_Interface]) -> Packet:
@@ -134,5 +134,5 @@ def _packet(order: str, kind: int, body: bytes, interfaces: list[_Interface]) ->
                 comments.append(value.decode("utf-8", "replace"))
             elif code == _FLAGS and len(value) == 4:
                 out = {1: False, 2: True}.get(struct.unpack(order + "I", value)[0] & 3)
-    time = ((high << 32) | low) * interface.part + interface.offset
+    time = ((high << 32) | low) / interface.ticks + interface.offset
     return Packet(time, interface.link, body[20 : 20 + have], length, out, "\n".join(comments))

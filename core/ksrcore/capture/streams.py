@@ -31,6 +31,9 @@ _START: Final = re.compile(
 )
 
 
+_LONGEST_LINE: Final = 2100
+
+
 class Segment(NamedTuple):
     src_port: int
     dst_port: int
@@ -55,20 +58,27 @@ class _Stream:
     """One direction. ``next``: the sequence number that is due, -1 before the first segment. ``framer`` is None while
     no message has begun."""
 
-    __slots__ = ("ahead", "ahead_bytes", "conid", "framer", "next")
+    __slots__ = ("ahead", "ahead_bytes", "conid", "framer", "head", "next")
 
     def __init__(self, conid: int) -> None:
         self.conid = conid
         self.next = -1
         self.framer: Framer | None = None
+        #: What may be the beginning of a first line.
+        self.head = b""
         self.ahead: dict[int, bytes] = {}
         self.ahead_bytes = 0
 
     def begin(self, seq: int) -> None:
         self.next = seq
-        self.framer = None
+        self.lose()
         self.ahead.clear()
         self.ahead_bytes = 0
+
+    def lose(self) -> None:
+        """What comes next does not go on with what came."""
+        self.framer = None
+        self.head = b""
 
 
 #: Both addresses and ports of a direction.
@@ -149,7 +159,7 @@ class Streams:
         stream.next = (stream.next + len(data)) & _MASK
         if cut:
             self.lost += 1
-            stream.framer = None
+            stream.lose()
             stream.next = (stream.next + cut) & _MASK
         self._follow(stream, found)
 
@@ -171,22 +181,29 @@ class Streams:
         """Give up what is missing before the first segment that came ahead."""
         due = stream.next
         stream.next = min(stream.ahead, key=lambda each: (each - due) & _MASK)
-        stream.framer = None
+        stream.lose()
         self.lost += 1
         self._follow(stream, found)
 
     @staticmethod
     def _read(stream: _Stream, data: bytes, found: list[bytes]) -> None:
-        while data:
-            if stream.framer is None:
+        if not data:
+            return
+        if stream.framer is None:
+            start = _START.search(data)
+            if start is None:
+                data = stream.head + data
                 start = _START.search(data)
-                if start is None:
-                    return
-                data = data[start.end() :]
-                stream.framer = Framer(accept_no_cl=True)
-            found += [each for each in stream.framer.feed(data) if not isinstance(each, Keepalive)]
-            if stream.framer.error is None:
+            if start is None:
+                line = data.rfind(b"\n\r\n")
+                stream.head = data[line:] if line >= 0 else data
+                if len(stream.head) > _LONGEST_LINE:
+                    stream.head = b""
                 return
+            data = data[start.end() :]
+            stream.framer = Framer(accept_no_cl=True)
+            stream.head = b""
+        found += [each for each in stream.framer.feed(data) if not isinstance(each, Keepalive)]
+        if stream.framer.error is not None:
             # It was no message after all, or something else follows it: the next one begins in another segment.
             stream.framer = None
-            return

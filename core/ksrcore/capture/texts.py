@@ -107,13 +107,19 @@ def read_sipp(file: BinaryIO) -> Iterator[Captured]:
     ends = _Ends()
     # What was sent before the peer was seen waits a little for its address.
     waiting: list[tuple[float, str, bool, bytes]] = []
-    for each in _sipp_messages(file):
-        ends.look(each[3], each[2])
-        waiting.append(each)
-        if len(waiting) >= 50:
-            yield from _placed(waiting, ends)
-            waiting.clear()
+    damage: Damaged | None = None
+    try:
+        for each in _sipp_messages(file):
+            ends.look(each[3], each[2])
+            waiting.append(each)
+            if len(waiting) >= 50:
+                yield from _placed(waiting, ends)
+                waiting.clear()
+    except Damaged as error:
+        damage = error
     yield from _placed(waiting, ends)
+    if damage is not None:
+        raise damage
 
 
 def _placed(waiting: list[tuple[float, str, bool, bytes]], ends: _Ends) -> Iterator[Captured]:

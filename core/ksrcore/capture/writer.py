@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -51,50 +51,44 @@ def save(path: str | Path, messages: Iterable[Captured], *, form: str = "", mask
     return count
 
 
-def _frames(messages: Iterable[Captured], form: str) -> Iterable[tuple[Captured, bytes]]:
+def _frames(messages: Iterable[Captured], form: str) -> Iterator[tuple[Captured, bytes, bool]]:
+    """Each message with its frames; True: the last of that message."""
     connections = Connections()
     for message in messages:
-        # A datagram cannot be so large: it came over a stream, whatever it is said to be.
-        for frame in connections.packets(message) if form == "ip" else [exported_pdu(message)]:
-            yield message, frame
+        frames = connections.packets(message) if form == "ip" else [exported_pdu(message)]
+        for at, frame in enumerate(frames, 1):
+            yield message, frame, at == len(frames)
 
 
 def write_pcap(file: BinaryIO, messages: Iterable[Captured], form: str = "ip") -> int:
     """pcap with microseconds. Comments and directions have no place in it."""
     file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, _SNAP, RAW if form == "ip" else UPPER_PDU))
     count = 0
-    last: Captured | None = None
-    for message, frame in _frames(messages, form):
-        micros = round(message.time * 1e6)
-        file.write(
-            struct.pack("<IIII", micros // 1_000_000 & 0xFFFFFFFF, micros % 1_000_000, len(frame), len(frame)) + frame
-        )
-        count += message is not last
-        last = message
+    for message, frame, last in _frames(messages, form):
+        seconds, micros = divmod(round(message.time * 1e6), 1_000_000)
+        file.write(struct.pack("<IIII", seconds & 0xFFFFFFFF, micros, len(frame), len(frame)) + frame)
+        count += last
     return count
 
 
 def write_pcapng(file: BinaryIO, messages: Iterable[Captured], form: str = "pdu") -> int:
     """pcapng with microseconds, the direction of each message and its comment."""
-    options = _option(4, f"ksrshell {__version__}".encode()) + bytes(4)
-    file.write(_block(SECTION, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1) + options))
-    file.write(
-        _block(INTERFACE, struct.pack("<HHI", RAW if form == "ip" else UPPER_PDU, 0, 0) + _option(9, b"\6") + bytes(4))
-    )
+    program = _option(4, f"ksrshell {__version__}".encode()) + bytes(4)
+    file.write(_block(SECTION, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1) + program))
+    link = RAW if form == "ip" else UPPER_PDU
+    file.write(_block(INTERFACE, struct.pack("<HHI", link, 0, 0) + _option(9, b"\6") + bytes(4)))
     count = 0
-    last: Captured | None = None
-    for message, frame in _frames(messages, form):
+    for message, frame, last in _frames(messages, form):
         micros = round(message.time * 1e6)
         body = struct.pack("<IIIII", 0, micros >> 32 & 0xFFFFFFFF, micros & 0xFFFFFFFF, len(frame), len(frame))
         body += frame + bytes(-len(frame) % 4)
         options = b""
-        if message is not last and message.comment:
+        if last and message.comment:
             options += _option(1, message.comment.encode("utf-8", "replace")[:65000])
         if message.out is not None:
             options += _option(2, struct.pack("<I", 2 if message.out else 1))
         file.write(_block(ENHANCED, body + (options + bytes(4) if options else b"")))
-        count += message is not last
-        last = message
+        count += last
     return count
 
 

@@ -61,9 +61,7 @@ def _case(suite: Element, result: Result, summary: Summary, strict: bool) -> Non
         )
         error.text = _clean("\n\n".join(each.traceback or each.text for each in result.raised))
     elif strict and result.differences:
-        failure = SubElement(
-            case, "failure", {"message": _clean(result.differences[0]), "type": "difference"}
-        )
+        failure = SubElement(case, "failure", {"message": _clean(result.differences[0]), "type": "difference"})
         failure.text = _clean("\n".join(result.differences))
     lines = [result.outcome]
     if result.differences and not (strict and not result.raised):
