@@ -57,10 +57,13 @@ def render(steps: Sequence[Step], shown: Callable[[str], str]) -> str:
         lines.append(f"{number}. {step.title}")
         if step.error:
             lines.append(f"   the proxy could not use it: {step.error}")
-        for callback in step.first_callbacks:
-            lines += _callback(callback, shown, "   ")
-        inside = {id(each) for callback in step.callbacks for line in callback.lines for each in line.happened}
-        lines += _folded([f"   {_sent(sent)}" for sent in step.sent if id(sent) not in inside])
+        for of_sent, group in groupby(step.happened, lambda each: isinstance(each, Sent)):
+            if of_sent:
+                lines += _folded([f"   {_sent(each)}" for each in group if isinstance(each, Sent)])
+            else:
+                for each in group:
+                    if isinstance(each, Callback):
+                        lines += _callback(each, shown, "   ")
         if not step.sent:
             lines.append("   nothing was sent")
     return "\n".join(lines)

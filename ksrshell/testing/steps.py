@@ -99,13 +99,14 @@ class Callback:
 class Step:
     """One thing a test did to the proxy. ``title`` says which; ``message`` is what came in, None for time or events.
 
-    ``first_callbacks`` were called by the proxy, ``callbacks`` are all of them: those that a KSR call led to also.
+    ``happened``: the callbacks the proxy called and what it sent by itself, in order. ``callbacks`` and ``sent`` are
+    all of them: those that a KSR call led to also.
     """
 
     def __init__(self, title: str, message: Message | None) -> None:
         self.title = title
         self.message = message
-        self.first_callbacks: list[Callback] = []
+        self.happened: list[Callback | Sent] = []
         self.callbacks: list[Callback] = []
         self.calls: list[Call] = []
         self.sent: list[Sent] = []
@@ -114,6 +115,11 @@ class Step:
         self.error = ""
         #: What a function called directly gave.
         self.value: Any = None
+
+    @property
+    def first_callbacks(self) -> list[Callback]:
+        """Those that the proxy called."""
+        return [each for each in self.happened if isinstance(each, Callback)]
 
 
 class Watch:
@@ -130,7 +136,7 @@ class Watch:
         """Run a callback: ``work`` never raises."""
         callback = Callback(name, run, args)
         if not self._happened(callback):
-            self.step.first_callbacks.append(callback)
+            self.step.happened.append(callback)
         self.step.callbacks.append(callback)
         self._stack.append((callback, sys._getframe()))
         self.lines.start()
@@ -157,7 +163,8 @@ class Watch:
 
     def sent(self, sent: Sent) -> None:
         self.step.sent.append(sent)
-        self._happened(sent)
+        if not self._happened(sent):
+            self.step.happened.append(sent)
 
     def _happened(self, what: Call | Callback | Sent) -> bool:
         if not self._stack or not self._stack[-1][0].lines:

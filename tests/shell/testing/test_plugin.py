@@ -339,8 +339,21 @@ def test_coverage_counts_the_lines_of_the_script(
     result.stdout.fnmatch_lines(["router.py *20*3*85%*" + MISSING, "test_it.py *100%*"])
 
 
-def test_the_example_project(pytester: pytest.Pytester) -> None:
-    example = Path(__file__).parents[3] / "examples" / "testing"
-    shutil.copytree(example, pytester.path / "example", ignore=shutil.ignore_patterns("__pycache__", ".*"))
-    result = pytester.runpytest("-p", "no:cacheprovider", "--rootdir=example", "-c", "example/pytest.ini", "example")
-    result.assert_outcomes(passed=11)
+def example(pytester: pytest.Pytester) -> pytest.RunResult:
+    return pytester.runpytest("-p", "no:cacheprovider", "--rootdir=example", "-c", "example/pytest.ini", "example")
+
+
+def test_the_example_project_and_its_failure_in_the_documentation(pytester: pytest.Pytester) -> None:
+    root = Path(__file__).parents[3]
+    copy = pytester.path / "example"
+    shutil.copytree(root / "examples" / "testing", copy, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    example(pytester).assert_outcomes(passed=11)
+    router = copy / "router.py"
+    router.write_text(router.read_text().replace('"486|408|480"', '"408|480"'))
+    result = example(pytester)
+    result.assert_outcomes(passed=10, failed=1)
+    shown = result.stdout.str()
+    documented = (root / "docs" / "testing.md").read_text()
+    for start, end in (("    @pytest.mark.parametrize", "\n\nexample/"), ("--- What the KEMI", "====")):
+        block = shown[shown.index(start) : shown.index(end, shown.index(start))].strip("-= \n")
+        assert block in documented
