@@ -10,6 +10,7 @@ import pytest
 
 from debug.stage import BOB, CAROL, Stage, Walk, request
 from ksrcore.capture.recorder import Ran
+from ksrcore.tm.kept import Kept
 
 SCRIPT = """\
 import KSR
@@ -168,6 +169,17 @@ def test_kept_is_small(stage: Stage) -> None:
             if ran.kept is not None:
                 found |= kinds(ran.kept[:7])
     assert not found & {"SipMessage", "Record", "Transaction", "Client", "Run"}
+
+
+def test_what_never_changes_is_kept_once(stage: Stage) -> None:
+    (invite,) = invites(stage.feed(request("INVITE", "sip:bob@10.0.0.3:5060", 1)))
+    stage.answer(invite, 180, "Ringing")
+    stage.answer(invite, 183, "Session Progress")
+    first, second = [
+        Kept._make(ran.kept) for record in stage.proxy.recorder for ran in record.runs if ran.callback == "ksr_onreply"
+    ]
+    assert first.of == second.of == 1 and first.source is not None and first.source.data.startswith("INVITE")
+    assert first.place is second.place and first.branches[0][0] is second.branches[0][0]
 
 
 EVENTS = """\

@@ -48,7 +48,7 @@ def find_ran(recorder: Recorder, record: Record, callback: str, nth: int = 0) ->
         for later in list(islice(records, start, start + _LOOK)):
             for ran in later.runs if later.ran else ():
                 kept = ran.kept
-                if ran.callback == callback and kept is not None and kept[4] is not None and kept[4][0] == record.id:
+                if ran.callback == callback and kept is not None and Kept._make(kept).of == record.id:
                     found.append((later, ran))
     return found[nth] if nth < len(found) else None
 
@@ -76,18 +76,18 @@ def _again(
     proxy: Proxy, recorder: Recorder, record: Record, ran: Ran, listens: list[Listen]
 ) -> tuple[Run, tuple[Any, ...]]:
     kept = Kept._make(ran.kept)
-    source = Record(*kept.source) if kept.is_request and kept.source is not None else record
+    source = (kept.source if kept.is_request else None) or record
     msg = source.fresh(listens)
     route = ran.route
     replies: dict[int, SipMessage] = {}
-    for _, reply in kept.branches:
+    for _, _, reply in kept.branches:
         found = recorder.get(reply) if reply else None
         if found is not None:
             try:
                 replies[reply] = found.fresh(listens)
             except SipError:
                 continue
-    engine = proxy.modules["tm"].engine  # type: ignore[attr-defined]
+    engine = proxy.modules.tm.engine
     t, avps, local = restore(engine, kept, msg, route, listens, replies)
     run = Run(proxy, msg, route, _own(proxy, record), avps, t, ran.branch)
     run.t_lookup = True

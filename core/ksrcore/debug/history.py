@@ -180,8 +180,8 @@ def _unseen(t: Transaction, source: Record, call: list[tuple[Record, SipMessage]
     latest: Kept | None = None
     for record, _ in [(source, t.msg), *call]:
         for ran in record.runs:
-            if ran.kept is not None and ran.kept[4] is not None and ran.kept[4][0] == source.id:
-                latest = Kept._make(ran.kept)
+            if ran.kept is not None and (kept := Kept._make(ran.kept)).of == source.id:
+                latest = kept
     for ran in source.runs:
         for decl, args, _ in ran.iter_calls():
             if decl.module == "tm" and decl.name in _SETTERS and args:

@@ -73,7 +73,7 @@ class Transaction(Timed):
         "kept", "armed", "local", "key", "prefix", "id_label", "reason", "response", "reply_dest", "to_tag", "relayed",
         "leg", "on_failure", "on_reply", "on_branch", "on_branch_failure", "saved", "expires", "fr", "fr_inv", "t1",
         "t2", "fr_at", "retr_at", "interval", "winner", "drop_replies", "extra", "callback", "ack_key",
-        "cancel_reasons", "forwarding",
+        "cancel_reasons", "forwarding", "place",
     )  # fmt: skip
 
     engine: Engine | None
@@ -83,6 +83,8 @@ class Transaction(Timed):
     extra: dict[str, Any] | None
     callback: Any
     ack_key: tuple[str, str, int] | None
+    #: What of it never changes, as kept.py keeps it.
+    place: tuple[str, int, str, int, float, Any, str] | None
 
     def __init__(self, engine: Engine, msg: SipMessage, record: Record, avps: Avps) -> None:
         self.engine = engine
@@ -106,7 +108,7 @@ class Transaction(Timed):
         self.relayed = self.winner = -1
         self.key = self.prefix = self.reason = self.response = self.to_tag = self.cancel_reasons = ""
         self.on_failure = self.on_reply = self.on_branch = self.on_branch_failure = ""
-        self.reply_dest = self.saved = self.extra = self.callback = self.ack_key = None
+        self.reply_dest = self.saved = self.extra = self.callback = self.ack_key = self.place = None
         self.expires = self.fr_at = self.retr_at = self.due = self.queued = NEVER
         self.interval = 0.0
         # local: a request of our own (t_uac_send), there is nobody upstream.
@@ -188,7 +190,7 @@ class Client(Timed):
         "t", "index", "uri", "dst_uri", "path", "state", "status", "cancel", "flags", "branch", "text", "dest",
         "reply", "faked", "fr_at", "retr_at", "interval", "on_reply", "on_branch_failure", "ruid", "instance",
         "location_ua", "reg_id", "otcpid", "q", "socket", "cancel_request", "targets", "timed_out", "replied", "blind",
-        "reason", "sent", "lumps",
+        "reason", "sent", "lumps", "place",
     )  # fmt: skip
 
     t: Transaction | None
@@ -199,6 +201,8 @@ class Client(Timed):
     targets: list[tuple[str, str, int]] | None
     #: Edits of this branch, while its text cannot be built yet.
     lumps: Lumps | None
+    #: What of it never changes once it was sent, as kept.py keeps it.
+    place: tuple[Any, ...] | None
 
     def __init__(self, t: Transaction, index: int, uri: str, dst_uri: str, path: str) -> None:
         self.t = t
@@ -211,7 +215,7 @@ class Client(Timed):
         self.q = -1
         self.branch = self.text = self.on_reply = self.on_branch_failure = ""
         self.ruid = self.instance = self.location_ua = self.reason = ""
-        self.dest = self.reply = self.socket = self.cancel_request = self.targets = self.lumps = None
+        self.dest = self.reply = self.socket = self.cancel_request = self.targets = self.lumps = self.place = None
         # blind: a place holder without a request; a suspended transaction waits with it.
         self.faked = self.timed_out = self.replied = self.blind = self.sent = False
         self.fr_at = self.retr_at = self.due = self.queued = NEVER
