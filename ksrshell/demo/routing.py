@@ -145,3 +145,7 @@ class Router:
     # Every reply, before tm looks at it.
     def ksr_reply_route(self, msg):
         return 1
+
+    # Every request just before it leaves. Kamailio asks for it each time, and logs an error where it is missing.
+    def ksr_onsend_route(self, msg):
+        return 1

@@ -78,7 +78,7 @@ def test_a_session(proxy: Proxy, phone: Phone) -> None:
         assert (held.message.method, held.function, held.line, held.why) == (
             "INVITE", "ksr_route_refuse", 19, "ksr_route_refuse",
         )  # fmt: skip
-        assert 0 < held.left <= 8.0 and "self" in held.locals
+        assert 0 < held.left <= 20.0 and "self" in held.locals
         assert "ksr_route_refuse" in repr(held) and "held[0]" in repr(session.held)
         step = held.step()
         step.next()
@@ -165,7 +165,7 @@ def test_at_a_terminal(proxy: Proxy, phone: Phone) -> None:
     )  # type: ignore[call-overload, unused-ignore]
     child.expect(r"In \[")
     child.send("hold('ksr_route_refuse')\r")
-    child.expect(r"1 ksr_route_refuse.* 8 s")
+    child.expect(r"1 ksr_route_refuse.* 20 s")
     phone.send("INVITE", "bob")
     child.expect(r"held 1: INVITE alice -> bob at ksr_route_refuse:19 · held\[0\].step\(\)")
     child.send("held[0].resume()\r")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..tm.transaction import Transaction
 
 #: Seconds until a hold lets its message go, unless it says otherwise (and fr_timer allows).
-TIMEOUT = 8.0
+TIMEOUT = 20.0
 #: How much of fr_timer is taken at most where nobody says how long.
 SHARE = 0.8
 #: Verdicts about requests that a condition remembers.

@@ -108,7 +108,7 @@ def send_cancel(engine: Engine, t: Transaction, client: Client, reasons: str) ->
         engine.timers.set(request, now, t.t1)
 
 
-def answered(engine: Engine, client: Client) -> None:
+def answered(client: Client) -> None:
     """A reply to our CANCEL has come."""
     request = client.cancel_request
     if request is not None:

@@ -52,7 +52,6 @@ MAX_BRANCHES = 12
 
 # Kamailio's error codes (core/error.h), as relay functions return them.
 E_UNSPEC = -1
-E_OUT_OF_MEM = -2
 E_CFG = -6
 E_NO_SOCKET = -7
 E_SCRIPT = -10
@@ -276,8 +275,7 @@ def resolved(engine: Engine, client: Client, record: Record, found: list[tuple[s
         client.targets = found[at + 1 :]
         client.lumps = None
         client.state = CALLING
-        if send(engine, client, run, failed=True):
-            return
+        send(engine, client, run, failed=True)
         return
     client.lumps = None
     step(engine, client, ERROR)

@@ -66,7 +66,7 @@ def reply_in(engine: Engine, run: Run) -> bool:
     code = msg.status
     if msg.method != t.method:
         # Of a CANCEL that we sent.
-        cancel.answered(engine, client)
+        cancel.answered(client)
         counters["tmx:rpl_absorbed"] += 1
         return True
     if not client.text:
@@ -179,7 +179,7 @@ def settle(engine: Engine, t: Transaction, client: Client, code: int, reply: Sip
     client.faked = reply is None
     client.reply = reply
     if client.on_branch_failure:
-        _branch_failure(engine, t, client, reply, code, record)
+        _branch_failure(engine, t, client, reply, record)
         if t.engine is None or t.status >= 200:
             return
     if code == 503 and reply is not None:
@@ -273,7 +273,7 @@ def _failure(engine: Engine, t: Transaction, best: Client, name: str, record: Re
 
 
 def _branch_failure(
-    engine: Engine, t: Transaction, client: Client, reply: SipMessage | None, code: int, record: Record
+    engine: Engine, t: Transaction, client: Client, reply: SipMessage | None, record: Record
 ) -> None:
     name, client.on_branch_failure = client.on_branch_failure, ""
     proxy = engine.proxy
