@@ -27,7 +27,8 @@ def sipdump(tag: str, data: bytes, proto: str = "udp ipv4") -> bytes:
     return (
         (
             f"====================\ntag: {tag}\npid: 5\nprocess: 1\ntime: 1795417135.866624\n"
-            f"date: Mon Nov 23 06:58:55 2026\nproto: {proto}\nsrcip: 10.0.0.1\nsrcport: 5062\ndstip: 10.0.0.9\ndstport: 5060\n~~~~~~~~~~~~~~~~~~~~\n"
+            "date: Mon Nov 23 06:58:55 2026\n"
+            f"proto: {proto}\nsrcip: 10.0.0.1\nsrcport: 5062\ndstip: 10.0.0.9\ndstport: 5060\n~~~~~~~~~~~~~~~~~~~~\n"
         ).encode()
         + data
         + b"||||||||||||||||||||\n"

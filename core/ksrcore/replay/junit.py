@@ -14,7 +14,9 @@ __all__ = ["junit_xml", "write_junit"]
 def _clean(text: str) -> str:
     """Without what XML 1.0 cannot have; bytes that are no UTF-8 stay the characters that they are as latin-1."""
     return "".join(
-        char if char >= " " and not "\x7f" <= char <= "\x9f" and char not in "\ufffe\uffff" or char in "\t\n" else "?"
+        char
+        if char in "\t\n" or " " <= char < "\x7f" or "\xa0" <= char < "\ud800" or "\ue000" <= char < "\ufffe"
+        else "?"
         for char in text
     )
 
