@@ -48,7 +48,7 @@ class Ksr:
         self._world: World | None = None
         self._done: list[World] = []
         self._mocks: dict[str, KsrMock] = {}
-        self._authorized = 0
+        self._cseqs: dict[str, int] = {}
         #: Compares outcomes with those of earlier runs: ``assert r == ksr.snapshot``.
         self.snapshot = snapshot
         #: Addresses of host names: ``ksr.dns["gw.example.net"] = "10.0.0.9:5070"`` (or several, or [] for none).
@@ -207,27 +207,53 @@ class Ksr:
         wire = build_ack(request.wire, to_wire(reply.headers["To"]))
         return self.route(Message(wire, request.proto, request.ip, request.port, request.dst))
 
-    def bye(self, to: Result) -> Result:
-        """The caller hangs up."""
-        return self.in_dialog("BYE", to)
+    def bye(self, to: Result, *, by: str = "caller") -> Result:
+        """The caller hangs up, or the callee."""
+        return self.in_dialog("BYE", to, by=by)
 
-    def in_dialog(self, method: str, to: Result, *, headers: Fields | None = None, body: str = "") -> Result:
-        """The caller sends a request in the dialog that the reply of a result has set up (RFC 3261 12.2.1.1)."""
+    def in_dialog(
+        self, method: str, to: Result, *, by: str = "caller", headers: Fields | None = None, body: str = ""
+    ) -> Result:
+        """A request in the dialog that the reply of a result has set up (RFC 3261 12.2.1.1).
+
+        ``by``: "caller", or "callee" (then the result must be that of :meth:`reply`).
+        """
+        if by not in ("caller", "callee"):
+            raise UsageError(f'by expects "caller" or "callee", got {by!r}')
+        if by == "callee":
+            return self._of_callee(method, to, headers, body)
         reply = to.reply
         request = self._request_of(reply)
-        contact = reply.headers.get("Contact", f"<{request.uri}>")
-        target = contact.partition("<")[2].partition(">")[0] or contact.partition(";")[0]
+        target = _target(reply.headers.get("Contact", f"<{request.uri}>"))
         number, _, _ = reply.headers["CSeq"].partition(" ")
         cseq = int(number)
         if method != "ACK":
             used = [int(cseq_.partition(" ")[0]) for callid, cseq_ in self.world.requests
                     if callid == reply.headers["Call-ID"]]  # fmt: skip
             cseq = max(used) + 1
-        routes = [part.strip() for value in reply.headers.all("Record-Route") for part in value.split(",")]
+        routes = _routes(reply)
         made = messages.build_request(
             self.world.numbers, method, target, from_=reply.headers["From"], to=reply.headers["To"],
             src=f"{bracketed(request.ip)}:{request.port}", proto=request.proto, dst=request.dst, headers=headers,
             body=body, call_id=reply.headers["Call-ID"], cseq=cseq, from_tag="", to_tag="", route=routes[::-1],
+        )  # fmt: skip
+        return self.route(made)
+
+    def _of_callee(self, method: str, to: Result, headers: Fields | None, body: str) -> Result:
+        request = to._replied_to
+        if request is None:
+            raise UsageError("the callee goes on after a reply of his: give the result of ksr.reply()")
+        if method == "ACK":
+            raise UsageError("the callee acknowledges nothing: he got the INVITE")
+        reply = to.reply
+        # His CSeq begins anywhere and grows.
+        callid = reply.headers["Call-ID"]
+        self._cseqs[callid] = cseq = self._cseqs.get(callid, 100) + 1
+        made = messages.build_request(
+            self.world.numbers, method, _target(request.headers.get("Contact", request.headers["From"])),
+            from_=reply.headers["To"], to=reply.headers["From"], src=f"{bracketed(request.ip)}:{request.port}",
+            proto=request.proto, dst="", headers=headers, body=body, call_id=callid, cseq=cseq, from_tag="", to_tag="",
+            route=_routes(request),
         )  # fmt: skip
         return self.route(made)
 
@@ -471,6 +497,15 @@ class Ksr:
 
     def __repr__(self) -> str:
         return f"<ksr {self._world.path.name if self._world is not None else 'without a script'}>"
+
+
+def _target(contact: str) -> str:
+    """The URI of a Contact."""
+    return contact.partition("<")[2].partition(">")[0] or contact.partition(";")[0]
+
+
+def _routes(sent: Sent) -> list[str]:
+    return [part.strip() for value in sent.headers.all("Record-Route") for part in value.split(",")]
 
 
 def _status(line: str) -> tuple[int, str]:

@@ -115,6 +115,14 @@ def test_a_dialog_of_the_caller(load: Load) -> None:
     assert bye.relayed[0].headers["CSeq"] == "2 BYE"
     assert ksr.reply(bye, 200).replied(200)
     assert ksr.in_dialog("INFO", r, body="x").relayed[0].headers["CSeq"] == "3 INFO"
+    for number in (101, 102):
+        bye = ksr.bye(r, by="callee")
+        assert bye.relayed_to("sip:alice@10.0.0.1:5060") and bye.called("KSR.rr.loose_route")[0].result == 1
+        assert bye.relayed[0].headers["CSeq"] == f"{number} BYE"
+    with pytest.raises(UsageError, match="by expects"):
+        ksr.bye(r, by="bob")
+    with pytest.raises(UsageError, match="give the result of ksr.reply"):
+        ksr.bye(ksr.route(ksr.request(uri="sip:bob@10.0.0.2")), by="callee")
 
 
 def test_cancel(load: Load) -> None:
