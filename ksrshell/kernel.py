@@ -48,7 +48,7 @@ def install(user: bool, prefix: str, sys_prefix: bool) -> None:
         resources(Path(folder), sys.executable)
         try:
             manager = KernelSpecManager()
-            target = manager.install_kernel_spec(folder, NAME, user=where is None, prefix=where)  # type: ignore[no-untyped-call]
+            target = manager.install_kernel_spec(folder, NAME, user=where is None, prefix=where)
         except OSError as error:
             raise click.ClickException(
                 f"cannot write {error.filename or where}: {error.strerror or error}; --user needs no rights of others"

@@ -43,7 +43,8 @@ class Sending(View):
         self.reason = ""
         self.error = ""
         self._done = threading.Event()
-        self._dialog = Dialog(agent, uri, uri)
+        # A REGISTER is about the user of To, and goes to the domain (RFC 3261 10.2).
+        self._dialog = Dialog(agent, uri, f"sip:{agent.domain}" if method == "REGISTER" else uri)
         self.callid = self._dialog.callid
         self._thread: threading.Thread | None = None
 
@@ -155,7 +156,7 @@ def send(
     user_name(user)
     address = proxy_address(session)
     realm = domain(session, address)
-    uri = uri or ("sip:" + realm)
+    uri = uri or (f"sip:{user}@{realm}" if method == "REGISTER" else "sip:" + realm)
     if ":" not in uri:
         uri = "sip:" + uri
     try:
@@ -201,7 +202,7 @@ def _wire(text: str) -> str:
 
 def proxy_address(session: Session) -> tuple[str, int]:
     """Where the proxy takes UDP. Raises :class:`UsageError` when it does not."""
-    for text in session.hello.get("listens") or ():
+    for text in session.call("ksr.hello")["listens"]:
         listen = parse_listen(str(text))
         if listen.proto == "udp":
             host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host, listen.host)

@@ -27,7 +27,7 @@ def convert(renderable: RenderableType) -> Html:
     if isinstance(renderable, Table):
         return table(renderable)
     if isinstance(renderable, Text):
-        return tag("pre", spans(renderable))
+        return tag("pre", spans(renderable), class_=None if renderable.no_wrap else "wrap")
     if isinstance(renderable, str):
         return tag("pre", renderable)
     if isinstance(renderable, Padding):

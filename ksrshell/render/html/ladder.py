@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ...messages import Message
     from ...sending import Sending
 
-LEFT, STEP, ROW, TOP = 118, 190, 30, 40
+LEFT, STEP, ROW, TOP = 118, 230, 30, 40
 #: Messages that are drawn, of a call that has more.
 MOST = 300
 

@@ -61,7 +61,8 @@ def part(m: Message) -> Html:
         runs = [run(each) for each in m.runs]
     except KsrShellError as error:  # it may be gone from the capture by now
         body, runs = tag("div", str(error), class_="dim"), []
-    return tag("details", tag("summary", spans(title(m)), " ", *facts(m)[1:]), body, *runs, class_="msg card")
+    head = tag("summary", spans(title(m)), *(join(["  ", fact]) for fact in facts(m)[1:]))
+    return tag("details", head, body, *runs, class_="msg card")
 
 
 def messages(many: Messages) -> Html:

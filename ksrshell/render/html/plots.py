@@ -24,7 +24,7 @@ def latency(view: Latency) -> Html:
         tag("div", tag("h4", f"{flat(name)}: {len(each.seconds)} runs"), _histogram(name, each))
         for name, each in view.callbacks.items()
     ]
-    return join([convert(latency_table(view)), *plots])
+    return join([convert(latency_table(view)), tag("div", *plots, class_="plots")])
 
 
 def _histogram(name: str, each: Timing) -> Html:

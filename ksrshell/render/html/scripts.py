@@ -49,7 +49,7 @@ _SCRUB = """
 root.querySelectorAll(".scrub").forEach(function(box){
 var d=JSON.parse(box.getAttribute("data-steps")),n=d.steps.length,at=-1;
 var q=function(s){return box.querySelector(s)},all=function(s){return Array.from(box.querySelectorAll(s))};
-var bar=q(".bar"),slider=q("input[type=range]"),said=q(".said"),src=q(".src"),what=q(".what");
+var bar=q(".bar"),slider=q("input[type=range]"),said=q(".said"),src=q(".src"),what=q(".what"),ending=q(".ending");
 var lines={};all("[data-l]").forEach(function(e){lines[e.getAttribute("data-l")]=e});
 var calls=all("ol.calls>li"),texts=all("[data-t]"),sent=all("[data-s]"),here=null;
 var pvs=all("tr[data-pv]"),locals=q("table.locals tbody"),none=q(".none");
@@ -62,7 +62,7 @@ here=s.l?lines[s.l]:null;
 if(here){here.classList.add("here");here.setAttribute("aria-current","step");
 var top=here.offsetTop-src.clientHeight/2;
 if(here.offsetTop<src.scrollTop||here.offsetTop+here.offsetHeight>src.scrollTop+src.clientHeight)src.scrollTop=top}
-what.textContent=s.w;
+what.textContent=s.w;ending.hidden=to<n-1;
 calls.forEach(function(li,i){li.hidden=i>=s.c;li.classList.toggle("last",i===s.c-1&&(!before||before.c<s.c))});
 if(none)none.hidden=s.c>0;
 if(s.c>0){var li=calls[s.c-1],pane=li.parentNode.parentNode;pane.scrollTop=li.offsetTop-pane.clientHeight/2}
@@ -72,6 +72,8 @@ pvs.forEach(function(tr,i){var p=d.pvs[i],v=p.v[p.i[to]];
 tr.cells[1].textContent=v===null?"<null>":String(v);
 tr.classList.toggle("chg",to>0&&p.i[to]!==p.i[to-1])});
 while(locals.firstChild)locals.removeChild(locals.firstChild);
+if(!Object.keys(d.locals[s.o]||{}).length){
+locals.appendChild(document.createElement("tr")).appendChild(document.createElement("td")).textContent="none"}
 Object.keys(d.locals[s.o]||{}).forEach(function(name){
 var tr=document.createElement("tr"),a=document.createElement("td"),b=document.createElement("td");
 a.textContent=name;b.textContent=d.locals[s.o][name];b.className="v";

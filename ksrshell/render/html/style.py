@@ -23,12 +23,13 @@ BASE = (
     "--k-fg:var(--vscode-editor-foreground)}"
     ".ksr{color:var(--k-fg);background:var(--k-bg);font:13px/1.45 system-ui,sans-serif;padding:2px 4px}"
     ".ksr pre,.ksr code{font:12px/1.5 ui-monospace,Menlo,Consolas,monospace;color:inherit;background:none}"
-    ".ksr pre{margin:2px 0;padding:0;white-space:pre;overflow-x:auto;border:0}"
+    ".ksr pre{margin:2px 0;padding:0;white-space:pre;word-break:normal;overflow-wrap:normal;overflow-x:auto;border:0}"
+    ".ksr pre.wrap{white-space:pre-wrap;overflow-wrap:anywhere}"
     ".ksr .dim{color:var(--k-dim)}.ksr .cyan{color:var(--k-cyan)}.ksr .blue{color:var(--k-blue)}"
     ".ksr .green{color:var(--k-green)}.ksr .red{color:var(--k-red)}.ksr .yellow{color:var(--k-yellow)}"
     ".ksr .magenta{color:var(--k-magenta)}.ksr .b{font-weight:600}.ksr .i{font-style:italic}"
     ".ksr :focus-visible{outline:2px solid var(--k-blue);outline-offset:1px}.ksr [hidden]{display:none!important}"
-    ".ksr summary{cursor:pointer;padding:1px 0}.ksr details{margin:2px 0}"
+    ".ksr summary{cursor:pointer;padding:1px 0;white-space:pre-wrap}.ksr details{margin:2px 0}"
     ".ksr .card{border:1px solid var(--k-line);border-radius:4px;padding:4px 8px;margin:4px 0}"
     ".ksr .head{display:flex;flex-wrap:wrap;gap:2px 12px;margin:0 0 2px}"
     ".ksr pre.sip{background:var(--k-soft);padding:4px 8px;border-radius:3px}"
@@ -83,6 +84,7 @@ STYLES = (
         ".ksr ol.calls li.last{background:var(--k-here)}.ksr tr.chg td{background:var(--k-here);font-weight:600}"
     )),
     ('class="plot', (
+        ".ksr .plots{display:flex;flex-wrap:wrap;gap:4px 24px}"
         ".ksr svg.plot{max-width:100%;height:auto;display:block}.ksr svg.plot text{font:11px system-ui,sans-serif;"
         "fill:var(--k-dim)}.ksr svg.plot .axis{stroke:var(--k-line)}.ksr .k0{fill:#4c78a8;background:#4c78a8}"
         ".ksr .k1{fill:#f58518;background:#f58518}.ksr .k2{fill:#54a24b;background:#54a24b}"

@@ -50,6 +50,9 @@ def _spans(segments: list[Segment]) -> Html:
 
 def spans(text: Text) -> Html:
     """A text with its colours, on as many lines as it has."""
+    if text.style and not text.spans:  # rich leaves the style of the whole out where there is no other
+        text = text.copy()
+        text.stylize(text.style)
     return _spans(list(text.render(console(), end="")))
 
 

@@ -56,8 +56,9 @@ def trace(view: Trace) -> Html:
     leaves = [sent(Sent(each), data_s=n) for n, each in enumerate(recording.sent[: points[-1].sent])]
     message = tag("div", tag("h4", "the message, as it came and as it would leave"), *diffs, *leaves)
     listing = tag("details", tag("summary", "all steps as a list"), convert(trace_lines(view.show(0, LISTED))))
-    return tag("div", head, _bar(), ending(last), tag("div", left, right, pvs, message, class_="panes"), listing,
-               class_="scrub card", role="group", aria_label=f"recorded run of {clean(view.callback)}",
+    panes = tag("div", left, right, pvs, message, class_="panes")
+    return tag("div", head, _bar(), tag("div", ending(last), class_="ending"), panes, listing, class_="scrub card",
+               role="group", aria_label=f"recorded run of {clean(view.callback)}",
                data_steps=data(_data(recording, points, files)))  # fmt: skip
 
 
@@ -66,9 +67,9 @@ def _bar() -> Html:
     buttons = [
         tag("button", sign, type="button", data_go=name, title=f"{text} ({key})", aria_label=text)
         for name, sign, text, key in (
-            ("first", "⏮", "first step", "Home"), ("callback", "⏪", "KSR call before", "Page Up"),
+            ("first", "|◀", "first step", "Home"), ("callback", "◀ call", "KSR call before", "Page Up"),
             ("back", "◀ back", "one step back", "Left"), ("next", "next ▶", "one step on", "Right"),
-            ("call", "⏩", "next KSR call", "Page Down"), ("last", "⏭", "last step", "End"),
+            ("call", "call ▶", "next KSR call", "Page Down"), ("last", "▶|", "last step", "End"),
         )
     ]  # fmt: skip
     slider = tag("input", type="range", min=0, max=0, value=0, aria_label="step")
