@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ksrcore.capture.recorder import Record
+from ksrcore.capture.recorder import Ran, Record
 from ksrcore.debug.sandbox import SandboxError, Sandboxes
 from ksrcore.kemi.declare import KsrArgumentError
 from ksrcore.kemi.facade import KsrNotImplemented, KsrUnknown
@@ -75,6 +75,18 @@ def test_errors_are_those_of_the_script(make: Make) -> None:
     with pytest.raises(SandboxError, match="no sandbox 99"):
         boxes.call(99, "is_INVITE", ())
     assert proxy.env.hook is None
+
+
+def test_any_number_of_arguments(make: Make) -> None:
+    boxes = Sandboxes(make())
+    number = boxes.add(first(boxes.live))
+    assert boxes.call(number, "x.modf", ("is_method", "INVITE")) == 1
+    boxes.call(number, "is_INVITE", ("more", "than it takes"))
+    calls = boxes.get(number).run.calls
+    ran = Ran("", 0, 0, None, False, False, None, "", 0.0, 0, calls)
+    assert [(d.name, args) for d, args, _ in ran.iter_calls()] == [
+        ("modf", ("is_method", "INVITE")), ("is_INVITE", ()),
+    ]  # fmt: skip
 
 
 def test_text_is_the_scripts(make: Make) -> None:

@@ -133,6 +133,13 @@ def test_an_expression_in_the_stopped_frame(walk: Callable[..., Walk]) -> None:
         w.stepper.evaluate("nothing")
 
 
+def test_a_function_that_is_not_there_yet(make: Make, walk: Callable[..., Walk]) -> None:
+    source = "import KSR\ndef ksr_request_route(msg):\n    KSR.ims_charging.Ro_CCR('a', 'b', 1, 2)\n"
+    w = walk(make(source))
+    w.do("finish")
+    assert "KsrNotImplemented: KSR.ims_charging.Ro_CCR" in w.state["exception"]
+
+
 def test_an_exception_ends_it(make: Make, walk: Callable[..., Walk]) -> None:
     proxy = make("import KSR\ndef ksr_request_route(msg):\n    KSR.setflag('x')\n")
     w = walk(proxy)

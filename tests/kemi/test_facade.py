@@ -171,6 +171,20 @@ def test_the_hook_is_asked_first(env: Env, ksr: KsrModule) -> None:
     assert env.run.calls == []
 
 
+def test_the_hook_is_asked_for_what_is_not_there(env: Env, ksr: KsrModule) -> None:
+    seen: list[str] = []
+    env.hook = lambda decl, args: seen.append(decl.path)
+    ksr.sample.later(1, 2)
+    assert seen == ["KSR.sample.later"]
+
+
+def test_a_function_without_parameters_does_not_look_at_what_it_gets(env: Env, ksr: KsrModule) -> None:
+    """As Kamailio 5.6 does."""
+    assert ksr.sample.print("x", 2) is None
+    decl, result = env.run.calls
+    assert decl.name == "print" and result is None
+
+
 def test_parameters_have_their_type() -> None:
     module = sample()
     module.set_param("limit", "7")

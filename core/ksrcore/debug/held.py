@@ -6,12 +6,11 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from time import perf_counter
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ..kemi.declare import Decl
-from ..kemi.facade import Failed, KsrUnknown, coerce, from_wire, to_wire
+from ..kemi.facade import find_decl, perform, to_wire
 from ..run import ROUTE_NAMES
 from ..tm.timers import NEVER
 from . import states
@@ -235,6 +234,8 @@ class Live:
 
     def dispatch(self, decl: Decl, args: tuple[Any, ...]) -> Any:
         """A KSR call of the script: what the facade does, between the tracer's questions."""
+        if self.ending:
+            self._end()  # the script has caught its end: nothing more comes of it
         if self._following:
             self.tracer.before_call(decl, args)
         elif self.call(decl, args) and (frame := self._script_frame()) is not None:
@@ -246,26 +247,9 @@ class Live:
 
     def perform(self, decl: Decl, args: tuple[Any, ...]) -> Any:
         """Do a KSR call on the current run, for real, and keep it with the run's calls."""
-        proxy = self.holds.proxy
-        run = proxy.env.run
-        started = perf_counter()
-        try:
-            converted = coerce(decl, args)
-        except Exception as error:
-            run.calls.extend((Failed(decl), args, error))
-            raise
-        try:
-            result = getattr(proxy.modules[decl.module], decl.attr)(run, *converted)
-        except BaseException as error:
-            self._keep(run, decl, converted, error, perf_counter() - started)
-            raise
-        if isinstance(result, str) and not result.isascii():
-            result = from_wire(result)
-        self._keep(run, decl, converted, result, perf_counter() - started)
-        return result
+        return perform(self.holds.proxy, decl, args, self._keep)
 
-    def _keep(self, run: Run, decl: Decl, args: tuple[Any, ...], result: Any, seconds: float) -> None:
-        run.calls.extend((decl, args, result) if decl.variadic else (decl, *args, result))
+    def _keep(self, decl: Decl, args: tuple[Any, ...], result: Any, seconds: float) -> None:
         if self._following:
             self.tracer.after_call(decl, args, result, seconds)
         else:
@@ -369,7 +353,7 @@ class Held:
 
     def call(self, name: str, args: tuple[Any, ...]) -> Any:
         """``KSR.<name>(*args)`` on the held run, for real. Raises what the function raises."""
-        decl = self.holds.decl(name)
+        decl = find_decl(self.holds.proxy, name)
         with self.acting():
             return self.of.perform(decl, args)
 
@@ -449,19 +433,3 @@ class Held:
             "absorbed": live.absorbed,
             "step": self.step,
         }
-
-
-def find_decl(holds: Holds, name: str) -> Decl:
-    """The declaration of ``hdr.append``. Raises what the facade raises for one that is not there."""
-    module, _, function = name.removeprefix("KSR.").rpartition(".")
-    found = holds.proxy.modules.get(module)
-    decl = found.exports.get(function) if found is not None else None
-    if decl is not None:
-        return decl
-    # The facade knows better what to say: known but not there yet, or the nearest name.
-    value: Any = getattr(holds.proxy.script, "ksr", None)
-    for part in name.split("."):
-        value = getattr(value, part)
-    if callable(value):
-        value()
-    raise KsrUnknown(f"KSR.{name} is not a function")

@@ -15,12 +15,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from random import Random
 from threading import get_ident
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..capture.recorder import Ran, Record, Recorder
 from ..kemi.declare import Decl
-from ..kemi.facade import Failed, KsrUnknown, coerce, from_wire
+from ..kemi.facade import find_decl, perform
 from ..net.address import Dest
 from ..proxy import Proxy
 from ..sip.errors import SipError
@@ -121,31 +120,13 @@ class Sandbox:
         if self.on_call is not None:
             self.on_call(decl, args)
         self.made += 1
-        run = self.proxy.env.run
-        module = self.proxy.modules.get(decl.module)
-        started = perf_counter()
-        try:
-            converted = coerce(decl, args)
-        except Exception as error:
-            run.calls.extend((Failed(decl), args, error))
-            raise
-        try:
-            with self.live.lock:
-                result = getattr(module, decl.attr)(run, *converted)
-        except BaseException as error:
-            run.calls.extend((decl, *converted, error))
-            self._after(decl, converted, error, started)
-            raise
-        if isinstance(result, str) and not result.isascii():
-            result = from_wire(result)
-        run.calls.extend((decl, *converted, result))
-        self._after(decl, converted, result, started)
-        return result
+        with self.live.lock:
+            return perform(self.proxy, decl, args, self._made)
 
-    def _after(self, decl: Decl, args: tuple[Any, ...], result: Any, started: float) -> None:
+    def _made(self, decl: Decl, args: tuple[Any, ...], result: Any, seconds: float) -> None:
         self.made += 1
         if self.after_call is not None:
-            self.after_call(decl, args, result, perf_counter() - started)
+            self.after_call(decl, args, result, seconds)
 
     # -- what it has come to --------------------------------------------------------------------------------------
 
@@ -227,40 +208,12 @@ class Sandboxes:
         box = self._threads.get(get_ident())
         if box is not None:
             return box.dispatch(decl, args)
-        # A live message that is routed while some other thread debugs: what the facade does, once more.
-        live = self.live
-        run = live.env.run
-        try:
-            converted = coerce(decl, args)
-        except Exception as error:
-            run.calls.extend((Failed(decl), args, error))
-            raise
-        try:
-            result = getattr(live.modules[decl.module], decl.attr)(run, *converted)
-        except BaseException as error:
-            run.calls.extend((decl, *converted, error))
-            raise
-        if isinstance(result, str) and not result.isascii():
-            result = from_wire(result)
-        run.calls.extend((decl, *converted, result))
-        return result
+        # A live message that is routed while some other thread debugs.
+        return perform(self.live, decl, args)
 
     def call(self, number: int, name: str, args: tuple[Any, ...]) -> Any:
         """``KSR.<name>(*args)`` in that sandbox. Raises what the function raises."""
         box = self.get(number)
-        module, _, function = name.rpartition(".")
-        found = self.live.modules.get(module)
-        decl = found.exports.get(function) if found is not None else None
-        if decl is None:
-            # The facade knows better what to say: known but not there yet, or the nearest name.
-            self._unknown(name)
-            raise KsrUnknown(f"KSR.{name} is not a function")
+        decl = find_decl(self.live, name)
         with self.working_in(box):
             return box.dispatch(decl, args)
-
-    def _unknown(self, name: str) -> None:
-        value: Any = getattr(self.live.script, "ksr", None)
-        for part in name.split("."):
-            value = getattr(value, part)
-        if callable(value):
-            value()

@@ -12,11 +12,15 @@ import difflib
 import inspect
 import textwrap
 from collections.abc import Callable, Iterable
+from time import perf_counter
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..run import Run
 from .declare import Decl, KsrArgumentError, KsrError, Module
+
+if TYPE_CHECKING:
+    from ..proxy import Proxy
 
 
 class KsrNotImplemented(KsrError, NotImplementedError):
@@ -61,8 +65,11 @@ def from_wire(text: str) -> str:
 
 
 def coerce(decl: Decl, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Arguments as the implementation wants them, or :class:`KsrArgumentError`. bool counts as int, as in Kamailio."""
+    """Arguments as the implementation wants them, or :class:`KsrArgumentError`. As in Kamailio bool counts as int, and
+    a function without parameters does not look at what it is given."""
     count = len(decl.params)
+    if not count and not decl.variadic:
+        return ()
     kinds = decl.params
     if decl.variadic and len(args) > count:
         kinds += tuple("int" if isinstance(arg, int) else "str" for arg in args[count:])
@@ -83,6 +90,66 @@ def coerce(decl: Decl, args: tuple[Any, ...]) -> tuple[Any, ...]:
                 raise KsrArgumentError(decl, args, hint)
             out.append(str(arg) if arg.isascii() else to_wire(arg))
     return tuple(out)
+
+
+def perform(
+    proxy: Proxy,
+    decl: Decl,
+    args: tuple[Any, ...],
+    made: Callable[[Decl, tuple[Any, ...], Any, float], None] | None = None,
+) -> Any:
+    """A KSR call on the proxy's current run, as the facade's own functions make it: for whoever is in their way.
+
+    ``made(decl, args, result, seconds)`` is told of it; the result is the exception when it raised. Raises what the
+    function raises, :class:`KsrNotImplemented` for one that is not there.
+    """
+    run = proxy.env.run
+    started = perf_counter()
+    try:
+        module = proxy.modules.get(decl.module)
+        if module is None or decl.name not in module.exports:
+            raise _not_implemented(decl)
+        converted = coerce(decl, args)
+    except Exception as error:
+        run.calls.extend((Failed(decl), args, error))
+        raise
+    try:
+        result = getattr(module, decl.attr)(run, *converted)
+    except BaseException as error:
+        _keep(run, decl, converted, error)
+        if made is not None:
+            made(decl, converted, error, perf_counter() - started)
+        raise
+    if isinstance(result, str) and not result.isascii():
+        result = from_wire(result)
+    _keep(run, decl, converted, result)
+    if made is not None:
+        made(decl, converted, result, perf_counter() - started)
+    return result
+
+
+def _keep(run: Run, decl: Decl, args: tuple[Any, ...], result: Any) -> None:
+    run.calls.extend((decl, args, result) if decl.variadic else (decl, *args, result))
+
+
+def find_decl(proxy: Proxy, name: str) -> Decl:
+    """The declaration of ``hdr.append`` or ``KSR.hdr.append``. Raises :class:`KsrUnknown` naming the nearest,
+    :class:`KsrNotImplemented`."""
+    name = name.removeprefix("KSR.")
+    module, _, function = name.rpartition(".")
+    found = proxy.modules.get(module)
+    decl = found.exports.get(function) if found is not None else None
+    if decl is not None:
+        return decl
+    # The facade knows better what to say: known but not there yet, or the nearest name.
+    value: Any = getattr(proxy.script, "ksr", None)
+    if isinstance(value, KsrModule):
+        for part in name.split("."):
+            value = getattr(value, part)
+        decl = getattr(value, "__ksr_decl__", None)
+        if decl is not None:
+            raise _not_implemented(decl)
+    raise KsrUnknown(f"KSR.{name} is not a function")
 
 
 _MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<missing>", "__slots__": ()})()
@@ -223,11 +290,17 @@ def variadic_function(env: Env, impl: Callable[..., Any], decl: Decl) -> Any:
     return _document(ksr, decl)
 
 
+def _not_implemented(decl: Decl) -> KsrNotImplemented:
+    return KsrNotImplemented(f"{decl.signature}: Kamailio has this function, ksrshell does not implement it yet")
+
+
 def missing_function(env: Env, decl: Decl) -> Any:
     """A function that Kamailio has and we do not: it says so when called."""
 
     def call(*args: Any) -> Any:
-        error = KsrNotImplemented(f"{decl.signature}: Kamailio has this function, ksrshell does not implement it yet")
+        if env.hook is not None:
+            return env.hook(decl, args)
+        error = _not_implemented(decl)
         env.run.calls.extend((Failed(decl), args, error))
         raise error
 
