@@ -43,6 +43,10 @@ log = logging.getLogger("ksrcore")
 Resolved = Callable[[list[tuple[str, str, int]]], None]
 
 
+#: What a debugger is told of a timer that comes again by itself.
+REPEATED = "repeated timer"
+
+
 class TimerSource(Protocol):
     """A timer queue of a module's own. ``next``: when it has work (monotonic seconds), inf when it has none."""
 
@@ -221,7 +225,7 @@ class Proxy:
                 timer.at = now + timer.every
                 heappush(timers, (timer.at, next(self._timer_ids), timer))
             try:
-                if self.debugger is None or not self.debugger.enter(None, fn):
+                if self.debugger is None or not self.debugger.enter(None, fn, REPEATED if timer.every else "timer"):
                     fn()
             except Exception:
                 log.exception("timer %r failed", fn)

@@ -663,3 +663,78 @@ def test_a_reload_while_it_is_armed(make: Make) -> None:
     p.feed(request("INVITE", branch="z9hG4bK2", callid="two"))
     hits = {route.name: route.hits for route in p.proxy.script.routes()}
     assert hits["ksr_route_relay"] == 2
+
+
+def test_a_script_that_catches_its_end_does_nothing_more(make: Make) -> None:
+    p = make(
+        """
+def ksr_request_route(self, msg):
+    try:
+        user = KSR.pv.get("$rU")
+        KSR.info("here")
+    except:
+        pass
+    KSR.sl.send_reply(404, "Not Found")
+    return 1
+"""
+    )
+    p.hold("KSR.info")
+    p.feed(request("INVITE"))
+    p.take()
+    p.holds.drop(p.held[0])
+    assert p.take() == [] and p.reasons() == ["dropped"]
+
+
+def test_a_failure_of_what_waits_loses_nothing_of_the_rest(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    p = make()
+    (invite,) = [s for s in p.feed(request("INVITE")) if s.dest.ip == BOB]
+    p.hold("ksr_onreply", once=True)
+    p.feed(reply(invite, 180), BOB)
+    (held,) = p.held
+    (t,) = held.of.transactions
+
+    def fail() -> None:
+        raise RuntimeError("no")
+
+    assert p.holds.enter(t, fail)
+    p.feed(reply(invite, 200), BOB)
+    assert held.view()["waiting"] == ["timer", "200 to INVITE"]
+    assert firsts(p.release(held)) == [f"{ALICE} SIP/2.0 180 Reason", f"{ALICE} SIP/2.0 200 Reason"]
+    assert "what waited behind a held message failed: timer" in caplog.text
+    assert p.proxy.debugger is None and p.reasons() == ["resumed"]
+
+
+def test_timers_of_other_objects_go_on(make: Make) -> None:
+    """A method of one object that is held says nothing of the same method of another."""
+
+    class Work:
+        def __init__(self, p: Holding) -> None:
+            self.p = p
+            self.done = 0
+
+        def do(self) -> None:
+            proxy = self.p.proxy
+            proxy.script.call(proxy.fake_run(), "ksr_tick")  # type: ignore[union-attr]
+            self.done += 1
+
+    p = make("\ndef ksr_request_route(self, msg):\n    return 1\n\ndef ksr_tick(self, msg):\n    return 1\n")
+    p.hold("ksr_tick", once=True)
+    first, second = Work(p), Work(p)
+    p.proxy.after(0.1, first.do)
+    p.proxy.after(0.2, second.do)
+    p.proxy.after(0.3, first.do)
+    p.advance(0.5)
+    assert len(p.held) == 1 and (first.done, second.done) == (0, 1)
+    p.release(p.held[0])
+    assert (first.done, second.done) == (2, 1)
+
+
+def test_so_many_wait_at_most(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ksrcore.debug.holds.MAX_WAITING", 2)
+    p = make()
+    (invite,) = [s for s in p.feed(request("INVITE")) if s.dest.ip == BOB]
+    p.hold("ksr_onreply", once=True)
+    for code in (180, 181, 182, 183):
+        p.feed(reply(invite, code), BOB)
+    assert len(p.held[0].of.queue) == 2
+    assert p.proxy.recorder.records[-1].error == "2 messages wait behind message 4, which is held: ignored"

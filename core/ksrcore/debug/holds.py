@@ -16,14 +16,14 @@ from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from ..kemi.declare import Decl
+from ..proxy import REPEATED
 from ..sip.errors import SipError
 from ..tm import replies
 from . import ending
 from .entries import Entries
 from .errors import DebugError
 from .filters import LiveNames
-from .held import Held, Live, find_decl
+from .held import Held, Live
 from .hold import SHARE, Hold
 from .places import ENTRY
 from .sandbox import Sandboxes, is_script_file
@@ -41,6 +41,8 @@ log = logging.getLogger("ksrcore.hold")
 
 #: Messages held at once; further ones flow and are counted.
 MAX_HELD = 32
+#: What waits behind one of them at most: someone who sends ever new messages of a transaction fills no memory.
+MAX_WAITING = 1000
 #: How long until a timer of a held transaction asks again (seconds).
 _ASK_AGAIN = 1.0
 #: Notes about messages that are remembered.
@@ -139,9 +141,6 @@ class Holds:
         script = self.proxy.script
         return script is not None and is_script_file(script, filename)
 
-    def decl(self, name: str) -> Decl:
-        return find_decl(self, name)
-
     # -- what the proxy asks --------------------------------------------------------------------------------------
 
     def takes(self, msg: SipMessage, record: Record, fn: Callable[[], None] | None = None) -> bool:
@@ -166,7 +165,7 @@ class Holds:
         if t is not None:
             live = self.waiting.transactions.get(t)
             if live is not None:
-                live.queue.append((what, fn))
+                live.queue.append((what, partial(self._enter_again, t, fn, what)))
                 return True
             wanted = [hold for hold in self._current() if hold.wants_transaction(t, self.proxy)]
             if wanted:
@@ -174,9 +173,12 @@ class Holds:
             return bool(wanted)
         if isinstance(fn, partial) and fn.func == self._expired:
             return False
-        key = getattr(fn, "__func__", fn)
-        if key in self.waiting.ticks:
-            return True  # the same is held: it is not done twice at once
+        live = self.waiting.ticks.get(fn)
+        if live is not None:
+            # The same is held: it is not done twice at once. One that repeats comes again anyway.
+            if what != REPEATED:
+                live.queue.append((what, fn))
+            return True
         # A hold without a place or with a condition on messages means messages.
         wanted = [
             hold
@@ -184,7 +186,7 @@ class Holds:
             if not hold.condition.decides_early and hold.place.kind != ENTRY and hold.watch is None
         ]
         if wanted:
-            self._run(wanted, fn, None, None, None, key)
+            self._run(wanted, fn, None, None, None, fn)
         return bool(wanted)
 
     def stands_still(self, item: Timed, t: Transaction | None, now: float) -> bool:
@@ -244,12 +246,13 @@ class Holds:
                 isinstance(other, partial) and other.func == self._again and other.args[1].data == record.data
                 for _, other in live.queue
             )
-            if not again:
+            if not again and len(live.queue) < MAX_WAITING:
                 live.queue.append((_title(msg), fn))
+            elif not again:
+                record.error = f"{MAX_WAITING} messages wait behind message {_id(live)}, which is held: ignored"
         if again:
             live.absorbed += 1
-            number = live.record.id if live.record is not None else 0
-            record.error = f"absorbed: it repeats message {number}, which is held"
+            record.error = f"absorbed: it repeats message {_id(live)}, which is held"
             if msg.is_request and msg.method == "INVITE":
                 ending.repeat_100(self.proxy, live)
         return True
@@ -258,6 +261,11 @@ class Holds:
         """A message that waited behind a held one: its turn, unless another one of its transaction is held by now."""
         if not self.takes(msg, record):
             self.proxy.route(msg, record)
+
+    def _enter_again(self, t: Transaction, fn: Callable[[], None], what: str) -> None:
+        """Likewise, what is no message."""
+        if not self.enter(t, fn, what):
+            fn()
 
     # -- processing -----------------------------------------------------------------------------------------------
 
@@ -331,8 +339,11 @@ class Holds:
             self._publish_end(live, held)
             self._attach()
             while live.queue:
-                _, fn = live.queue.popleft()
-                fn()
+                what, fn = live.queue.popleft()
+                try:
+                    fn()
+                except Exception:
+                    log.exception("what waited behind a held message failed: %s", what)
         self._attach()
         outbox, self._outbox = self._outbox, []
         for event, params in outbox:
@@ -489,6 +500,11 @@ class Holds:
         msg = held.of.msg
         what = _title(msg) if msg is not None else "event"
         return f"held {held.id}: {what} at {view['function']}:{view['line']}"
+
+
+def _id(live: Live) -> int:
+    """The message it began with, 0 for none."""
+    return live.record.id if live.record is not None else 0
 
 
 def _why(live: Live, cause: Hold | None) -> str:
