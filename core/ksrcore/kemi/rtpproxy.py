@@ -84,7 +84,7 @@ class Rtpproxy(Module):
             raise ParamError(f"modparam rtpproxy: extra_id_pv and rtp_inst_pvar expect a variable: {error}") from None
         for text in self.rtpproxy_sock:
             self._add_set(text)
-        for nodes in self._sets.values():
+        for nodes in self._sets.values() if not self.proxy.sandbox else ():
             for node in nodes:
                 self._test(node)
 
