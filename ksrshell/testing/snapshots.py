@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,6 +55,15 @@ def _normal(sent: Sent) -> str:
     return text.rstrip("\n")
 
 
+def _file_name(test: str) -> str:
+    """Of a test, such as ``TestX.test_it[SIP/2.0 486 Busy]``; other names for other tests."""
+    plain = re.sub(r"\[([\w.-]*)\]$", r"-\1", test)
+    name = re.sub(r"[^\w.-]+", "-", plain).strip("-")
+    if name != plain:
+        name += f"-{zlib.crc32(test.encode()):08x}"
+    return name
+
+
 class Snapshots:
     """``ksr.snapshot``: ``assert r == ksr.snapshot`` or ``ksr.snapshot(r, "name")``.
 
@@ -62,7 +72,7 @@ class Snapshots:
 
     def __init__(self, folder: Path, test: str, update: bool) -> None:
         self._folder = folder
-        self._test = re.sub(r"[^\w.-]+", "-", test).strip("-")
+        self._test = _file_name(test)
         self._update = update
         self._count = 0
         #: Why the last comparison was false.
@@ -70,11 +80,11 @@ class Snapshots:
 
     def _path(self, name: str) -> Path:
         if name:
-            if not re.fullmatch(r"[\w.-]+", name):
-                raise UsageError(f"the name of a snapshot consists of letters, digits, _ . and -, got {name!r}")
-            return self._folder / f"{self._test}-{name}.snap"
+            if not re.fullmatch(r"[\w-]+", name) or name.isdigit():
+                raise UsageError(f"the name of a snapshot: letters, digits, _ and -, not digits alone; got {name!r}")
+            return self._folder / f"{self._test}.{name}.snap"
         self._count += 1
-        return self._folder / (f"{self._test}.snap" if self._count == 1 else f"{self._test}-{self._count}.snap")
+        return self._folder / (f"{self._test}.snap" if self._count == 1 else f"{self._test}.{self._count}.snap")
 
     def __call__(self, result: Result, name: str = "") -> None:
         """Raises :class:`SnapshotMismatch` with the difference."""

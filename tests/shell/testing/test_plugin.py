@@ -247,7 +247,7 @@ def test_snapshots(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["E*there is no snapshot __ksr__/test_it/test_it.snap yet; pytest --ksr-update *"])
     pytester.runpytest("--ksr-update").assert_outcomes(passed=1)
     folder = pytester.path / "__ksr__" / "test_it"
-    assert sorted(path.name for path in folder.iterdir()) == ["test_it-2.snap", "test_it-named.snap", "test_it.snap"]
+    assert sorted(path.name for path in folder.iterdir()) == ["test_it.2.snap", "test_it.named.snap", "test_it.snap"]
     assert (folder / "test_it.snap").read_text() == (
         "# INVITE sip:bob@example.com from udp:10.0.0.1:5060\n\n--> udp:10.0.0.1:5060\nSIP/2.0 404 Not here\n"
         "Via: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK-test-1\nFrom: <sip:alice@example.com>;tag=test-1\n"
