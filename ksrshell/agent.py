@@ -163,7 +163,7 @@ class UserAgent:
             _, invite, tag = self._ringing.pop(called, (0.0, None, ""))
             if invite is not None:
                 self._keep(called, self._reply(invite, 487, "Request Terminated", tag))
-        elif msg.method in ("BYE", "OPTIONS"):
+        elif msg.method in ("BYE", "OPTIONS", "MESSAGE"):
             self._keep(branch, self._reply(msg, 200, "OK", ""))
         else:
             self._keep(branch, self._reply(msg, 405, "Method Not Allowed", secrets.token_hex(4)))

@@ -166,7 +166,7 @@ def send(
     if any(char in uri for char in " \t\r\n<>"):
         raise UsageError(f"send() expects a SIP URI, such as sip:bob@{realm}, got {uri!r}")
     extra = [_header(header) for header in headers]
-    if method == "REGISTER":
+    if method == "REGISTER" and not any(header.lower().startswith("expires:") for header in extra):
         extra.append("Expires: 300")
     if body and not any(header.lower().startswith(("content-type:", "c:")) for header in extra):
         extra.append("Content-Type: text/plain")
@@ -185,7 +185,7 @@ def accounts(session: Session) -> dict[str, str]:
 
 def user_name(user: object) -> None:
     """Raises :class:`UsageError` when it is none."""
-    if not isinstance(user, str) or not user or any(char in user for char in " <>@:;\r\n"):
+    if not isinstance(user, str) or not user or not user.isascii() or any(char in user for char in " <>@:;\r\n"):
         raise UsageError(f"user is the part of a SIP address before the @, got {user!r}")
 
 

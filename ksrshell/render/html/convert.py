@@ -63,7 +63,7 @@ def sort_key(text: str) -> str | None:
     found = _DURATION.match(text)
     if found is None:
         return None
-    return repr(float(found[1]) * _SECONDS[found[2]]) if found[1].count(".") < 2 else None
+    return f"{float(found[1]) * _SECONDS[found[2]]:.6g}" if found[1].count(".") < 2 else None
 
 
 def _plain(thing: object) -> str:

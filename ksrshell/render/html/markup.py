@@ -28,14 +28,19 @@ def tag(name: str, *parts: Part, **attributes: Any) -> Html:
         if value is None or value is False:
             continue
         key = key.rstrip("_").replace("_", "-")
-        written.append(f" {key}" if value is True else f' {key}="{escape(str(value))}"')
+        written.append(f" {key}" if value is True else f' {key}="{_escaped(str(value))}"')
     opening = f"<{name}{''.join(written)}>"
     return Html(opening if name in _VOID else f"{opening}{join(parts)}</{name}>")
 
 
 def join(parts: Iterable[Part], between: str = "") -> Html:
     """The parts in a row, escaped where they are not HTML."""
-    return Html(between.join(part if isinstance(part, Html) else escape(part) for part in parts if part))
+    return Html(between.join(part if isinstance(part, Html) else _escaped(part) for part in parts if part))
+
+
+def _escaped(text: str) -> str:
+    """Without markup, and without lone surrogates: a message with one would not reach the front end."""
+    return escape(text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 def data(value: Any) -> str:

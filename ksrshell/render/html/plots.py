@@ -73,7 +73,8 @@ def traffic(view: Traffic) -> Html:
                 continue
             tall = counts[at] * (HEIGHT - BOTTOM - 10) / top
             y -= tall
-            parts.append(tag("rect", tag("title", f"{begin}: {counts[at]} {kind}"), x=f"{LEFT + at * step + 0.5:.1f}",
+            label = f"{begin}: {counts[at]} {flat(kind)}"
+            parts.append(tag("rect", tag("title", label), x=f"{LEFT + at * step + 0.5:.1f}",
                              y=f"{y:.1f}", width=f"{max(step - 1, 1):.1f}", height=f"{tall:.1f}",
                              class_=f"k{number % 8}"))  # fmt: skip
     for at in sorted({0, view.length // 2, view.length}):
@@ -84,7 +85,7 @@ def traffic(view: Traffic) -> Html:
         tag("span", tag("i", class_=f"k{number % 8}"), f"{flat(kind)} {sum(counts)}", class_="key")
         for number, (kind, counts) in enumerate(view.kinds.items())
     ]
-    said = ", ".join(f"{sum(counts)} {kind}" for kind, counts in view.kinds.items())
+    said = ", ".join(f"{sum(counts)} {flat(kind)}" for kind, counts in view.kinds.items())
     note = f"{view.total} messages, {view.interval:g} s a bar"
     return tag("div", tag("div", note, class_="dim"), _svg(parts, f"messages over time: {said}"), tag("div", *keys))
 

@@ -79,7 +79,7 @@ STYLES = (
         "color:var(--k-dim);user-select:none}.ksr .ln.ran .no{color:var(--k-blue);font-weight:600}"
         ".ksr .ln.here{background:var(--k-here)}.ksr .gap{border-top:1px dashed var(--k-line);margin:2px 0}"
         ".ksr ol.calls{margin:0;padding:0 0 0 2.4em;font:12px/1.5 ui-monospace,Menlo,Consolas,monospace}"
-        ".ksr ol.calls button{all:unset;cursor:pointer;overflow-wrap:anywhere}"
+        ".ksr ol.calls button{all:unset;cursor:pointer;vertical-align:top;overflow-wrap:anywhere}"
         ".ksr ol.calls button:focus-visible{outline:2px solid var(--k-blue)}"
         ".ksr ol.calls li.last{background:var(--k-here)}.ksr tr.chg td{background:var(--k-here);font-weight:600}"
     )),
