@@ -17,6 +17,7 @@ from contextlib import suppress
 from ksrcore.sip.digest import digest_response, parse_credentials
 from ksrcore.sip.errors import SipError
 from ksrcore.sip.message import SipMessage
+from ksrcore.sip.reasons import reason_for
 
 SDP = (
     "v=0\r\no={user} 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0 8\r\n"
@@ -27,12 +28,8 @@ SDP = (
 _T1 = 0.5
 _TIMEOUT = 32.0
 
-#: Reason phrases (RFC 3261 21) of what a phone may answer.
-REASONS = {
-    302: "Moved Temporarily", 403: "Forbidden", 404: "Not Found", 408: "Request Timeout",
-    480: "Temporarily Unavailable", 486: "Busy Here", 488: "Not Acceptable Here", 500: "Server Internal Error",
-    503: "Service Unavailable", 600: "Busy Everywhere", 603: "Decline",
-}  # fmt: skip
+#: What a phone may answer, and with which reason phrase.
+REASONS = {code: reason_for(code) for code in (302, 403, 404, 408, 480, 486, 488, 500, 503, 600, 603)}
 
 
 class AgentError(Exception):

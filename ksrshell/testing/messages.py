@@ -12,6 +12,7 @@ from ksrcore.sip.digest import digest_response, parse_credentials
 from ksrcore.sip.errors import SipError
 from ksrcore.sip.nameaddr import parse_nameaddr
 from ksrcore.sip.params import unescape
+from ksrcore.sip.reasons import REASONS
 from ksrcore.sip.uri import parse_uri
 
 from .errors import UsageError
@@ -30,17 +31,6 @@ SOURCE = "10.0.0.1:5060"
 
 #: Methods whose requests have a Contact (RFC 3261 table 2 and the RFCs of the others).
 _CONTACT = frozenset(("INVITE", "REGISTER", "SUBSCRIBE", "NOTIFY", "REFER", "UPDATE", "PUBLISH"))
-
-REASONS = {
-    100: "Trying", 180: "Ringing", 181: "Call Is Being Forwarded", 183: "Session Progress", 200: "OK", 202: "Accepted",
-    300: "Multiple Choices", 301: "Moved Permanently", 302: "Moved Temporarily", 400: "Bad Request",
-    401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
-    407: "Proxy Authentication Required", 408: "Request Timeout", 410: "Gone", 415: "Unsupported Media Type",
-    480: "Temporarily Unavailable", 481: "Call/Transaction Does Not Exist", 482: "Loop Detected", 483: "Too Many Hops",
-    484: "Address Incomplete", 486: "Busy Here", 487: "Request Terminated", 488: "Not Acceptable Here",
-    500: "Server Internal Error", 501: "Not Implemented", 503: "Service Unavailable", 504: "Server Time-out",
-    600: "Busy Everywhere", 603: "Decline", 604: "Does Not Exist Anywhere", 606: "Not Acceptable",
-}  # fmt: skip
 
 
 class Numbers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -64,7 +65,7 @@ def ask(proxy: Proxy) -> Iterator[Ask]:
     """``ask(method, **params)`` or ``ask(rpc, [params])``: the result, or raises."""
     methods = Methods(proxy, lambda: None, lambda: {"transactions": 0})
     table = methods.table() | rpc_methods(proxy)
-    connection = cast("Connection", object())
+    connection = Connection(cast("Any", None), cast("Any", None))
 
     def call(method: str, given: Any = None, **params: Any) -> Any:
         async def main() -> Any:
@@ -73,6 +74,7 @@ def ask(proxy: Proxy) -> Iterator[Ask]:
 
         return loop.run_until_complete(main())
 
+    call.client = connection  # type: ignore[attr-defined]
     loop = asyncio.new_event_loop()
     yield call
     methods.close()
@@ -283,6 +285,28 @@ def test_timings(ask: Ask) -> None:
     (name,) = found = ask("ksr.timings")["callbacks"]
     assert name == "ksr_request_route" and [row[0] for row in found[name]] == [1, 3, 5]
     assert all(0 < seconds < 1 for _, _, seconds in found[name])
+
+
+def test_steps_end_with_the_client(ask: Ask, proxy: Proxy) -> None:
+    step = ask("ksr.step.start", id=1)["step"]
+    ask("ksr.step.start", id=3)
+    assert proxy.env.hook is not None, "live messages go the long way meanwhile"
+    (closer,) = ask.client.closers  # type: ignore[attr-defined]
+    threads = [thread for thread in threading.enumerate() if thread.name.startswith("ksr-step")]
+    closer()
+    for thread in threads:
+        thread.join(5)
+    assert len(threads) == 2 and proxy.env.hook is None
+    with pytest.raises(ControlError, match=f"no step {step}"):
+        ask("ksr.step.state", step=step)
+
+
+def test_the_lock_is_taken_while_a_step_is_looked_into(ask: Ask, proxy: Proxy) -> None:
+    step = ask("ksr.step.start", id=1)["step"]
+    ask("ksr.step.do", step=step, op="finish")
+    assert proxy.env.hook is None
+    ask("ksr.step.do", step=step, op="first")
+    assert ask("ksr.step.eval", step=step, expr="KSR.pv.get('$rU')")["repr"] == "'u0'"
 
 
 def test_an_expression_that_never_ends_is_given_up(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:

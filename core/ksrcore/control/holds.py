@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..debug.errors import DebugError
@@ -31,11 +30,11 @@ class HoldMethods:
         self.steps = steps
         self.publish = publish
         self.holds.tell = self._tell
-        self._connections: set[Connection] = set()
         self._over: deque[int] = deque()
 
     def table(self) -> dict[str, Callable[..., Any]]:
         return {
+            "ksr.hold.arm": self.arm,
             "ksr.hold.list": self.armed,
             "ksr.hold.disarm": self.disarm,
             "ksr.hold.held": self.held,
@@ -46,10 +45,6 @@ class HoldMethods:
             "ksr.hold.drop": self.drop,
             "ksr.hold.answer": self.answer,
         }
-
-    def arming(self, connection: Connection) -> Callable[..., dict[str, Any]]:
-        """``ksr.hold.arm`` for a client: its holds end with it."""
-        return partial(self.arm, connection)
 
     def _tell(self, event: str, params: dict[str, Any]) -> None:
         if event == "released" and params["step"]:
@@ -80,17 +75,12 @@ class HoldMethods:
         watch: str = "",
         keep: bool = False,
     ) -> dict[str, Any]:
+        """Unless ``keep`` the hold ends with the client."""
         hold = self.holds.arm(
             where, if_=if_, hits=hits, once=once, timeout=timeout, log=log, watch=watch, keep=keep, owner=connection
         )
-        if connection not in self._connections:
-            self._connections.add(connection)
-            connection.closers.append(partial(self._gone, connection))
+        connection.when_gone(self.holds.leave)
         return hold.view()
-
-    def _gone(self, connection: Connection) -> None:
-        self._connections.discard(connection)
-        self.holds.leave(connection)
 
     def armed(self) -> list[dict[str, Any]]:
         return [hold.view() for hold in self.holds.armed.values()]
@@ -120,7 +110,12 @@ class HoldMethods:
         return state
 
     def call(self, held: int, name: str, args: list[Any]) -> dict[str, Any]:
-        return live_call(self.holds.get(held), name, args)
+        return self.call_on(self.holds.get(held), name, args)
+
+    @staticmethod
+    def call_on(held: Held, name: str, args: list[Any]) -> dict[str, Any]:
+        """A KSR call on a held message, for real."""
+        return ksr_call(lambda: held.call(name, tuple(args)))
 
     def resume(self, held: int) -> dict[str, Any]:
         self.holds.release(self.holds.get(held), "resumed")
@@ -145,10 +140,10 @@ class HoldMethods:
         self.holds.close()
 
 
-def live_call(held: Held, name: str, args: list[Any]) -> dict[str, Any]:
-    """A KSR call on a held message, for real. Raises :class:`ControlError`."""
+def ksr_call(call: Callable[[], Any]) -> dict[str, Any]:
+    """The answer to a KSR call that a client makes on a message. Raises :class:`ControlError`."""
     try:
-        return {"result": views.plain(held.call(name, tuple(args)))}
+        return {"result": views.plain(call())}
     except SystemExit:
         # Only the caller's own code would end by it; drop() ends the script.
         return {"result": None, "exited": True}

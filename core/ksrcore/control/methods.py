@@ -22,7 +22,7 @@ from ..script.engine import ScriptError
 from . import errors, inserting, views
 from .captures import CaptureMethods
 from .errors import ControlError
-from .holds import HoldMethods, live_call
+from .holds import HoldMethods, ksr_call
 from .steps import Steps
 from .swapping import Swapping
 
@@ -78,7 +78,6 @@ class Methods:
             **CaptureMethods(self.proxy).table(),
         }
         table: dict[str, Handler] = {name: _handler(name, method) for name, method in own.items()}
-        table["ksr.hold.arm"] = self.hold_arm
         table["ksr.subscribe"] = self.subscribe
         return table
 
@@ -265,17 +264,8 @@ class Methods:
 
     def sandbox_call(self, sandbox: int, name: str, args: list[Any], live: bool = False) -> dict[str, Any]:
         if live:
-            return live_call(self.holds.of_message(self.sandboxes.get(sandbox).source.id), name, args)
-        try:
-            return {"result": views.plain(self.sandboxes.call(sandbox, name, tuple(args)))}
-        except SystemExit:
-            return {"result": None, "exited": True}
-        except DebugError:
-            raise
-        except Exception as error:
-            raise ControlError(
-                errors.USER_ERROR, f"{type(error).__name__}: {error}", {"type": type(error).__name__}
-            ) from None
+            return self.holds.call_on(self.holds.of_message(self.sandboxes.get(sandbox).source.id), name, args)
+        return ksr_call(lambda: self.sandboxes.call(sandbox, name, tuple(args)))
 
     def sandbox_effects(self, sandbox: int) -> dict[str, Any]:
         return self.sandboxes.get(sandbox).effects()
@@ -287,18 +277,20 @@ class Methods:
     # -- stepping -------------------------------------------------------------------------------------------------
 
     async def step_start(
-        self, id: int, callback: str = "", nth: int = 0, watches: list[str] | None = None
+        self, connection: Connection, id: int, callback: str = "", nth: int = 0, watches: list[str] | None = None
     ) -> dict[str, Any]:
         """Begin to step through a callback, at its first line; ``nth``: which of its runs for that message, from 0."""
-        return await self._start(id, callback, nth, tuple(watches or ()), False)
+        return await self._start(connection, id, callback, nth, tuple(watches or ()), False)
 
     async def trace(
-        self, id: int, callback: str = "", nth: int = 0, watches: list[str] | None = None
+        self, connection: Connection, id: int, callback: str = "", nth: int = 0, watches: list[str] | None = None
     ) -> dict[str, Any]:
         """Run a callback to its end and record it; the state at the end. ``ksr.step.recording`` gets the rest."""
-        return await self._start(id, callback, nth, tuple(watches or ()), True)
+        return await self._start(connection, id, callback, nth, tuple(watches or ()), True)
 
-    async def _start(self, id: int, callback: str, nth: int, watches: tuple[str, ...], whole: bool) -> dict[str, Any]:
+    async def _start(
+        self, connection: Connection, id: int, callback: str, nth: int, watches: tuple[str, ...], whole: bool
+    ) -> dict[str, Any]:
         record = self.record(id)
         if not callback:
             msg = record.msg
@@ -309,7 +301,8 @@ class Methods:
         self._script().function(callback)
         for spec in watches:
             compile_spec(spec)
-        entry = self.steps.add()
+        entry = self.steps.add(owner=connection)
+        connection.when_gone(self.steps.leave)
         entry.expect()
         try:
             entry.object = Stepper(
@@ -335,13 +328,6 @@ class Methods:
         self.holds.close()
         self.steps.close()
 
-    def hold_arm(self, connection: Connection, params: Any) -> dict[str, Any]:
-        if isinstance(params, dict) and "if" in params:
-            params = {**params, "if_": params["if"]}
-            del params["if"]
-        found: dict[str, Any] = _handler("ksr.hold.arm", self.holds.arming(connection))(connection, params)
-        return found
-
     # -- events ---------------------------------------------------------------------------------------------------
 
     def subscribe(self, connection: Connection, params: Any) -> dict[str, Any]:
@@ -353,12 +339,16 @@ class Methods:
 
 
 def _handler(name: str, method: Callable[..., Any]) -> Handler:
-    """Check parameters against the method's annotations and turn user errors into answers."""
+    """Check parameters against the method's annotations and turn user errors into answers. A method that has a
+    parameter ``connection`` gets that of the client."""
     import inspect
 
-    parameters = inspect.signature(method).parameters
-    kinds = {p: str(v.annotation) for p, v in parameters.items()}
-    needed = [p for p, v in parameters.items() if v.default is inspect.Parameter.empty]
+    parameters = dict(inspect.signature(method).parameters)
+    connected = parameters.pop("connection", None) is not None
+    # On the wire "if", which Python reserves.
+    names = {p.rstrip("_"): p for p in parameters}
+    kinds = {p: str(parameters[name].annotation) for p, name in names.items()}
+    needed = [p for p, name in names.items() if parameters[name].default is inspect.Parameter.empty]
     usage = ", ".join(f"{p}: {kind}" for p, kind in kinds.items()) or "none"
     types: dict[str, tuple[type, ...]] = {
         "int": (int,),
@@ -376,9 +366,9 @@ def _handler(name: str, method: Callable[..., Any]) -> Handler:
         return ControlError(errors.INVALID_PARAMS, f"{name}: {why}; parameters: {usage}")
 
     def handler(connection: Connection, params: Any) -> Any:
-        given = {} if params is None else params
-        if not isinstance(given, dict):
-            raise wrong(f"expected an object, got {type(given).__name__}")
+        if not isinstance(params, dict | None):
+            raise wrong(f"expected an object, got {type(params).__name__}")
+        given = {key if key in kinds else key.rstrip("_"): value for key, value in (params or {}).items()}
         for missing in needed:
             if missing not in given:
                 raise wrong(f"{missing} is missing")
@@ -390,7 +380,8 @@ def _handler(name: str, method: Callable[..., Any]) -> Handler:
             inner = {"list[str]": str, "list[int]": int}.get(kinds[key].removesuffix(" | None"))
             if inner is not None and isinstance(value, list) and not all(isinstance(x, inner) for x in value):
                 raise wrong(f"{key} is {value!r}")
-        return _guard(method, given)
+        found = {names[key]: value for key, value in given.items()}
+        return _guard(method, {"connection": connection, **found} if connected else found)
 
     return handler
 

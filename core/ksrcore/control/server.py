@@ -8,6 +8,7 @@ import json
 import logging
 import os
 from collections.abc import Awaitable, Callable
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,12 @@ class Connection:
         self.events: set[str] = set()
         self.closers: list[Callable[[], None]] = []
         self.tasks: set[asyncio.Task[None]] = set()
+
+    def when_gone(self, told: Callable[[Connection], None]) -> None:
+        """Call ``told(connection)`` when the client goes, once however often this is asked for."""
+        closer = partial(told, self)
+        if not any(isinstance(each, partial) and each.func == told for each in self.closers):
+            self.closers.append(closer)
 
     def send(self, message: dict[str, Any]) -> None:
         if self.writer.transport.get_write_buffer_size() > MAX_UNREAD:
@@ -108,7 +115,10 @@ class ControlServer:
             for task in connection.tasks:
                 task.cancel()
             for closer in connection.closers:
-                closer()
+                try:
+                    closer()
+                except Exception:
+                    log.exception("a control client has gone, and not all of it could be taken back")
             writer.close()
 
     async def _line(self, connection: Connection, line: bytes) -> None:

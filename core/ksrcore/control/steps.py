@@ -27,9 +27,10 @@ PART = 4 * 1024 * 1024
 Publish = Callable[[dict[str, Any]], None]
 
 
-async def in_thread(function: Callable[..., Any], *args: Any) -> Any:
+async def in_thread(ended: Callable[[], None], function: Callable[..., Any], *args: Any) -> Any:
     """The function's result, from a thread of its own, which ends with the process whatever it does: user code may
-    never end. Raises what the function raises, :class:`ControlError` when it takes too long."""
+    never end. ``ended()`` is called in the thread at its end. Raises what the function raises, :class:`ControlError`
+    when it takes too long."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Any] = loop.create_future()
 
@@ -50,6 +51,7 @@ async def in_thread(function: Callable[..., Any], *args: Any) -> Any:
             error = raised
             if isinstance(raised, StopIteration):
                 error = ControlError(errors.USER_ERROR, f"StopIteration: {raised}")
+        ended()
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(finish, result, error)
 
@@ -68,8 +70,8 @@ async def in_thread(function: Callable[..., Any], *args: Any) -> Any:
 class Steppable(Protocol):
     """A run under the debugger. What cannot be done raises :class:`~ksrcore.debug.errors.DebugError`.
 
-    ``live``: it is a message of the traffic, not a copy in a sandbox. ``done``: it takes no more orders. ``threaded``:
-    ``evaluate``, ``set`` and ``pv`` may take their time and are called in a worker thread; else in the loop's.
+    ``live``: it is a message of the traffic, not a copy in a sandbox. ``done``: it takes no more orders. ``evaluate``,
+    ``set`` and ``pv`` of a :class:`Stepper` may take their time and are called in a worker thread; else in the loop's.
     They may be coroutines, too.
     """
 
@@ -77,8 +79,6 @@ class Steppable(Protocol):
     def live(self) -> bool: ...
     @property
     def done(self) -> bool: ...
-    @property
-    def threaded(self) -> bool: ...
 
     def order(self, op: str, line: int) -> None:
         """Go on. The state it comes to is published, later or at once."""
@@ -97,10 +97,14 @@ class Steppable(Protocol):
 
 
 class Entry:
-    """A step in the registry: its ``number``, its ``object``, the ``last`` state, and who waits for the next one."""
+    """A step in the registry: its ``number``, its ``object``, the ``last`` state, and who waits for the next one.
+    ``owner``: the client that began it (None: none), with which it ends."""
 
-    def __init__(self, number: int, loop: asyncio.AbstractEventLoop, on_state: Callable[[Entry], None]) -> None:
+    def __init__(
+        self, number: int, loop: asyncio.AbstractEventLoop, on_state: Callable[[Entry], None], owner: object = None
+    ) -> None:
         self.number = number
+        self.owner = owner
         self.object: Steppable | None = None
         self.last: dict[str, Any] | None = None
         self.waiting: asyncio.Future[dict[str, Any]] | None = None
@@ -109,7 +113,8 @@ class Entry:
 
     def publish(self, state: dict[str, Any]) -> None:
         """A state was reached; to be called from any thread. Nobody needs to wait for it."""
-        self._loop.call_soon_threadsafe(self._published, state)
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._published, state)
 
     def _published(self, state: dict[str, Any]) -> None:
         state["step"] = self.number
@@ -164,13 +169,18 @@ class Steps:
             "ksr.step.close": self.close_step,
         }
 
-    def add(self, obj: Steppable | None = None) -> Entry:
-        """A number for a run. Without ``obj`` its owner sets ``entry.object`` before anybody else can ask for it."""
+    def add(self, obj: Steppable | None = None, owner: object = None) -> Entry:
+        """A number for a run. Without ``obj`` its maker sets ``entry.object`` before anybody else can ask for it."""
         self._make_room()
         self._next += 1
-        entry = self.entries[self._next] = Entry(self._next, asyncio.get_running_loop(), self._stated)
+        entry = self.entries[self._next] = Entry(self._next, asyncio.get_running_loop(), self._stated, owner)
         entry.object = obj
         return entry
+
+    def leave(self, owner: object) -> None:
+        """A client has gone, and what it stepped through with it."""
+        for number in [n for n, entry in self.entries.items() if entry.owner is owner]:
+            self.forget(number)
 
     def drop(self, number: int) -> None:
         """Forget a run without closing it: it has ended by itself."""
@@ -295,7 +305,10 @@ class Steps:
     async def ask(obj: Steppable, method: Callable[..., Any], *args: Any) -> Any:
         """Call a method of a step where it may be called; what user code raises becomes the answer."""
         try:
-            result = await in_thread(method, *args) if obj.threaded else method(*args)
+            if isinstance(obj, Stepper):
+                result = await in_thread(obj.sandboxes.share(), method, *args)
+            else:
+                result = method(*args)
             return await result if inspect.isawaitable(result) else result
         except (DebugError, ControlError, PvError):
             raise

@@ -260,7 +260,6 @@ class Held:
     """A message that waits. What it offers to ``ksr.step.*`` is that of any step, on the live proxy."""
 
     live = True
-    threaded = False
 
     def __init__(self, holds: Holds, number: int, live: Live, hold: Hold, until: float) -> None:
         self.holds = holds

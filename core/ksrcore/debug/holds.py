@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..proxy import REPEATED
 from ..sip.errors import SipError
+from ..sip.reasons import reason_for
 from ..tm import replies
 from . import ending
 from .entries import Entries
@@ -477,12 +478,13 @@ class Holds:
             self.release(held, "dropped", "drop")
 
     def answer(self, held: Held, code: int, reason: str) -> None:
-        """Answer the request with a final reply; its script ends. Raises :class:`DebugError`."""
+        """Answer the request with a final reply; its script ends. ``reason``: '' for the usual one. Raises
+        :class:`DebugError`."""
         if not 200 <= code <= 699:
             raise DebugError(f"answer() sends a final reply, 200 to 699, got {code}; KSR.sl.send_reply() sends any")
         with self.proxy.lock:
             with held.acting() as run:
-                ending.answer(self.proxy, held.of, run, code, reason)
+                ending.answer(self.proxy, held.of, run, code, reason or reason_for(code))
             self.release(held, "answered", "answer")
 
     # -- how it is shown ------------------------------------------------------------------------------------------

@@ -68,6 +68,7 @@ class Runner:
         self._goal: Callable[[Point, int], bool] | None = None
         self._reached: Callable[[Runner], None] = lambda runner: None
         self._ordered = threading.Condition(sandboxes.live.lock)
+        self._unshare: Callable[[], None] = lambda: None
         self._activations: list[tuple[FrameType, int]] = []
         self._reprs: dict[int, dict[str, tuple[Any, str]]] = {}
         self._next_activation = 0
@@ -91,6 +92,7 @@ class Runner:
         with self._ordered:
             self._goal, self._reached, self.waiting = goal, reached, False
             if self.thread.ident is None:
+                self._unshare = self.sandboxes.share()
                 self.thread.start()
             self._ordered.notify_all()
 
@@ -168,11 +170,23 @@ class Runner:
     # -- the route's thread ---------------------------------------------------------------------------------------
 
     def _main(self) -> None:
+        try:
+            end = self._run()
+            if end is not None:
+                self._made = -1
+                self.recording.end = end
+                self.recording.add(self._point("end", ""), self._watched())
+        finally:
+            self._unshare()
+        if end is not None:
+            self._tell()
+
+    def _run(self) -> dict[str, Any] | None:
+        """Run the callback. What there is to say of its end, None when it was given up."""
         box = self.box
         run = box.run
         script = box.proxy.script
         assert script is not None
-        end: dict[str, Any] | None = None
         try:
             with self.sandboxes.working_in(box):
                 self.tracer.start("each")
@@ -182,17 +196,15 @@ class Runner:
                         self._settle(run)
                 finally:
                     self.tracer.end()
-            end = {"result": states.short_repr(run.result), "exited": run.exited, "dropped": run.dropped}
+            result = states.short_repr(run.result)
+            end: dict[str, Any] = {"result": result, "exited": run.exited, "dropped": run.dropped}
             if run.exception is not None:
                 end["exception"] = run.traceback
+            return end
         except Abort:
-            if self._over:
-                end = {"result": None, "exited": False, "dropped": False, "exception": self._too_long()}
-        if end is not None:
-            self._made = -1
-            self.recording.end = end
-            self.recording.add(self._point("end", ""), self._watched())
-            self._tell()
+            if not self._over:
+                return None
+            return {"result": None, "exited": False, "dropped": False, "exception": self._too_long()}
 
     def _too_long(self) -> str:
         return f"stopped after {self.limit:,} steps, as many as are recorded of a run: is there a loop without end?"
@@ -202,7 +214,7 @@ class Runner:
         proxy = self.box.proxy
         with self.sandboxes.live.lock:
             if run.exception is not None and not run.handled and run.msg.method != "ACK":
-                proxy.modules["sl"].exception_reply(run)  # type: ignore[attr-defined]
+                proxy.modules.sl.exception_reply(run)
             for done in proxy.request_done:
                 done(run)
 

@@ -155,6 +155,7 @@ class Sandboxes:
         self.open: dict[int, Sandbox] = {}
         self._next = 0
         self._threads: dict[int, Dispatcher] = {}
+        self._others = 0
 
     def add(self, record: Record) -> int:
         """Open a sandbox on that message; its number. The oldest is closed when there are too many."""
@@ -174,6 +175,23 @@ class Sandboxes:
     def close(self, number: int) -> None:
         self.open.pop(number, None)
 
+    def share(self) -> Callable[[], None]:
+        """Another thread will work in the core: the proxy's own takes the lock from now on. To be called in the proxy's
+        thread, before the other one starts; what it returns ends it and is called by the other, once."""
+        with self.live.lock:
+            self._others += 1
+            self.live.env.hook = self._hook
+        return self._unshare
+
+    def _unshare(self) -> None:
+        with self.live.lock:
+            self._others -= 1
+            self._unhook()
+
+    def _unhook(self) -> None:
+        if not self._threads and not self._others:
+            self.live.env.hook = None
+
     def enter(self, target: Dispatcher) -> None:
         """This thread's KSR calls go to ``target`` until :meth:`leave`. Called under the lock."""
         self._threads[get_ident()] = target
@@ -182,8 +200,7 @@ class Sandboxes:
     def leave(self) -> None:
         """They go where they belong again. Called under the lock."""
         self._threads.pop(get_ident(), None)
-        if not self._threads:
-            self.live.env.hook = None
+        self._unhook()
 
     @contextmanager
     def working_in(self, box: Sandbox) -> Iterator[None]:
@@ -201,8 +218,7 @@ class Sandboxes:
                     del self._threads[me]
                 else:
                     self._threads[me] = outer
-                if not self._threads:
-                    self.live.env.hook = None
+                self._unhook()
 
     def _hook(self, decl: Decl, args: tuple[Any, ...]) -> Any:
         box = self._threads.get(get_ident())

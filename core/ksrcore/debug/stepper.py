@@ -37,8 +37,6 @@ class Stepper:
     """
 
     live = False
-    #: What is asked of the past takes as long as the run took: not a thing for the loop's thread.
-    threaded = True
 
     def __init__(
         self,
