@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ksrcore.kemi.facade import to_wire
+from ksrcore.kemi.declare import KsrError
+from ksrcore.kemi.facade import KsrNotImplemented, to_wire
 from ksrcore.net.address import bracketed
 from ksrcore.run import CORE_ONREPLY_ROUTE, EVENT_ROUTE, REQUEST_ROUTE, ROUTE_NAMES, Run
 from ksrcore.sip.build import build_ack, build_cancel
@@ -311,7 +312,13 @@ class Ksr:
             else:
                 outer, world.proxy.env.run = world.proxy.env.run, run
                 try:
-                    step.value = world._dispatch(decl, args)
+                    step.value = world.dispatch(decl, args)
+                except KsrNotImplemented:
+                    pass  # told at the end of the step
+                except KsrError as error:
+                    raise UsageError(str(error)) from None
+                except SystemExit:
+                    run.exited = True
                 finally:
                     world.proxy.env.run = outer
             if kind == "request":

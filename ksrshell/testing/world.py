@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Callable
 from hashlib import md5
 from pathlib import Path
 from random import Random
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import Any
 
 from ksrcore.assemble import make_proxy
 from ksrcore.capture.recorder import Recorder
 from ksrcore.kemi.declare import Decl, ParamError
-from ksrcore.kemi.facade import Failed, KsrModule, KsrNotImplemented, coerce, from_wire
+from ksrcore.kemi.facade import Failed, KsrModule, KsrNotImplemented, coerce, perform
 from ksrcore.net.address import DEFAULT_PORTS, AddressError, Dest, Listen, Rcv, ip_family, parse_listen
 from ksrcore.proxy import Resolved
 from ksrcore.run import Run
@@ -134,8 +133,7 @@ class World:
         proxy.modules.auth._nid = 1
         for table in proxy.modules.usrloc.tables.values():
             table._ruid_prefix = "uloc-test-"
-        self._stand_in()
-        proxy.env.hook = self._dispatch
+        proxy.env.hook = self.dispatch
         if self.path.suffix != ".py":
             raise ScriptError(f"scripts end in .py, got {self.path.suffix or 'no ending'!r}", str(self.path))
         self.script = _Script(self.path, proxy, self.ksr, self.watch)
@@ -170,50 +168,28 @@ class World:
 
     # -- KSR --------------------------------------------------------------------------------------------------------
 
-    def _stand_in(self) -> None:
-        """Functions that ksrshell has not go through :meth:`_dispatch` too: a mock may be there for them."""
-        there = {decl.path for module in self.proxy.modules.values() for decl in module.exports.values()}
-        for part in (self.ksr, *(each for each in vars(self.ksr).values() if isinstance(each, ModuleType))):
-            for name, function in list(vars(part).items()):
-                decl = getattr(function, "__ksr_decl__", None)
-                if isinstance(decl, Decl) and decl.path not in there:
-                    vars(part)[name] = self._missing(decl)
-
-    def _missing(self, decl: Decl) -> Callable[..., Any]:
-        def call(*args: Any) -> Any:
-            return self._dispatch(decl, args)
-
-        call.__name__, call.__doc__ = decl.name, decl.signature
-        return call
-
-    def _dispatch(self, decl: Decl, args: tuple[Any, ...]) -> Any:
-        """A KSR call of the script: what the facade does, recorded, and with a mock in the function's place."""
-        run = self.proxy.env.run
+    def dispatch(self, decl: Decl, args: tuple[Any, ...]) -> Any:
+        """A KSR call of the script: recorded, and with a mock in the function's place. Raises what it raises."""
         call = self.watch.begin_call(decl, args)
+        mock = self.mocks.get(decl.path)
+        call.mocked = mock is not None
         try:
-            converted = coerce(decl, args)
-            mock = self.mocks.get(decl.path)
-            if mock is not None:
-                call.mocked = True
-                result = mock(*args)
-            elif decl.module in self.proxy.modules and decl.name in self.proxy.modules[decl.module].exports:
-                result = getattr(self.proxy.modules[decl.module], decl.attr)(run, *converted)
-                if isinstance(result, str) and not result.isascii():
-                    result = from_wire(result)
-            else:
-                raise KsrNotImplemented(
-                    f"{decl.signature}: Kamailio has this function, ksrshell does not implement it yet; "
-                    f"ksr.mock({decl.path!r}, returns=...) stands in for it"
-                )
+            result = perform(self.proxy, decl, args) if mock is None else self._mocked(decl, args, mock)
         except BaseException as error:
             call.error = error
-            run.calls.extend((Failed(decl), args, error))
             raise
         call.done, call.result = True, result
-        if decl.variadic:
-            run.calls.extend((decl, converted, result))
-        else:
-            run.calls.extend((decl, *converted, result))
+        return result
+
+    def _mocked(self, decl: Decl, args: tuple[Any, ...], mock: KsrMock) -> Any:
+        calls = self.proxy.env.run.calls
+        try:
+            converted = coerce(decl, args)
+            result = mock(*args)
+        except BaseException as error:
+            calls.extend((Failed(decl), args, error))
+            raise
+        calls.extend((decl, converted, result) if decl.variadic else (decl, *converted, result))
         return result
 
     # -- what the proxy is connected to -------------------------------------------------------------------------------
@@ -266,7 +242,8 @@ class World:
         for call in step.calls:
             if isinstance(call.error, KsrNotImplemented):
                 where = f" ({self.shown(call.file)}:{call.line})" if call.file else ""
-                raise MissingFunction(f"{call.error}{where}")
+                hint = f"ksr.mock({call.name!r}, returns=...) stands in for it in a test"
+                raise MissingFunction(f"{call.error}; {hint}{where}")
         if self.options.allow_exceptions:
             return
         for callback in step.callbacks:

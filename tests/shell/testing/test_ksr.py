@@ -198,6 +198,11 @@ def test_single_functions(load: Load) -> None:
     assert ksr.call("KSR.siputils.is_user", request, "bob").value == -1
     assert ksr.call("KSR.sl.send_reply", request, 200, "OK").replied(200)
     assert ksr.call("number", "SIP/2.0 200 OK\nVia: SIP/2.0/UDP 10.0.0.1\nCSeq: 1 BYE\n\n", 1).value == ""
+    assert ksr.call("KSR.x.exit", request).value is None
+    with pytest.raises(UsageError, match="did you mean 200?"):
+        ksr.call("KSR.sl.send_reply", request, "200", "OK")
+    with pytest.raises(MissingFunction, match="KSR.sworker.active.* stands in for it"):
+        ksr.call("KSR.sworker.active", request)
     assert ksr.script.number and ksr.module.Script
     assert ksr.KSR.pv.get("$rm") == "OPTIONS"
     with pytest.raises(UsageError, match="no route of the kind 'fail'; there are: request, failure"):
