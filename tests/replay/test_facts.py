@@ -31,6 +31,8 @@ def test_causes() -> None:
     assert causes.of(facts(request("CANCEL", via="z9hG4bKp"))) == 1
     causes.came(facts(request("CANCEL")), 2)
     assert causes.of(facts(request("CANCEL", via="z9hG4bKp"))) == 2
+    causes.came(facts(reply("200 OK", "CANCEL", via="z9hG4bKp")), 9)
+    assert causes.of(facts(reply("200 canceling", "CANCEL"))) == 2
     causes.came(facts(reply("487 Terminated", "INVITE", via="z9hG4bKp")), 3, ("z9hG4bKours",))
     assert causes.of(facts(reply("487 Terminated", "INVITE"))) == 3
     assert causes.of(facts(request("ACK", via="z9hG4bKp"))) == 3

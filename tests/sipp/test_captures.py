@@ -49,17 +49,20 @@ def replayed(path: Path, server: Server, folder: Path, **options: object) -> Sum
         )
 
 
-@pytest.mark.parametrize("interface", ["lo", "any"])
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize(("transport", "interface"), [("udp", "lo"), ("udp", "any"), ("tcp", "lo")])
 def test_calls_captured_by_tcpdump(caller: Caller, tmp_path: Path, transport: str, interface: str) -> None:
     path = tmp_path / "calls.pcap"
     # All ports of the lab: over TCP the proxy's way to the callee begins at any port.
-    with capturing(path, "portrange 20000-32000", interface=interface):
-        caller.run("options", transport)
-        caller.run("unknown_user", transport)
-        caller.call("uac", "uas", transport)
-        caller.call("uac_busy", "uas_busy", transport)
-        caller.call("uac_cancel", "uas_canceled", transport)
+    ports = f"port {caller.server.port}" if transport == "udp" else "tcp portrange 20000-32000"
+    for _ in range(3):
+        with capturing(path, ports, interface=interface) as missed:
+            caller.run("options", transport)
+            caller.run("unknown_user", transport)
+            caller.call("uac", "uas", transport)
+            caller.call("uac_busy", "uas_busy", transport)
+            caller.call("uac_cancel", "uas_canceled", transport)
+        if not any(missed):
+            break
     summary = replayed(path, caller.server, tmp_path)
     told = [f"{each.title}: {each.outcome} {each.differences}" for each in summary.results]
     assert summary.raised == [], told

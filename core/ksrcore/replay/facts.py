@@ -67,6 +67,8 @@ class Causes:
         """The number of the message that made the proxy send this one; 0 when none is known."""
         latest = self._latest
         callid, number, method, status = facts.key
+        if status and method == "CANCEL":
+            return latest.get((callid, number, method, 0), 0)  # hop by hop (RFC 3261 9.2): always the proxy's own
         if status:
             # A reply that was passed on, or else the proxy's own.
             return latest.get(facts.key) or latest.get((callid, number, method, 0), 0)
