@@ -148,7 +148,7 @@ class Adapter:
         except (KsrShellError, Refused) as error:
             self._send({**answer, "success": False, "message": str(error), "body": _shown(str(error))})
             return
-        except (KeyError, TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
             text = f"{command}: wrong arguments: {type(error).__name__}: {error}"
             self._send({**answer, "success": False, "message": text, "body": _shown(text)})
             return

@@ -42,7 +42,7 @@ def read_message(stream: BinaryIO) -> dict[str, Any] | None:
         raise WireError(f"the stream ended after {len(body)} of {length} bytes of a message")
     try:
         message = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WireError(f"the message is not JSON: {error}") from None
     if not isinstance(message, dict):
         raise WireError(f"a message is a JSON object, got {type(message).__name__}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import traceback
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -232,6 +234,16 @@ def test_rollback_of_a_whole_swap(start: Start) -> None:
     assert not hasattr(world.script.module, "extra")
     with pytest.raises(ScriptError, match="nothing was swapped"):
         world.script.rollback()
+
+
+def test_a_reload_lets_go_of_the_module_before(start: Start) -> None:
+    world = start(MODULE)
+    world.script.swap("def text(msg):\n    return WORD + '!'\n")
+    assert world.answer() == "one!"
+    module = weakref.ref(world.script.module)
+    world.script.reload()
+    gc.collect()
+    assert module() is None and world.answer() == "one"
 
 
 def test_rollback_across_a_reload_runs_in_the_new_module(start: Start) -> None:

@@ -77,6 +77,11 @@ class Swaps(Planner):
         for slot in before.values():
             slot.saved = 0
             slot.switch(0, script.generation)
+        for slot in self.slots.by_place.values():
+            for version in slot.versions:
+                if version.epoch != self.epoch:
+                    # It would keep the module of before, with all that is in it. Whoever goes back has it made anew.
+                    version.function = None
 
     def _version(self, slot: Slot, item: Item, filename: str, now: float, who: str, value: Any) -> Version:
         number = len(slot.versions) + 1

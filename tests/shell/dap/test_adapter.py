@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import threading
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from uuid import uuid4
 
 import pytest
 
+from ksrshell.dap.adapter import Adapter
+from ksrshell.dap.wire import read_message, write_message
 from lab.dap import DapClient, DapError
 from lab.ports import free_port
 
@@ -360,3 +363,26 @@ def test_what_is_seen_and_set_at_a_stop(lab: Lab) -> None:
     assert loaded["path"] == str(lab.script)
     editor.ask("continue", {"threadId": thread})
     assert call.answers() == "SIP/2.0 404 No bob"
+
+
+def test_arguments_of_wrong_types_end_nothing() -> None:
+    """One answer for each, and the next request is served."""
+    wrong = [
+        ("setBreakpoints", {"source": ["x"]}),
+        ("setBreakpoints", {"source": 7}),
+        ("stackTrace", {"threadId": {}}),
+        ("attach", {"proxy": 5}),
+        ("variables", {}),
+        ("nosuch", []),
+    ]
+    stream = io.BytesIO()
+    for number, (command, arguments) in enumerate(wrong, 1):
+        write_message(stream, {"seq": number, "type": "request", "command": command, "arguments": arguments})
+    stream.seek(0)
+    out = io.BytesIO()
+    assert Adapter(stream, out).run() == 0
+    out.seek(0)
+    answers = []
+    while (message := read_message(out)) is not None:
+        answers.append((message["request_seq"], message["success"]))
+    assert answers == [(number, False) for number in range(1, len(wrong) + 1)]

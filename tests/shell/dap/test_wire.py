@@ -36,6 +36,7 @@ def test_other_headers_and_any_case() -> None:
         (b"Content-Length: 2\r\n", "within the headers"),
         (b"Content-Length: 2\r\n\r\n{]", "not JSON"),
         (b"Content-Length: 2\r\n\r\n[]", "JSON object"),
+        (b"Content-Length: 200000\r\n\r\n" + b"[" * 200_000, "not JSON"),
         (b"A: b\r\n" * 100, "header lines"),
     ],
 )
