@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -41,11 +42,46 @@ def folder() -> Path:
 def running() -> list[Found]:
     """Every control socket in the runtime folder, by name, asked who it is."""
     found = []
-    for path in sorted(folder().glob("*.sock")):
+    for path in sorted(folder().glob("*.sock"), key=lambda path: path.stem):
         with suppress(FileNotFoundError):
-            if stat.S_ISSOCK(path.lstat().st_mode):
+            if stat.S_ISSOCK(path.stat().st_mode):
                 found.append(look(path))
     return found
+
+
+def publish(control: Path, name: str) -> Path | None:
+    """Link a control socket that lies elsewhere into the runtime folder, so that its proxy is found by its name.
+
+    ``name-2``, ``name-3`` ... when other proxies have the name. Returns the link, None when none can be made.
+    """
+    try:
+        runtime = folder()
+    except AttachError:
+        return None
+    for number in range(1, 100):
+        link = runtime / (f"{name}.sock" if number == 1 else f"{name}-{number}.sock")
+        try:
+            if link.is_symlink() and not _listens(link):
+                link.unlink(missing_ok=True)  # of a proxy that was killed
+            link.symlink_to(control)
+        except FileExistsError:
+            continue
+        except OSError:
+            return None
+        return link
+    return None
+
+
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(PATIENCE)
+        try:
+            probe.connect(str(path))
+        except TimeoutError:
+            return True
+        except OSError:
+            return False
+        return True
 
 
 def look(path: Path) -> Found:

@@ -7,7 +7,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
@@ -44,9 +44,11 @@ def demo(code: str | None, as_json: bool) -> None:
             else:
                 from ..attach import open_shell
 
-                if code is None:
-                    traffic.start()
-                status = open_shell(str(proxy.control), code=code, as_json=as_json, ended=proxy.ended)
+                with ExitStack() as stack:
+                    if code is None:
+                        traffic.start()
+                        stack.enter_context(attachable(Path(proxy.control)))
+                    status = open_shell(str(proxy.control), code=code, as_json=as_json, ended=proxy.ended)
     except (KsrShellError, AgentError) as error:
         raise click.ClickException(str(error)) from None
     sys.exit(status)
@@ -78,6 +80,19 @@ def playground() -> Iterator[tuple[ChildProxy, Traffic]]:
                 traffic.close()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def attachable(control: Path) -> Iterator[None]:
+    """While somebody is at the demo's prompt, ``ksrshell attach demo`` opens a second one."""
+    from ..proxies import publish
+
+    link = publish(control, "demo")
+    try:
+        yield
+    finally:
+        if link is not None:
+            link.unlink(missing_ok=True)
 
 
 def _first_calls(traffic: Traffic) -> None:

@@ -51,6 +51,14 @@ def test_looking_makes_nothing(path: Path) -> None:
     assert path.exists()
 
 
+def test_a_link_to_a_proxy_elsewhere_counts_as_that_proxy(path: Path) -> None:
+    elsewhere = path.with_name("elsewhere.sock")
+    path.symlink_to(elsewhere)
+    assert check_control_path(path, "a")
+    with open_control_socket(elsewhere, "b"), pytest.raises(ControlSocketError, match="'a' is already running"):
+        check_control_path(path, "a")
+
+
 def test_a_file_in_its_place_is_left_alone(path: Path) -> None:
     path.write_text("mine")
     with pytest.raises(ControlSocketError, match="a.sock exists and is not a socket"):

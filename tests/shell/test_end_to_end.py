@@ -21,6 +21,7 @@ import pytest
 
 import ksrshell
 from ksrshell.errors import Disconnected, RemoteError
+from ksrshell.proxies import running
 from lab.ports import free_port
 
 SCRIPT = """\
@@ -265,11 +266,11 @@ def test_a_demo_whose_terminal_is_closed_leaves_nothing(proxy: Proxy, tmp_path: 
         sys.executable, ["-m", "ksrshell", "demo"], env=environment, encoding="utf-8", dimensions=(24, 80), timeout=20
     )  # type: ignore[call-overload, unused-ignore]
     child.expect(r"In \[")
-    (folder,) = temporary.glob("ksrshell-demo-*")
-    with ksrshell.connect(folder / "demo.sock") as session:
+    with ksrshell.connect("demo") as session:
         pid = int(session.hello["pid"])
     child.kill(number)
     child.expect(pexpect.EOF)
     child.close()
+    assert "demo" not in [found.name for found in running()]
     assert list(temporary.glob("ksrshell-demo-*")) == []
     assert not Path(f"/proc/{pid}").exists()

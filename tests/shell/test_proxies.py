@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ksrshell.errors import AttachError
-from ksrshell.proxies import is_stale, remove_stale, resolve, running
+from ksrshell.proxies import is_stale, publish, remove_stale, resolve, running
 from shell.fake import FakeProxy
 
 
@@ -77,3 +77,25 @@ def test_a_runtime_folder_open_to_others(runtime: Path) -> None:
     runtime.chmod(0o755)
     with pytest.raises(AttachError, match="expected 0700"):
         running()
+
+
+def test_a_proxy_elsewhere_gets_a_name(runtime: Path, fake: FakeProxy, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.sock"
+    (runtime / "fake.sock").rename(elsewhere)
+    first, second = publish(elsewhere, "demo"), publish(elsewhere, "demo")
+    assert (first, second) == (runtime / "demo.sock", runtime / "demo-2.sock")
+    assert [each.name for each in running() if each.hello] == ["demo", "demo-2"]
+    assert resolve("demo").resolve() == elsewhere
+
+
+def test_the_name_of_a_demo_that_was_killed_is_taken_again(runtime: Path, fake: FakeProxy, tmp_path: Path) -> None:
+    (runtime / "demo.sock").symlink_to(tmp_path / "gone.sock")
+    assert publish(runtime / "fake.sock", "demo") == runtime / "demo.sock"
+    assert [each.name for each in running()] == ["demo", "fake"]
+    (runtime / "mine.sock").write_text("")
+    assert publish(runtime / "fake.sock", "mine") == runtime / "mine-2.sock"
+
+
+def test_no_name_where_the_runtime_folder_is_not_safe(runtime: Path) -> None:
+    runtime.chmod(0o755)
+    assert publish(runtime / "a.sock", "demo") is None

@@ -47,7 +47,8 @@ def check_control_path(path: Path, name: str) -> bool:
         return False
     except OSError as error:
         raise ControlSocketError(f"cannot look at the control socket {path}: {error.strerror}") from None
-    if not stat.S_ISSOCK(found.st_mode):
+    # A link leads to the socket of a proxy that lies elsewhere, such as a demo's.
+    if not stat.S_ISSOCK(found.st_mode) and not stat.S_ISLNK(found.st_mode):
         raise ControlSocketError(f"{path} exists and is not a socket: name another with --control")
     if found.st_uid != os.geteuid():
         raise ControlSocketError(f"control socket {path} belongs to user {found.st_uid}: name another with --control")
