@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
+from fuzz.captures import capture_seeds
 from fuzz.talk import generate
 from ksrcore.capture.where import FIELDS
 
@@ -93,6 +94,8 @@ def seeds(target: str) -> list[bytes]:
         start = [text.encode() for text in _CONTROL]
     elif target == "talk":
         start = [generate(Random(n)) for n in range(100)]
+    elif target == "capture":
+        start = capture_seeds(messages())
     else:
         start = messages()
     return start + [path.read_bytes() for path in found(target)]

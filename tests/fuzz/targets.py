@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fuzz.captures import capture
 from fuzz.channel import control, control_channel
 from fuzz.expressions import pv, sample_proxy, where
 from fuzz.parsing import message, stream
@@ -37,8 +38,9 @@ def finish(target: str) -> None:
 
 #: Each target by name, and its share of a run's inputs.
 TARGETS: dict[str, tuple[Callable[[bytes], None], float]] = {
-    "message": (message, 0.38),
+    "message": (message, 0.34),
     "stream": (stream, 0.05),
+    "capture": (capture, 0.04),
     "datagram": (datagram, 0.30),
     "stock": (stock, 0.10),
     "calls": (calls, 0.05),
