@@ -149,7 +149,7 @@ def test_it_is_found_after_the_transaction_is_gone(stage: Stage) -> None:
     (second,) = invites(stage.answer(invite, 486, "Busy Here"))
     stage.answer(second, 486, "Busy Here", CAROL)
     stage.advance(300)
-    assert not stage.proxy.modules["tm"].count()  # type: ignore[attr-defined]
+    assert not stage.proxy.modules.tm.count()
     assert rerun(stage).count("ksr_failure") == 2
 
 

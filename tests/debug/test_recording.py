@@ -185,7 +185,7 @@ def test_live_changes_do_not_reach_the_past(make: Make, start: Start) -> None:
     walk = Walk(Sandboxes(proxy), 1)
     try:
         end = walk.do("finish")
-        proxy.modules["pv"].shared["a"] = 5  # type: ignore[attr-defined]
+        proxy.modules.pv.shared["a"] = 5
         proxy.now += 500
         walk.do("back")
         assert walk.stepper.evaluate("(a, b)") == end["result"] and walk.stepper.note == ""

@@ -50,7 +50,7 @@ def test_effects_are_collected_and_nothing_leaves(make: Make) -> None:
 
 def test_a_relay_runs_the_branch_route_in_the_sandbox(make: Make) -> None:
     proxy = make()
-    routes = proxy.modules["tm"].count()  # type: ignore[attr-defined]
+    routes = proxy.modules.tm.count()
     boxes = Sandboxes(proxy)
     number = boxes.add(first(proxy))
     boxes.call(number, "seturi", ("sip:carol@127.0.0.1:5091",))
@@ -59,7 +59,7 @@ def test_a_relay_runs_the_branch_route_in_the_sandbox(make: Make) -> None:
     sent = [s for s in boxes.get(number).effects()["sent"] if s["data"].startswith("INVITE")]
     assert [s["dst"] for s in sent] == ["127.0.0.1:5091"]
     assert "X-Branch: 1" in sent[0]["data"]
-    assert proxy.modules["tm"].count() == routes  # type: ignore[attr-defined]
+    assert proxy.modules.tm.count() == routes
 
 
 def test_errors_are_those_of_the_script(make: Make) -> None:

@@ -245,6 +245,13 @@ class Live:
             self._end()
         return result
 
+    def publish_end(self, held: Held | None) -> None:
+        """Its processing is over: tell those who step through it, of ``held`` and of the time before."""
+        for each in {id(h): h for h in (held, self.last) if h is not None}.values():
+            if each.publish is not None:
+                each.publish(each.end_state())
+                each.publish = None
+
     def perform(self, decl: Decl, args: tuple[Any, ...]) -> Any:
         """Do a KSR call on the current run, for real, and keep it with the run's calls."""
         return perform(self.holds.proxy, decl, args, self._keep)

@@ -29,6 +29,7 @@ from .hold import SHARE, Hold
 from .places import ENTRY
 from .sandbox import Sandboxes, is_script_file
 from .tasks import Tasks
+from .titles import id_of, reason_of, title_of
 from .tracer import Order
 from .waiting import Waiting
 
@@ -248,12 +249,12 @@ class Holds:
                 for _, other in live.queue
             )
             if not again and len(live.queue) < MAX_WAITING:
-                live.queue.append((_title(msg), fn))
+                live.queue.append((title_of(msg), fn))
             elif not again:
-                record.error = f"{MAX_WAITING} messages wait behind message {_id(live)}, which is held: ignored"
+                record.error = f"{MAX_WAITING} messages wait behind message {id_of(live)}, which is held: ignored"
         if again:
             live.absorbed += 1
-            record.error = f"absorbed: it repeats message {_id(live)}, which is held"
+            record.error = f"absorbed: it repeats message {id_of(live)}, which is held"
             if msg.is_request and msg.method == "INVITE":
                 ending.repeat_100(self.proxy, live)
         return True
@@ -337,7 +338,7 @@ class Holds:
             held, live.held = live.held, None
             if held is not None:
                 self._close(held, "resumed")
-            self._publish_end(live, held)
+            live.publish_end(held)
             self._attach()
             while live.queue:
                 what, fn = live.queue.popleft()
@@ -349,12 +350,6 @@ class Holds:
         outbox, self._outbox = self._outbox, []
         for event, params in outbox:
             self.tell(event, params)
-
-    def _publish_end(self, live: Live, held: Held | None) -> None:
-        for each in {id(h): h for h in (held, live.last) if h is not None}.values():
-            if each.publish is not None:
-                each.publish(each.end_state())
-                each.publish = None
 
     # -- in the thread of a message -------------------------------------------------------------------------------
 
@@ -402,7 +397,7 @@ class Holds:
         if held is None:
             assert cause is not None
             held = live.held = live.last = self._hold(live, cause)
-        held.why = _why(live, cause)
+        held.why = reason_of(live, cause)
         if run.t is not None and run.t.engine is not None:
             live.transactions.add(run.t)
         if not live.answered_100:
@@ -500,36 +495,5 @@ class Holds:
         """``held 1: INVITE alice -> bob at ksr_route_relay:118``."""
         view = held.view()
         msg = held.of.msg
-        what = _title(msg) if msg is not None else "event"
+        what = title_of(msg) if msg is not None else "event"
         return f"held {held.id}: {what} at {view['function']}:{view['line']}"
-
-
-def _id(live: Live) -> int:
-    """The message it began with, 0 for none."""
-    return live.record.id if live.record is not None else 0
-
-
-def _why(live: Live, cause: Hold | None) -> str:
-    if cause is None:
-        return "step"
-    if live.change is not None:
-        name, old, new = live.change
-        return f"{name} changed: {old!r} -> {new!r}"
-    return str(cause.place)
-
-
-def _title(msg: SipMessage) -> str:
-    """``INVITE alice -> bob`` or ``180 to INVITE``."""
-    if not msg.is_request:
-        return f"{msg.status} to {msg.method}"
-    try:
-        from_, to = msg.from_, msg.to
-    except SipError:
-        return msg.method
-    names = [_user(each.uri) if each is not None else "?" for each in (from_, to)]
-    return f"{msg.method} {names[0]} -> {names[1]}"
-
-
-def _user(uri: str) -> str:
-    rest = uri.partition(":")[2] or uri
-    return rest.partition("@")[0] if "@" in rest else rest
