@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench load fuzz clean
+.PHONY: demo test lint bench load fuzz pictures clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/ksrshell demo
@@ -43,6 +43,10 @@ $(VENV)/test.stamp: pyproject.toml | $(VENV)/bin/python
 $(VENV)/fuzz.stamp: $(VENV)/test.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: 'atheris>=3' || echo 'no atheris here: seeded mutations'
 	@touch $@
+
+# The pictures of the documentation: JupyterLab in Chromium, looked at and clicked.
+pictures: $(VENV)/test.stamp
+	cd tests && ../$(BIN)/python -m lab.browser ../docs/images
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
