@@ -22,3 +22,13 @@ def test_the_tour(tmp_path: Path, dark: bool) -> None:
     assert seen["bars"] > 5
     assert seen["hacked"] is None
     assert seen["background"] == ("rgb(17, 17, 17)" if dark else "rgb(255, 255, 255)")
+
+
+def test_the_first_tutorial(tmp_path: Path) -> None:
+    need("chromium", "chromium")
+    from lab.browser import first_tutorial, opened
+
+    book = Path(__file__).parents[2] / "notebooks" / "01-first-call.ipynb"
+    with opened(tmp_path, book) as page:
+        seen = first_tutorial(page)
+    assert seen["arrows"] > 5 and seen["calls"] > 2

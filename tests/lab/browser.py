@@ -29,9 +29,9 @@ def chromium() -> str | None:
 
 
 @contextmanager
-def tour(folder: Path, *, dark: bool = False) -> Iterator[Page]:
-    """The tour, opened and run to its end."""
-    with jupyterlab(folder, dark=dark) as address, sync_playwright() as playwright:
+def opened(folder: Path, book: Path | None = None, *, dark: bool = False) -> Iterator[Page]:
+    """A notebook (default: the tour), opened, all its cells told to run."""
+    with jupyterlab(folder, book, dark=dark) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
         try:
             context = browser.new_context(
@@ -45,11 +45,37 @@ def tour(folder: Path, *, dark: bool = False) -> Iterator[Page]:
             page.keyboard.press("Control+b")  # the file browser, which is of no interest here
             page.locator("li.lm-MenuBar-item", has_text="Run").click()
             page.locator("li.lm-Menu-item", has_text="Run All Cells").first.click()
-            last = page.locator(".jp-CodeCell").nth(len(CELLS) - 1)
-            expect(last.locator(".jp-InputPrompt")).to_have_text(f"[{len(CELLS)}]:", timeout=PATIENCE)
             yield page
         finally:
             browser.close()
+
+
+@contextmanager
+def tour(folder: Path, *, dark: bool = False) -> Iterator[Page]:
+    """The tour, run to its end."""
+    with opened(folder, dark=dark) as page:
+        last = page.locator(".jp-CodeCell").nth(len(CELLS) - 1)
+        expect(last.locator(".jp-InputPrompt")).to_have_text(f"[{len(CELLS)}]:", timeout=PATIENCE)
+        yield page
+
+
+def first_tutorial(page: Page) -> dict[str, int]:
+    """The course's first notebook as a newcomer has it on the screen: the ladder and the run, both clicked."""
+    call = page.locator(".jp-CodeCell", has_text="%send INVITE sip:bob@example.com").first
+    call.scroll_into_view_if_needed()
+    arrows = call.locator("svg.ladder .m")
+    arrows.first.wait_for(timeout=PATIENCE)
+    arrows.nth(1).click()
+    expect(call.locator(".parts > details[open] pre.sip")).to_have_count(1)
+    run = page.locator(".jp-CodeCell", has_text="trace(invite)").first
+    run.scroll_into_view_if_needed()
+    said = run.locator(".said")
+    expect(said).to_contain_text("step 0 of", timeout=PATIENCE)
+    run.get_by_role("button", name="next KSR call").click()
+    expect(said).not_to_contain_text("step 0 of")
+    run.get_by_role("button", name="last step").click()
+    expect(run.locator(".scrub").get_by_text("the run has ended").first).to_be_visible()
+    return {"arrows": arrows.count(), "calls": run.locator("ol.calls > li:not([hidden])").count()}
 
 
 def cell(page: Page, number: int) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 import time
@@ -67,13 +68,19 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def jupyterlab(folder: Path, *, dark: bool = False) -> Iterator[str]:
-    """JupyterLab with the tour, all its files in ``folder``; the address, token included. Ends with the context."""
+def jupyterlab(folder: Path, book: Path | None = None, *, dark: bool = False) -> Iterator[str]:
+    """JupyterLab with all its files in ``folder``; the notebook's address, token included. Ends with the context.
+
+    ``book``: the notebook, which is copied with all that lies beside it; default: the tour.
+    """
     port, token = free_port(), secrets.token_hex(16)
     settings = folder / "settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
-    (folder / "notebooks").mkdir()
-    (folder / "notebooks" / "tour.ipynb").write_text(json.dumps(notebook()))
+    if book is None:
+        (folder / "notebooks").mkdir()
+        (folder / "notebooks" / "tour.ipynb").write_text(json.dumps(notebook()))
+    else:
+        shutil.copytree(book.parent, folder / "notebooks", ignore=shutil.ignore_patterns("__pycache__"))
     theme = "JupyterLab Dark" if dark else "JupyterLab Light"
     (settings / "themes.jupyterlab-settings").write_text(json.dumps({"theme": theme}))
     quiet = {"fetchNews": "false", "checkForUpdates": False}
@@ -90,7 +97,7 @@ def jupyterlab(folder: Path, *, dark: bool = False) -> Iterator[str]:
     try:
         base = f"http://127.0.0.1:{port}"
         _wait_for(base, token, server, folder / "lab.log")
-        yield f"{base}/lab/tree/tour.ipynb?token={token}"
+        yield f"{base}/lab/tree/{'tour.ipynb' if book is None else book.name}?token={token}"
     finally:
         server.terminate()
         try:
