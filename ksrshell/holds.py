@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Lines of logpoints shown in a second.
 LOGS = 10
+#: Messages that wait and are told one by one, and how many that went on by themselves are told in a second.
+TOLD, WENT_ON = 5, 3
 
 
 class Hold(View):
@@ -79,6 +81,21 @@ class Holds(View, Mapping[int, Hold]):
 
     def to_json(self) -> Any:
         return [hold.to_json() for hold in self._all().values()]
+
+
+class Disarmed(View, tuple[Hold, ...]):
+    """What ``unhold()`` took back, with what each had met."""
+
+    __slots__ = ()
+    __repr__ = View.__repr__
+
+    def __rich__(self) -> RenderableType:
+        from .render.holds import holds_table
+
+        return holds_table(self, "no hold was armed")
+
+    def to_json(self) -> Any:
+        return [hold.to_json() for hold in self]
 
 
 class Held(View):
@@ -251,31 +268,37 @@ class HoldNews:
 
     def __init__(self, notice: Callable[[str, str], None]) -> None:
         self._notice = notice
-        self._second = 0
-        self._logged = 0
+        self._lines: dict[str, tuple[int, int]] = {}
 
     def __call__(self, event: dict[str, Any]) -> None:
         kind = event.get("event")
         if kind == "held":
-            at = f"held[{event.get('position', 0)}]"
-            left = f"{float(event.get('left') or 0):.0f} s"
-            self._notice(f"{event.get('text')} · {at}.step(), .resume() · {left}", "cyan")
+            position = int(event.get("position") or 0)
+            if position < TOLD:
+                left = f"{float(event.get('left') or 0):.0f} s"
+                self._notice(f"{event.get('text')} · held[{position}].step() · {left}", "cyan")
+            elif position == TOLD:
+                self._some("waiting", 1, "held: more wait, held lists them; hold(..., if_=...) picks", "cyan")
         elif kind == "released" and event.get("reason") not in ("resumed", "dropped", "answered"):
             after = f"{float(event.get('seconds') or 0):.1f} s"
-            self._notice(f"held {event.get('held')} went on after {after}: {event.get('reason')}", "yellow")
+            text = f"held {event.get('held')} went on after {after}: {event.get('reason')}"
+            self._some("held", WENT_ON, text, "yellow", "went on")
         elif kind == "log":
-            self._log(event)
+            # The proxy's log has all.
+            text = f"log {event.get('hold')} at {event.get('place')}: {event.get('text')}"
+            self._some("log", LOGS, text, "cyan", "lines")
 
-    def _log(self, event: dict[str, Any]) -> None:
-        """At most ten lines a second: the proxy's log has all."""
+    def _some(self, kind: str, limit: int, text: str, style: str, what: str = "") -> None:
+        """At most ``limit`` lines of a kind in a second; how many more there were, if there is a word for it."""
         now = int(time.monotonic())
-        if now != self._second:
-            more, self._second, self._logged = self._logged - LOGS, now, 0
-            if more > 0:
-                self._notice(f"log: {more} more lines", "bright_black")
-        self._logged += 1
-        if self._logged <= LOGS:
-            self._notice(f"log {event.get('hold')} at {event.get('place')}: {event.get('text')}", "cyan")
+        second, count = self._lines.get(kind, (now, 0))
+        if now != second:
+            if count > limit and what:
+                self._notice(f"{kind}: {count - limit} more {what}", "bright_black")
+            count = 0
+        self._lines[kind] = (now, count + 1)
+        if count < limit:
+            self._notice(text, style)
 
 
 def arm(session: Session, where: Any, params: dict[str, Any]) -> Hold:

@@ -14,7 +14,7 @@ from .client import Client
 from .effects import Effects
 from .errors import KsrShellError, NotFound, RemoteError, UsageError
 from .flow import Flow
-from .holds import HeldList, Hold, Holds, arm
+from .holds import Disarmed, HeldList, Hold, Holds, arm
 from .ksr import Ksr
 from .messages import Message, MessageList, Messages
 from .progress import progress
@@ -339,11 +339,11 @@ class Session:
             params["timeout"] = timeout
         return arm(self, where, params)
 
-    def unhold(self, hold: Hold | int | None = None) -> list[Hold]:
+    def unhold(self, hold: Hold | int | None = None) -> Disarmed:
         """Disarm a hold, or all of them. What they hold stays held: ``held[0].resume()`` lets it go."""
         if hold is None:
-            return [each.disarm() for each in self.holds.values()]
-        return [(hold if isinstance(hold, Hold) else self.holds[hold]).disarm()]
+            return Disarmed(each.disarm() for each in self.holds.values())
+        return Disarmed([(hold if isinstance(hold, Hold) else self.holds[hold]).disarm()])
 
     def sip(self, text: str, *, fill: bool = False) -> Made:
         """Make a message from text and use it: it goes into the capture, flagged as made by hand, and is not routed.

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from ..holds import Held, Hold
 
 
-def holds_table(holds: Sequence[Hold]) -> RenderableType:
-    """One line a hold."""
+def holds_table(
+    holds: Sequence[Hold], none: str = "no hold is armed; hold('ksr_route_relay') arms one"
+) -> RenderableType:
+    """One line a hold; ``none`` when there is none."""
     if not holds:
-        return Text("no hold is armed; hold('ksr_route_relay') arms one", "bright_black")
+        return Text(none, "bright_black")
     made = table(">id", "where", "if", ">hits", ">held", "what")
     made.columns[1].min_width = 12
     made.columns[2].ratio = 1

@@ -16,7 +16,7 @@ import pytest
 import ksrshell
 from ksrshell import magics
 from ksrshell.errors import NotFound, RemoteError, UsageError
-from ksrshell.holds import HoldNews
+from ksrshell.holds import Disarmed, Hold, HoldNews
 from ksrshell.namespace import Namespace
 from ksrshell.session import Session
 from lab.ports import free_port
@@ -186,7 +186,36 @@ def test_news(session: Session) -> None:
     for n in range(30):
         news({"event": "log", "hold": 3, "place": "f:3", "text": str(n)})
     assert said[:2] == [
-        "held 1: INVITE a -> b at f:3 · held[0].step(), .resume() · 8 s",
+        "held 1: INVITE a -> b at f:3 · held[0].step() · 8 s",
         "held 2 went on after 8.0 s: timeout",
     ]
     assert 10 <= len(said) - 2 <= 21
+
+
+def test_news_of_many_messages_leaves_room_for_the_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("ksrshell.holds.time.monotonic", lambda: now)
+    said: list[str] = []
+    news = HoldNews(lambda text, style: said.append(text))
+    for n in range(32):
+        news({"event": "held", "text": f"held {n}: INVITE a -> b at f:3", "position": n, "left": 8.0})
+    assert [text.partition(":")[0] for text in said] == ["held 0", "held 1", "held 2", "held 3", "held 4", "held"]
+    assert said[-1] == "held: more wait, held lists them; hold(..., if_=...) picks"
+    said.clear()
+    for n in range(32):
+        news({"event": "released", "held": n, "reason": "timeout", "seconds": 8.0})
+    assert [text.partition(" went")[0] for text in said] == ["held 0", "held 1", "held 2"]
+    now = 101.0
+    news({"event": "released", "held": 40, "reason": "timeout", "seconds": 8.0})
+    assert said[3:] == ["held: 29 more went on", "held 40 went on after 8.0 s: timeout"]
+
+
+def test_what_unhold_took_back_is_a_table(session: Session) -> None:
+    row = {"at": "f", "if": "", "hits": 3, "held": 1, "log": "", "watch": "", "timeout": 8.0, "wanted": 1,
+           "once": False, "keep": False, "missed": 0, "lost": ""}  # fmt: skip
+    gone = Disarmed(Hold(session, {"id": n, **row}) for n in (1, 2))
+    assert [line.split()[:4] for line in repr(gone).splitlines()] == [
+        ["id", "where", "if", "hits"], ["1", "f", "3", "1"], ["2", "f", "3", "1"],
+    ]  # fmt: skip
+    assert [each["id"] for each in gone.to_json()] == [1, 2]
+    assert repr(Disarmed()) == "no hold was armed"
