@@ -38,10 +38,10 @@ _KSR_CALL = re.compile(r"(?:^|[^\w.$])KSR\.(?:\w+\.)?\w+\(")
 _CALLBACK = re.compile(r"(?:^|[^\w.])step\([^,\"']*,\s*[\"'](\w*)$")
 _PV = re.compile(r"\$\(?[A-Za-z_]?[\w.]*$")
 _TRANSFORMATION = re.compile(r"\$\([^\s\"'{}]+(?:\{[^{}]*\})*\{([\w.]*)$")
-_CALL = re.compile(r"(?:^|[^\w.])(versions|rollback|rpc|routes)[(\[]\s*([\"'])([\w.]*)$")
+_CALL = re.compile(r"(?:^|[^\w.])(versions|rollback|rpc|routes|hold)[(\[]\s*([\"'])([\w.]*)$")
 _REMOVE = re.compile(r"(?:^|[^\w.])swap\([^()]*\bremove\s*=\s*\[?\s*[\"']([\w.]*)$|%swap\s+--remove\s+([\w.]*)$")
 _WHERE = re.compile(r"\.where\(\s*(?P<quote>[\"'])(?P<text>(?:(?!(?P=quote)).)*?)(?P<word>(?<![\w$.])[A-Za-z_]\w*)$")
-_IDS = re.compile(r"(?:^|[^\w.])(?:msgs\[|(?:use|step|flow)\()(\d*)$")
+_IDS = re.compile(r"(?:^|[^\w.])(?:msgs\[|(?:use|step|trace|flow)\()(\d*)$")
 _MESSAGE = re.compile(r"(?:^|[^\w.])msgs\[-?\d+\]\.(\w*)$")
 _MAGIC = re.compile(r"^\s*%{1,2}(\w+)[ \t]+(.*)$", re.S)
 
@@ -226,14 +226,14 @@ class Completer:
             return None
         done, _, prefix = rest.rpartition(" ")
         first = not done.strip()
-        if name in ("msgs", "use", "flow") and first:
+        if name in ("msgs", "use", "flow", "trace", "view") and first:
             return self._message_ids(prefix)
         if name == "step" and first:
             moves = [Candidate(m, len(prefix), "", "keyword") for m in (*MOVES, "close") if len(m) > 1]
             return [m for m in moves if m.text.startswith(prefix)] + self._message_ids(prefix)
         if name == "step":
             return self._route_names(prefix, callbacks=True)
-        if name in ("routes", "versions", "rollback", "edit") and first:
+        if name in ("routes", "versions", "rollback", "edit", "hold") and first:
             return self._route_names(prefix)
         if name == "rpc" and first:
             return self._command_names(prefix)
