@@ -316,8 +316,11 @@ def ours(namespace: Namespace, name: str, line: str) -> bool:
     if name == "save":
         return not line.strip() or line.strip() == "--diff"
     if name == "edit":
+        word = line.strip()
+        if word.isidentifier() and word not in namespace and not (Path(word).exists() or Path(f"{word}.py").exists()):
+            return True  # IPython has nothing to edit by that name either
         try:
-            return line.strip() in namespace.session.routes
+            return word in namespace.session.routes
         except KsrShellError:
             return False
     return True

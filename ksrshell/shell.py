@@ -89,12 +89,13 @@ class Toolbar:
         if not values:
             return [("bold", f" {name} ")]
         parts: StyleAndTextTuples = [("bold", f" {name} ")]
+        held = values.get("held") or 0
+        if held:  # first: in a narrow terminal the end is cut off
+            parts.append(("bold", f" {held} held "))
         parts.append(("", f" {float(values.get('messages_per_s') or 0):.1f} messages/s "))
         parts.append(("", f" {values.get('transactions', 0)} transactions "))
         gone = f" ({values['gone']} gone)" if values.get("gone") else ""
         parts.append(("", f" {values.get('captured', 0)} captured{gone} "))
-        held = values.get("held") or 0
-        parts.append(("bold" if held else "", f" {held} held "))
         return parts
 
 

@@ -185,9 +185,9 @@ def test_toolbar(shell: KsrShell, fake: FakeProxy) -> None:
     until = time.monotonic() + 5.0
     while not shell.toolbar.values and time.monotonic() < until:
         time.sleep(0.005)
-    assert toolbar(shell) == " fake  12.5 messages/s  3 transactions  13 captured  0 held "
+    assert toolbar(shell) == " fake  12.5 messages/s  3 transactions  13 captured "
     shell.toolbar.values = {**shell.toolbar.values, "gone": 4, "held": 2}
-    assert toolbar(shell).endswith("13 captured (4 gone)  2 held ")
+    assert toolbar(shell) == " fake  2 held  12.5 messages/s  3 transactions  13 captured (4 gone) "
     shell.toolbar.stop()
     shell.toolbar.lost = True
     assert toolbar(shell) == " fake: no answer  it is busy or stopped"
@@ -250,6 +250,9 @@ def test_edit_is_ours_for_functions_of_the_script(
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     run(shell, "%edit ksr_route_relay")
     assert edited == ["ksr_route_relay"]
+    # So is a name that is nothing at all: the error names what there is.
+    run(shell, "%edit ksr_route_rely")
+    assert edited.pop() == "ksr_route_rely"
     # Everything else is IPython's.
     opened: list[str] = []
     cast(Any, shell).set_hook("editor", lambda shell, name, line=None, *more: opened.append(str(name)))
