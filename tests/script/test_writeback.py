@@ -186,3 +186,15 @@ def test_what_cannot_be_written(source: str) -> None:
 def test_reindent_leaves_strings_alone() -> None:
     text = '  def f():\n    x = f"""\n  {1}\n   """\n    return (x,\n 1)\n\n# end\n'
     assert reindent(text, "\t") == '\tdef f():\n\t  x = f"""\n  {1}\n   """\n\t  return (x,\n\t1)\n\n\t# end\n'
+
+
+def test_a_read_only_file_is_left_alone(start: Start) -> None:
+    world = start(SCRIPT)
+    world.path.chmod(0o444)
+    world.script.swap("", remove=["unused"])
+    with pytest.raises(ScriptError, match="read-only: nothing was written"):
+        world.script.swaps.save()
+    assert world.path.read_text() == SCRIPT
+    assert world.script.swaps.save(only_show=True)[1] == ["unused"]
+    world.path.chmod(0o644)
+    assert world.script.swaps.save()[1] == ["unused"]

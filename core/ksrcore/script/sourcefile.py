@@ -51,6 +51,8 @@ def save(swaps: Swaps, *, only_show: bool = False) -> tuple[str, list[str]]:
     )
     if not only_show:
         new = (b"\xef\xbb\xbf" if data.startswith(b"\xef\xbb\xbf") else b"") + text.encode("utf-8")
+        if not path.stat().st_mode & 0o222:
+            raise ScriptError("is read-only: nothing was written; make it writable and save again", script.path)
         try:
             replace_file(path, new)
         except OSError as error:
