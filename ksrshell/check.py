@@ -71,7 +71,8 @@ def check(scripts: tuple[str, ...], as_json: bool, strict: bool, kamailio: str) 
     else:
         for line in _lines(found):
             click.echo(line)
-        click.echo(_summary([finding for _, finding in found], files), err=True)
+        if files:
+            click.echo(_summary([finding for _, finding in found], files), err=True)
     failing = {"error", "warning"} if strict else {"error"}
     sys.exit(UNUSABLE if unusable else int(any(finding.severity in failing for _, finding in found)))
 

@@ -107,6 +107,8 @@ def test_what_cannot_be_checked(tmp_path: Path, good: Path, name: str, data: byt
     result = run(path, good)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.splitlines() == [f"ksrshell check: {tmp_path}/{text}", "nothing found in 1 file"]
+    # Nothing was checked, so nothing is said to be fine.
+    assert run(path).stderr.splitlines() == [f"ksrshell check: {tmp_path}/{text}"]
 
 
 def test_list_codes() -> None:
