@@ -346,6 +346,8 @@ class Moves(State):
     def goto(self, position: int) -> Self:
         """To the recorded step of that number, from 0; -1 is the last."""
         position = _number(position, "goto() expects the number of a step")
+        if position < -self.length:
+            raise UsageError(f"there is no step {position}: 0 to {self.length - 1} are recorded")
         return self._do("goto", position + self.length if position < 0 else position)
 
     def view(self) -> Self:

@@ -110,6 +110,8 @@ def test_a_step_goes_back_and_forth(session: Session) -> None:
         s.back(cast(Any, "x"))
     with pytest.raises(RemoteError, match="there is no step 900"):
         s.goto(900)
+    with pytest.raises(UsageError, match="there is no step -900: 0 to"):
+        s.goto(-900)
     assert s.lines[0] == "import KSR" and 12 in s.code_lines and 11 not in s.code_lines
     s.close()
 
