@@ -15,6 +15,7 @@ Comparisons with a null pseudo-variable are false, except ``== None``.
 from __future__ import annotations
 
 import ast
+import difflib
 import warnings
 from collections.abc import Callable
 from types import CodeType
@@ -304,7 +305,9 @@ def _check_pv(name: str) -> None:
 
     try:
         compile_spec("$" + name)
-    except ValueError as error:
+    except ValueError:
+        near = difflib.get_close_matches(name, FIELDS, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
         raise WhereError(
-            f"{name!r} is neither a field ({', '.join(sorted(FIELDS))}) nor a pseudo-variable: {error}"
+            f"{name!r} is neither a field ({', '.join(sorted(FIELDS))}) nor, as ${name}, a pseudo-variable{hint}"
         ) from None
