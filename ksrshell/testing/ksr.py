@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ksrcore.kemi.declare import KsrError
-from ksrcore.kemi.facade import KsrNotImplemented, to_wire
-from ksrcore.net.address import bracketed
+from ksrcore.kemi.facade import KsrNotImplemented
 from ksrcore.run import CORE_ONREPLY_ROUTE, EVENT_ROUTE, REQUEST_ROUTE, ROUTE_NAMES, Run
-from ksrcore.sip.build import build_ack, build_cancel
 from ksrcore.sip.errors import SipError
 from ksrcore.sip.message import SipMessage
 from ksrcore.tm import replies, uas
 
-from . import messages, state
+from . import dialog, messages, state
 from .errors import NotThere, UsageError
 from .messages import SOURCE, Fields, Message
 from .mocks import _UNSET, KsrMock, find_decl, make_mock
@@ -49,7 +47,6 @@ class Ksr:
         self._world: World | None = None
         self._done: list[World] = []
         self._mocks: dict[str, KsrMock] = {}
-        self._cseqs: dict[str, int] = {}
         #: Compares outcomes with those of earlier runs: ``assert r == ksr.snapshot``.
         self.snapshot = snapshot
         #: Addresses of host names: ``ksr.dns["gw.example.net"] = "10.0.0.9:5070"`` (or several, or [] for none).
@@ -192,21 +189,11 @@ class Ksr:
 
     def cancel(self, to: Result | Message, *, headers: Fields | None = None) -> Result:
         """The caller cancels his INVITE."""
-        request = self._invite(to)
-        wire = build_cancel(request.wire)
-        cancel = Message(wire, request.proto, request.ip, request.port, request.dst)
-        return self.route(cancel.replace(headers=headers) if headers else cancel)
+        return self.route(dialog.cancel(self.world, to, headers))
 
     def ack(self, to: Result) -> Result:
         """The caller acknowledges the final reply in a result: hop by hop when it is negative, else in its dialog."""
-        reply = to.reply
-        request = self._request_of(reply)
-        if reply.code < 200:
-            raise UsageError(f"a provisional reply is not acknowledged: {reply!r}")
-        if reply.code < 300:
-            return self.in_dialog("ACK", to)
-        wire = build_ack(request.wire, to_wire(reply.headers["To"]))
-        return self.route(Message(wire, request.proto, request.ip, request.port, request.dst))
+        return self.route(dialog.ack(self.world, to))
 
     def bye(self, to: Result, *, by: str = "caller") -> Result:
         """The caller hangs up, or the callee."""
@@ -219,59 +206,7 @@ class Ksr:
 
         ``by``: "caller", or "callee" (then the result must be that of :meth:`reply`).
         """
-        if by not in ("caller", "callee"):
-            raise UsageError(f'by expects "caller" or "callee", got {by!r}')
-        if by == "callee":
-            return self._of_callee(method, to, headers, body)
-        reply = to.reply
-        request = self._request_of(reply)
-        target = _target(reply.headers.get("Contact", f"<{request.uri}>"))
-        number, _, _ = reply.headers["CSeq"].partition(" ")
-        cseq = int(number)
-        if method != "ACK":
-            used = [int(cseq_.partition(" ")[0]) for callid, cseq_ in self.world.requests
-                    if callid == reply.headers["Call-ID"]]  # fmt: skip
-            cseq = max(used) + 1
-        routes = _routes(reply)
-        made = messages.build_request(
-            self.world.numbers, method, target, from_=reply.headers["From"], to=reply.headers["To"],
-            src=f"{bracketed(request.ip)}:{request.port}", proto=request.proto, dst=request.dst, headers=headers,
-            body=body, call_id=reply.headers["Call-ID"], cseq=cseq, from_tag="", to_tag="", route=routes[::-1],
-        )  # fmt: skip
-        return self.route(made)
-
-    def _of_callee(self, method: str, to: Result, headers: Fields | None, body: str) -> Result:
-        request = to._replied_to
-        if request is None:
-            raise UsageError("the callee goes on after a reply of his: give the result of ksr.reply()")
-        if method == "ACK":
-            raise UsageError("the callee acknowledges nothing: he got the INVITE")
-        reply = to.reply
-        # His CSeq begins anywhere and grows.
-        callid = reply.headers["Call-ID"]
-        self._cseqs[callid] = cseq = self._cseqs.get(callid, 100) + 1
-        made = messages.build_request(
-            self.world.numbers, method, _target(request.headers.get("Contact", request.headers["From"])),
-            from_=reply.headers["To"], to=reply.headers["From"], src=f"{bracketed(request.ip)}:{request.port}",
-            proto=request.proto, dst="", headers=headers, body=body, call_id=callid, cseq=cseq, from_tag="", to_tag="",
-            route=_routes(request),
-        )  # fmt: skip
-        return self.route(made)
-
-    def _request_of(self, reply: Sent) -> Message:
-        found = self.world.requests.get((reply.headers.get("Call-ID", ""), reply.headers.get("CSeq", "")))
-        if found is None:
-            raise UsageError(f"{reply!r} is a reply to no request of this test")
-        return found
-
-    def _invite(self, to: Result | Message) -> Message:
-        message = to if isinstance(to, Message) else to.message
-        if message is not None and not message.is_request:
-            key = (message.headers.get("Call-ID", ""), message.headers.get("CSeq", ""))
-            message = self.world.requests.get(key)
-        if message is None or message.method != "INVITE":
-            raise UsageError("ksr.cancel() takes the INVITE or the result of routing it")
-        return message
+        return self.route(dialog.request(self.world, method, to, by, headers, body))
 
     def authenticated(self, request: Message, user: str, password: str) -> Result:
         """Route the request, answer the 401 or 407 that must come, and give the result of the second attempt.
@@ -504,15 +439,6 @@ class Ksr:
 
     def __repr__(self) -> str:
         return f"<ksr {self._world.path.name if self._world is not None else 'without a script'}>"
-
-
-def _target(contact: str) -> str:
-    """The URI of a Contact."""
-    return contact.partition("<")[2].partition(">")[0] or contact.partition(";")[0]
-
-
-def _routes(sent: Sent) -> list[str]:
-    return [part.strip() for value in sent.headers.all("Record-Route") for part in value.split(",")]
 
 
 def _status(line: str) -> tuple[int, str]:

@@ -119,6 +119,7 @@ def test_a_dialog_of_the_caller(load: Load) -> None:
         bye = ksr.bye(r, by="callee")
         assert bye.relayed_to("sip:alice@10.0.0.1:5060") and bye.called("KSR.rr.loose_route")[0].result == 1
         assert bye.relayed[0].headers["CSeq"] == f"{number} BYE"
+    assert ksr.bye(r).relayed[0].headers["CSeq"] == "4 BYE"
     with pytest.raises(UsageError, match="by expects"):
         ksr.bye(r, by="bob")
     with pytest.raises(UsageError, match="give the result of ksr.reply"):
