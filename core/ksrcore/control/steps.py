@@ -24,8 +24,6 @@ STEP_TIMEOUT = 10.0
 #: Bytes of a recording that are sent in one answer.
 PART = 4 * 1024 * 1024
 
-Publish = Callable[[dict[str, Any]], None]
-
 
 async def in_thread(ended: Callable[[], None], function: Callable[..., Any], *args: Any) -> Any:
     """The function's result, from a thread of its own, which ends with the process whatever it does: user code may
@@ -100,16 +98,13 @@ class Entry:
     """A step in the registry: its ``number``, its ``object``, the ``last`` state, and who waits for the next one.
     ``owner``: the client that began it (None: none), with which it ends."""
 
-    def __init__(
-        self, number: int, loop: asyncio.AbstractEventLoop, on_state: Callable[[Entry], None], owner: object = None
-    ) -> None:
+    def __init__(self, number: int, loop: asyncio.AbstractEventLoop, owner: object = None) -> None:
         self.number = number
         self.owner = owner
         self.object: Steppable | None = None
         self.last: dict[str, Any] | None = None
         self.waiting: asyncio.Future[dict[str, Any]] | None = None
         self._loop = loop
-        self._on_state = on_state
 
     def publish(self, state: dict[str, Any]) -> None:
         """A state was reached; to be called from any thread. Nobody needs to wait for it."""
@@ -122,7 +117,6 @@ class Entry:
         waiting, self.waiting = self.waiting, None
         if waiting is not None and not waiting.done():
             waiting.set_result(state)
-        self._on_state(self)
 
     def expect(self) -> None:
         """The next state is waited for: to be called before the order that leads to it."""
@@ -145,15 +139,13 @@ class Entry:
 class Steps:
     """``ksr.step.*`` on whatever can be stepped.
 
-    ``add(object)`` gives a number to a run; publish its states with the entry's ``publish``. ``on_state`` is called in
-    the loop's thread with each entry that has a new state. The oldest sandboxed step is closed when there are more
-    than ``limit``; live ones stay until they are closed or :meth:`drop` ped.
+    ``add(object)`` gives a number to a run; publish its states with the entry's ``publish``. The oldest sandboxed
+    step is closed when there are more than ``limit``; live ones stay until they are closed or dropped.
     """
 
     def __init__(self, limit: int = 32) -> None:
         self.limit = limit
         self.entries: dict[int, Entry] = {}
-        self.on_state: list[Callable[[Entry], None]] = []
         self._next = 0
 
     def table(self) -> dict[str, Callable[..., Any]]:
@@ -173,7 +165,7 @@ class Steps:
         """A number for a run. Without ``obj`` its maker sets ``entry.object`` before anybody else can ask for it."""
         self._make_room()
         self._next += 1
-        entry = self.entries[self._next] = Entry(self._next, asyncio.get_running_loop(), self._stated, owner)
+        entry = self.entries[self._next] = Entry(self._next, asyncio.get_running_loop(), owner)
         entry.object = obj
         return entry
 
@@ -185,10 +177,6 @@ class Steps:
     def drop(self, number: int) -> None:
         """Forget a run without closing it: it has ended by itself."""
         self.entries.pop(number, None)
-
-    def _stated(self, entry: Entry) -> None:
-        for told in self.on_state:
-            told(entry)
 
     def _make_room(self) -> None:
         own = [n for n, entry in self.entries.items() if entry.object is not None and not entry.object.live]

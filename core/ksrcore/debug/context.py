@@ -54,7 +54,7 @@ def find_ran(recorder: Recorder, record: Record, callback: str, nth: int = 0) ->
 
 
 def prepare(
-    proxy: Proxy, recorder: Recorder, record: Record, callback: str, ran: Ran | None, listens: list[Listen]
+    proxy: Proxy, recorder: Recorder, record: Record, ran: Ran | None, listens: list[Listen]
 ) -> tuple[Run, tuple[Any, ...]]:
     """The run in a sandbox's ``proxy`` and the callback's arguments after ``msg``. Raises :class:`SipError`."""
     if ran is not None and ran.kept is not None:

@@ -99,7 +99,7 @@ def transaction(proxy: Proxy, run: Run) -> Transaction | None:
     return t if t is not None and t.engine is not None else None
 
 
-def drop(proxy: Proxy, live: Live, run: Run) -> None:
+def drop(proxy: Proxy, run: Run) -> None:
     """See to it that nothing comes of a message when its script ends by drop."""
     run.dropped = run.handled = True
     t = transaction(proxy, run)
@@ -121,7 +121,7 @@ def drop(proxy: Proxy, live: Live, run: Run) -> None:
         t.engine.release(t)
 
 
-def answer(proxy: Proxy, live: Live, run: Run, code: int, reason: str) -> None:
+def answer(proxy: Proxy, run: Run, code: int, reason: str) -> None:
     """Send the final reply. Raises :class:`DebugError` when there is nothing to answer, or it was."""
     t = transaction(proxy, run)
     if t is not None and t.engine is not None and not t.local:

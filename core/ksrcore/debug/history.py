@@ -107,7 +107,7 @@ def _rebuild(
             _branch(t, record, other)
         elif record.out:
             if msg.via is not None and via.branch == msg.via.branch and other.method == t.method:
-                ended = _answered(t, record, other, source, call) or ended
+                ended = _answered(t, record, other, call) or ended
         elif not other.is_request:
             if other.method == t.method and (client := _client(t, via.branch)) is not None:
                 client.replied = client.status > 0
@@ -154,7 +154,7 @@ def _branch(t: Transaction, record: Record, msg: SipMessage) -> None:
 
 
 def _answered(
-    t: Transaction, record: Record, reply: SipMessage, source: Record, call: list[tuple[Record, SipMessage]]
+    t: Transaction, record: Record, reply: SipMessage, call: list[tuple[Record, SipMessage]]
 ) -> float:
     """A reply that went upstream. When it was final, the time (unix)."""
     t.status, t.reason, t.response = reply.status, reply.reason, record.data

@@ -364,7 +364,7 @@ class Holds:
         if hold.hits < hold.wanted:
             return False
         if hold.log is not None:
-            self._logged(hold, live, frame)
+            self._logged(hold, frame)
             return False
         if live.held is None and len(self.held) >= self.limit:
             hold.missed += 1
@@ -374,7 +374,7 @@ class Holds:
             self.disarm(hold.id)
         return True
 
-    def _logged(self, hold: Hold, live: Live, frame: FrameType) -> None:
+    def _logged(self, hold: Hold, frame: FrameType) -> None:
         assert hold.log is not None
         run = self.proxy.env.run
         text = hold.log.format(run, frame.f_locals)
@@ -469,7 +469,7 @@ class Holds:
         """Forget the message: nothing is sent for it. Raises :class:`DebugError`."""
         with self.proxy.lock:
             with held.acting() as run:
-                ending.drop(self.proxy, held.of, run)
+                ending.drop(self.proxy, run)
             self.release(held, "dropped", "drop")
 
     def answer(self, held: Held, code: int, reason: str) -> None:
@@ -479,7 +479,7 @@ class Holds:
             raise DebugError(f"answer() sends a final reply, 200 to 699, got {code}; KSR.sl.send_reply() sends any")
         with self.proxy.lock:
             with held.acting() as run:
-                ending.answer(self.proxy, held.of, run, code, reason or reason_for(code))
+                ending.answer(self.proxy, run, code, reason or reason_for(code))
             self.release(held, "answered", "answer")
 
     # -- how it is shown ------------------------------------------------------------------------------------------

@@ -131,17 +131,6 @@ class Recording:
             values.append(watched.get(name))
         return len(self.points) - 1
 
-    def cut(self, position: int) -> None:
-        """Forget what comes after ``position``: it has another future now."""
-        point = self.points[position]
-        del self.points[position + 1 :]
-        del self.calls[point.calls :]
-        del self.sent[point.sent :]
-        del self.writes[point.writes :]
-        for values in self.watches.values():
-            del values[position + 1 :]
-        self.end = None
-
     # -- looking --------------------------------------------------------------------------------------------------
 
     def state(self, position: int, watches: Sequence[str] | None = None) -> dict[str, Any]:

@@ -58,7 +58,7 @@ class Runner:
         self.callback = callback
         self.edits = edits if edits is not None else {}
         self.limit = limit
-        self.box = box = Sandbox(sandboxes.live, record, callback=callback, ran=ran, base=base)
+        self.box = box = Sandbox(sandboxes.live, record, ran=ran, base=base)
         self.recording = Recording(_meta(box, callback), box.msg.buf)
         self.recording.watches = {spec: [] for spec in watches}
         self.waiting = False

@@ -79,14 +79,11 @@ class Sandbox:
     ``sent`` is what would have left: (dest, text). ``on_call(decl, args)`` and ``after_call(decl, args, result,
     seconds)`` are the stepper's; ``live`` is the proxy this was forked from. ``made`` counts KSR calls, twice each.
 
-    ``callback`` and ``ran``: the callback that is to run, and what the recorder has of it when it ran for that message
-    before; ``args`` are its arguments. ``base``: a fork of the live proxy to fork from instead, so that several
-    sandboxes begin with the same.
+    ``ran``: what the recorder has of the callback that is to run again for that message; ``args`` are its arguments.
+    ``base``: a fork of the live proxy to fork from instead, so that several sandboxes begin with the same.
     """
 
-    def __init__(
-        self, live: Proxy, record: Record, *, callback: str = "", ran: Ran | None = None, base: Proxy | None = None
-    ) -> None:
+    def __init__(self, live: Proxy, record: Record, *, ran: Ran | None = None, base: Proxy | None = None) -> None:
         self.live = live
         self.source = record
         self.sent: list[tuple[Dest, str]] = []
@@ -97,7 +94,7 @@ class Sandbox:
         try:
             with live.lock:
                 self.proxy = proxy = fork_proxy(base if base is not None else live, self._collect, wall)
-                self.run, self.args = prepare(proxy, live.recorder, record, callback, ran, live.listens)
+                self.run, self.args = prepare(proxy, live.recorder, record, ran, live.listens)
         except SipError as error:
             raise SandboxError(f"message {record.id} cannot be parsed: {error}") from None
         self.msg: SipMessage = self.run.msg

@@ -132,7 +132,7 @@ def replay(
     """
     live = sandboxes.live
     with live.lock:
-        box = Sandbox(live, record, callback=callback, ran=ran)
+        box = Sandbox(live, record, ran=ran)
     box.proxy.script = script
     run = box.run
     state = random.getstate()

@@ -242,25 +242,12 @@ def faked_request(t: Transaction) -> SipMessage:
 
 
 def _failure(engine: Engine, t: Transaction, best: Client, name: str, record: Record) -> None:
-    proxy = engine.proxy
-    script = proxy.script
-    if script is None or not script.has(name):
-        return
-    msg = faked_request(t)
-    msg.bflags = best.flags
     before = len(t.branches)
     leg = t.leg
-    run = Run(proxy, msg, FAILURE_ROUTE, record, t.avps, t, best.index)
-    run.t_lookup = True
-    run.reply = best.reply
-    run.local["uri"] = msg.new_uri
-    run.local["dst_uri"] = msg.dst_uri
-    t.flags |= T_IN_FAILURE
-    try:
-        script.call(run, name)
-    finally:
-        t.flags &= ~T_IN_FAILURE
-    t.msg.flags = msg.flags
+    run = _call_failed(engine, t, best, name, FAILURE_ROUTE, best.reply, record)
+    if run is None:
+        return
+    t.msg.flags = run.msg.flags
     if len(t.branches) > before and t.engine is not None:
         mode = run.local.get("drop_replies", engine.cfg.failure_reply_mode)
         if mode in (1, 3):
@@ -276,13 +263,20 @@ def _branch_failure(
     engine: Engine, t: Transaction, client: Client, reply: SipMessage | None, record: Record
 ) -> None:
     name, client.on_branch_failure = client.on_branch_failure, ""
+    _call_failed(engine, t, client, name, BRANCH_FAILURE_ROUTE, reply, record)
+
+
+def _call_failed(
+    engine: Engine, t: Transaction, client: Client, name: str, route: int, reply: SipMessage | None, record: Record
+) -> Run | None:
+    """Run the callback about a branch that failed, on the request as it was sent. None: the script has none."""
     proxy = engine.proxy
     script = proxy.script
     if script is None or not script.has(name):
-        return
+        return None
     msg = faked_request(t)
     msg.bflags = client.flags
-    run = Run(proxy, msg, BRANCH_FAILURE_ROUTE, record, t.avps, t, client.index)
+    run = Run(proxy, msg, route, record, t.avps, t, client.index)
     run.t_lookup = True
     run.reply = reply
     run.local["uri"] = msg.new_uri
@@ -292,6 +286,7 @@ def _branch_failure(
         script.call(run, name)
     finally:
         t.flags &= ~T_IN_FAILURE
+    return run
 
 
 # -- upstream ---------------------------------------------------------------------------------------------------------
