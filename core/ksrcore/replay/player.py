@@ -79,14 +79,12 @@ class Player:
         self._base = survey.begin - 1000.0
         recorder = _Recorder(2000, 16 * 1024 * 1024)
         recorder.on_ran = self._ran
-        self._db = db.fork() if db is not None else Database.open(":memory:")
         self._listens = list(listens) or survey.parties.listens()
         self.proxy, ksr = make_proxy(
             transmit=self._transmit,
             listens=self._listens,
             aliases=aliases,
             modparams=modparams,
-            db=self._db,
             now=1000.0,
             wall=survey.begin,
             name=Path(script).stem,
@@ -95,12 +93,7 @@ class Player:
         )
         # Nothing reaches the world: no RTP proxy is asked, nobody is pinged, no file is written.
         self.proxy.sandbox = True
-        start_modules(self.proxy)
-        self.proxy.random = Random(1)
-        random.seed(1)  # the script's own
-        self.proxy.resolve = survey.resolver()
-        self.proxy.modules.auth.accepted |= survey.nonces()
-        load_script(script, self.proxy, ksr)
+        self.proxy.db = self._db = db.fork() if db is not None else Database.open(":memory:")
         self._conids: dict[tuple[str, int, str, int], int] = {}
         self._by_record: dict[int, Result] = {}
         self._causes = Causes()
@@ -111,6 +104,16 @@ class Player:
         self._seen: tuple[set[int], set[int]] = (set(), set())
         self._ends: set[str] = set()
         self._current: Result | None = None
+        try:
+            start_modules(self.proxy)
+            self.proxy.random = Random(1)
+            random.seed(1)  # the script's own
+            self.proxy.resolve = survey.resolver()
+            self.proxy.modules.auth.accepted |= survey.nonces()
+            load_script(script, self.proxy, ksr)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         for module in reversed(list(self.proxy.modules.values())):
