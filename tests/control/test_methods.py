@@ -301,12 +301,22 @@ def test_steps_end_with_the_client(ask: Ask, proxy: Proxy) -> None:
         ask("ksr.step.state", step=step)
 
 
-def test_the_lock_is_taken_while_a_step_is_looked_into(ask: Ask, proxy: Proxy) -> None:
+def test_the_lock_is_taken_from_before_a_step_is_looked_into(
+    ask: Ask, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
     step = ask("ksr.step.start", id=1)["step"]
     ask("ksr.step.do", step=step, op="finish")
     assert proxy.env.hook is None
-    ask("ksr.step.do", step=step, op="first")
-    assert ask("ksr.step.eval", step=step, expr="KSR.pv.get('$rU')")["repr"] == "'u0'"
+    seen: list[bool] = []
+    start = threading.Thread.start
+
+    def watched(thread: threading.Thread) -> None:
+        seen.append(proxy.env.hook is not None)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", watched)
+    ask("ksr.step.when", step=step, header="X-A")
+    assert seen == [True] and proxy.env.hook is None
 
 
 def test_an_expression_that_never_ends_is_given_up(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
