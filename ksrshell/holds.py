@@ -157,7 +157,9 @@ class Held(View):
 
     def step(self) -> Step:
         """Walk on with it, line by line: ``s = held[0].step(); s.next()``. ``s.finish()`` lets it go."""
-        return Step(self._session, self.message, self._call("ksr.hold.step"))
+        step = Step(self._session, self.message, self._call("ksr.hold.step"))
+        step.until = self.until
+        return step
 
     def view(self) -> Step:
         """:meth:`step` on the whole screen."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -131,6 +132,9 @@ class State(View):
     ``position`` of ``length`` steps that are recorded.
     """
 
+    #: When a held message goes on by itself, on this machine's monotonic clock.
+    until: float | None = None
+
     def __init__(self, message: Message, state: Mapping[str, Any]) -> None:
         self.message = message
         self._state = state
@@ -143,6 +147,11 @@ class State(View):
     def live(self) -> bool:
         """Whether it is a message of the traffic, not a copy in a sandbox."""
         return bool(self._state.get("live"))
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until a held message goes on by itself, 0 when it has; None for what does not wait."""
+        return None if self.until is None or self.done else max(0.0, self.until - time.monotonic())
 
     @property
     def event(self) -> str:

@@ -23,12 +23,15 @@ def header(commands: Commands) -> Text:
     """The message, where its run stands, and which step of how many that is."""
     step, where = commands.step, commands.step.where
     out = Text(" ", no_wrap=True, overflow="ellipsis")
+    # First, because the end may be cut off: what is done here is real, for so long.
+    if step.left == 0:
+        out.append("its time is over  ", "bold yellow")
+    elif step.live:
+        out.append("LIVE  " if step.left is None else f"LIVE {step.left:.0f} s  ", "bold red")
     out.append_text(title(step.message))
     if not step.done:
         out.append(f"  {flat(where.function)}:{where.line}", "bold")
     out.append(f"  step {step.position} of {step.length - 1}")
-    if step.live:
-        out.append("  LIVE", "bold red")
     if not step.at_end:
         out.append("  in the past", "bold yellow")
     return out

@@ -79,6 +79,7 @@ class Screen:
             key_bindings=self._bindings(),
             style=_STYLE,
             full_screen=True,
+            refresh_interval=None if commands.step.left is None else 1.0,  # a held message's time runs
             **application,
         )
         # A lone Escape is a key here: it should not be waited on.

@@ -23,6 +23,20 @@ def test_header(commands: Commands) -> None:
     assert "in the past" not in plain(panes.header(commands))
 
 
+def test_the_time_of_a_held_message(commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("ksrshell.stepper.time.monotonic", lambda: now)
+    commands.step._state = {**commands.step._state, "live": True, "at_end": True}
+    assert commands.step.left is None
+    assert plain(panes.header(commands)).startswith(" LIVE  1 INVITE ")
+    commands.step.until = 112.4
+    assert plain(panes.header(commands)).startswith(" LIVE 12 s  1 INVITE ")
+    now = 113.0
+    assert plain(panes.header(commands)).startswith(" its time is over  1 INVITE ")
+    commands.run("last")
+    assert commands.step.done and commands.step.left is None
+
+
 @pytest.mark.parametrize("rows", [1, 5, 12, 100])
 def test_source_is_around_the_current_line(commands: Commands, rows: int) -> None:
     shown = plain(panes.source(commands, LINES, rows)).split("\n")
