@@ -67,6 +67,11 @@ def test_what_a_filter_must_not_be(text: str) -> None:
         compile_where(text)
 
 
+def test_a_misspelt_field_is_named() -> None:
+    with pytest.raises(WhereError, match=r"'methd' is neither .* pseudo-variable; did you mean method\?$"):
+        compile_where("methd == 'INVITE'")
+
+
 def test_a_search_that_takes_too_long_ends_the_query() -> None:
     proxy = Proxy(transmit=lambda data, dest: True, listens=[LISTEN])
     rcv = Rcv("udp", "10.0.0.1", 5060, "127.0.0.1", 5060, LISTEN)

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -68,6 +68,9 @@ class Client(OfflineClient):
             return asyncio.run_coroutine_threadsafe(main(), self.loop).result(20)
         except ControlError as error:
             raise RemoteError(error.code, str(error)) from None
+
+    def when_gone(self, told: Callable[[Connection], None]) -> None:
+        self.told = told
 
     def close(self) -> None:
         self.loop.call_soon_threadsafe(self.loop.stop)
