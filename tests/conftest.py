@@ -1,5 +1,8 @@
 """Fixtures for every test."""
 
+import logging
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,6 +10,22 @@ from hypothesis import settings
 
 settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
 settings.load_profile("repeatable")
+
+
+@pytest.fixture(autouse=True)
+def as_it_was(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Each test finds the log's level, and no module of a script that another test has loaded."""
+    log = logging.getLogger("ksrcore")
+    level = log.level
+    before = set(sys.modules)
+    yield
+    log.setLevel(level)
+    base = str(tmp_path_factory.getbasetemp())
+    for name in set(sys.modules) - before:
+        file = getattr(sys.modules[name], "__file__", None) or ""
+        if name == "KSR" or str(file).startswith(base):
+            del sys.modules[name]
+
 
 _CORPUS = Path(__file__).parent / "sip" / "corpus"
 
