@@ -130,7 +130,7 @@ def test_before_there_is_a_proxy(jupyter: Path) -> None:
 def test_values_have_html_and_the_text_of_the_terminal(kernel: Kernel) -> None:
     found = kernel.run("flow(invite)")["data"][-1]
     assert found["text/plain"].startswith("Call-ID ")
-    assert '<svg class="ladder"' in found["text/html"]
+    assert 'data-draw="ladder"' in found["text/html"]
     assert kernel.value("KSR.pv.get('$rm')") == "'INVITE'"
     assert "in use: " in kernel.value("%proxy")
     assert kernel.value("1 + 1") == "2"

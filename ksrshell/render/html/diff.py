@@ -11,6 +11,18 @@ if TYPE_CHECKING:
     from ...effects import Diff
 
 
+_HUNK = ("---", "+++", "@@")
+
+
+def rows(text: str) -> list[tuple[str, str]]:
+    """The lines of a diff, each with the element that it is."""
+    found = []
+    for line in wire_text(text).rstrip("\n").split("\n"):
+        kind = "span" if line.startswith(_HUNK) else {"+": "ins", "-": "del"}.get(line[:1], "span")
+        found.append((kind, line))
+    return found
+
+
 def diff(view: Diff) -> Html:
     return block(view.text)
 
@@ -19,15 +31,6 @@ def block(text: str, **attributes: object) -> Html:
     """``text``: a unified diff of wire text; empty when nothing changed."""
     if not text.strip():
         return tag("div", "nothing changed", class_="diff dim", **attributes)
-    parts = []
-    for line in wire_text(text).rstrip("\n").split("\n"):
-        if line.startswith(("---", "+++", "@@")):
-            parts.append(tag("span", line, class_="hunk"))
-        elif line.startswith("+"):
-            parts.append(tag("ins", line))
-        elif line.startswith("-"):
-            parts.append(tag("del", line))
-        else:
-            parts.append(tag("span", line or " "))
-    return tag("div", *parts, class_="diff", role="group", aria_label="difference of the message", tabindex="0",
+    parts = [tag(name, line, "\n", class_="hunk" if line.startswith(_HUNK) else None) for name, line in rows(text)]
+    return tag("pre", *parts, class_="diff", role="group", aria_label="difference of the message", tabindex="0",
                **attributes)  # fmt: skip

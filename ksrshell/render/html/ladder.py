@@ -1,6 +1,6 @@
 """A call as a ladder in SVG: an endpoint a lane. An arrow that is chosen shows its message below.
 
-Without scripts, and for screen readers, the messages below are the list of the same.
+Without scripts the messages below are the list of the same.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from ...errors import NotFound
 from ..console import clean
 from ..ladder import label
-from .markup import Html, join, tag
+from .markup import Html, drawing, join, tag
 from .message import part
+from .plots import SVG
 
 if TYPE_CHECKING:
     from ...flow import Flow
@@ -30,7 +31,7 @@ def flow(view: Flow) -> Html:
     return tag(
         "div",
         tag("div", tag("span", f"Call-ID {clean(view.callid)}", class_="b"), class_="head"),
-        tag("div", _svg(view, shown), class_="wide"),
+        drawing(_svg(view, shown), "ladder"),
         note,
         tag("div", *(part(message) for message in shown), class_="parts"),
     )
@@ -53,7 +54,7 @@ def _svg(view: Flow, messages: list[Message]) -> Html:
         parts.append(_arrow(view, message, n, at, start, key in seen))
         seen.add(key)
     title = f"ladder of a call: {len(messages)} messages between {', '.join(map(clean, names))}"
-    return tag("svg", *parts, class_="ladder", viewBox=f"0 0 {width} {height}", width=width, height=height,
+    return tag("svg", *parts, xmlns=SVG, class_="ladder", viewBox=f"0 0 {width} {height}", width=width, height=height,
                role="group", aria_label=title)  # fmt: skip
 
 

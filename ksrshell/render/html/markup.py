@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from html import escape
 from typing import Any
@@ -38,6 +39,11 @@ def join(parts: Iterable[Part], between: str = "") -> Html:
     return Html(between.join(part if isinstance(part, Html) else _escaped(part) for part in parts if part))
 
 
+def heading(*parts: Part) -> Html:
+    """Parts in a row, as many as there are; blanks between them where styles are taken out."""
+    return tag("div", join((part for part in parts if part), " "), class_="head")
+
+
 def _escaped(text: str) -> str:
     """Without markup, and without lone surrogates: a message with one would not reach the front end."""
     return escape(text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8"))
@@ -46,3 +52,13 @@ def _escaped(text: str) -> str:
 def data(value: Any) -> str:
     """A value as JSON, for an attribute: ASCII, so that no character of it means anything to anybody."""
     return json.dumps(value, separators=(",", ":"))
+
+
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+
+
+def drawing(svg: Html, kind: str) -> Html:
+    """An SVG that a script puts in its place. As markup it would be torn to its labels where drawings are taken out;
+    so there stands, for those without scripts, something to be read beside it.
+    """
+    return tag("div", class_="wide", data_draw=kind, data_svg=_NO_XML.sub("\ufffd", svg))

@@ -8,7 +8,7 @@ from ...errors import KsrShellError
 from ..message import call_line, run_line, title
 from ..tables import messages_table
 from .convert import convert
-from .markup import Html, join, tag
+from .markup import Html, heading, join, tag
 from .text import sip, spans
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ ROWS = 100
 
 def message(m: Message) -> Html:
     """Where it came from, its bytes highlighted, what the script did with it."""
-    head = tag("div", tag("span", spans(title(m))), *facts(m), class_="head")
+    head = heading(tag("span", spans(title(m))), *facts(m))
     parts = [head]
     if m.error:
         parts.append(tag("div", f"not usable: {m.error}", class_="red"))

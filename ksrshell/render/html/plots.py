@@ -6,14 +6,15 @@ import time
 from typing import TYPE_CHECKING
 
 from ..console import flat
-from ..figures import latency_table
+from ..figures import latency_table, traffic_table
 from ..tables import seconds
 from .convert import convert
-from .markup import Html, join, tag
+from .markup import Html, drawing, join, tag
 
 if TYPE_CHECKING:
     from ...figures import Latency, Timing, Traffic
 
+SVG = "http://www.w3.org/2000/svg"
 WIDTH, HEIGHT, LEFT, BOTTOM = 640, 150, 44, 22
 
 
@@ -54,8 +55,9 @@ def _axis(top: int) -> list[Html]:
 
 
 def _svg(parts: list[Html], label: str, width: int = WIDTH) -> Html:
-    return tag("svg", *parts, class_="plot", viewBox=f"0 0 {width} {HEIGHT}", width=width, height=HEIGHT, role="img",
-               aria_label=label)  # fmt: skip
+    made = tag("svg", *parts, xmlns=SVG, class_="plot", viewBox=f"0 0 {width} {HEIGHT}", width=width, height=HEIGHT,
+               role="img", aria_label=label)  # fmt: skip
+    return drawing(made, "plot")
 
 
 def traffic(view: Traffic) -> Html:
@@ -87,7 +89,9 @@ def traffic(view: Traffic) -> Html:
     ]
     said = ", ".join(f"{sum(counts)} {flat(kind)}" for kind, counts in view.kinds.items())
     note = f"{view.total} messages, {view.interval:g} s a bar"
-    return tag("div", tag("div", note, class_="dim"), _svg(parts, f"messages over time: {said}"), tag("div", *keys))
+    plot = _svg(parts, f"messages over time: {said}")
+    numbers = tag("details", tag("summary", "as text"), convert(traffic_table(view)))
+    return tag("div", tag("div", note, class_="dim"), plot, tag("div", *keys), numbers)
 
 
 def _clock(at: float, interval: float) -> str:

@@ -19,6 +19,12 @@ if(isNaN(n))n=p.localeCompare(q,undefined,{numeric:true});return up?n:-n});
 rows.forEach(function(r){t.tBodies[0].appendChild(r)})})})});
 """
 
+_DRAW = """
+root.querySelectorAll("[data-svg]").forEach(function(e){
+var doc=new DOMParser().parseFromString(e.getAttribute("data-svg"),"image/svg+xml");
+if(doc.documentElement.localName==="svg")e.appendChild(document.importNode(doc.documentElement,true))});
+"""
+
 _LADDER = """
 root.querySelectorAll("svg.ladder").forEach(function(svg){
 var list=svg.parentNode.parentNode.querySelector(".parts");if(!list)return;
@@ -48,12 +54,22 @@ e.preventDefault();e.stopPropagation()})})});
 _SCRUB = """
 root.querySelectorAll(".scrub").forEach(function(box){
 var d=JSON.parse(box.getAttribute("data-steps")),n=d.steps.length,at=-1;
+var make=function(name,attributes,text){var e=document.createElement(name);
+Object.keys(attributes).forEach(function(k){e.setAttribute(k,attributes[k])});if(text)e.textContent=text;return e};
+var bar=make("div",{"class":"bar",role:"toolbar","aria-label":"steps"});
+var slider=make("input",{type:"range",min:0,max:n-1,"aria-label":"step"}),what=make("code",{"class":"what"});
+var said=make("span",{"class":"said sr","aria-live":"polite"});
+[["first","|\u25c0","first step","Home"],["callback","\u25c0 call","KSR call before","Page Up"],
+["back","\u25c0 back","one step back","Left"],null,["next","next \u25b6","one step on","Right"],
+["call","call \u25b6","next KSR call","Page Down"],["last","\u25b6|","last step","End"]].forEach(function(b){
+if(!b){bar.appendChild(slider);return}
+bar.appendChild(make("button",{type:"button","data-go":b[0],title:b[2]+" ("+b[3]+")","aria-label":b[2]},b[1]))});
+bar.appendChild(what);bar.appendChild(said);box.insertBefore(bar,box.firstChild.nextSibling);
 var q=function(s){return box.querySelector(s)},all=function(s){return Array.from(box.querySelectorAll(s))};
-var bar=q(".bar"),slider=q("input[type=range]"),said=q(".said"),src=q(".src"),what=q(".what"),ending=q(".ending");
+var src=q(".src"),ending=q(".ending"),text=q(".text");
 var lines={};all("[data-l]").forEach(function(e){lines[e.getAttribute("data-l")]=e});
-var calls=all("ol.calls>li"),texts=all("[data-t]"),sent=all("[data-s]"),here=null;
-var pvs=all("tr[data-pv]"),locals=q("table.locals tbody"),none=q(".none");
-bar.hidden=false;slider.max=n-1;
+var calls=all("ol.calls>li"),sent=all("[data-s]"),here=null;
+var pvs=all("tr[data-pv]"),shown=-1,locals=q("table.locals tbody"),none=q(".none");
 function show(to){
 to=Math.max(0,Math.min(n-1,to));if(to===at)return;
 var s=d.steps[to],before=to>0?d.steps[to-1]:null;at=to;slider.value=to;
@@ -66,7 +82,10 @@ what.textContent=s.w;ending.hidden=to<n-1;
 calls.forEach(function(li,i){li.hidden=i>=s.c;li.classList.toggle("last",i===s.c-1&&(!before||before.c<s.c))});
 if(none)none.hidden=s.c>0;
 if(s.c>0){var li=calls[s.c-1],pane=li.parentNode.parentNode;pane.scrollTop=li.offsetTop-pane.clientHeight/2}
-texts.forEach(function(e){e.hidden=Number(e.getAttribute("data-t"))!==s.t});
+if(!before||shown!==s.t){shown=s.t;var rows=d.texts[s.t],pre=make("pre",{"class":"diff",tabindex:0,role:"group",
+"aria-label":"difference of the message"},rows.length?"":"nothing changed");
+rows.forEach(function(r){pre.appendChild(make(r[0],/^(---|[+]{3}|@@)/.test(r[1])?{"class":"hunk"}:{},r[1]+"\\n"))});
+text.replaceChildren(pre)}
 sent.forEach(function(e){e.hidden=Number(e.getAttribute("data-s"))>=s.s});
 pvs.forEach(function(tr,i){var p=d.pvs[i],v=p.v[p.i[to]];
 tr.cells[1].textContent=v===null?"<null>":String(v);
@@ -79,7 +98,7 @@ var tr=document.createElement("tr"),a=document.createElement("td"),b=document.cr
 a.textContent=name;b.textContent=d.locals[s.o][name];b.className="v";
 if(s.h.indexOf(name)>=0)tr.className="chg";
 tr.appendChild(a);tr.appendChild(b);locals.appendChild(tr)});
-var text="step "+to+" of "+(n-1)+", "+s.w;said.textContent=text;slider.setAttribute("aria-valuetext",text);
+said.textContent="step "+to+" of "+(n-1)+", "+s.w;slider.setAttribute("aria-valuetext",said.textContent);
 all(".bar button").forEach(function(b){var back=b.getAttribute("data-go");
 b.disabled=(back==="first"||back==="back"||back==="callback")?to===0:to===n-1})}
 function call(way){for(var i=at+way;i>0&&i<n;i+=way)if(d.steps[i].c>d.steps[i-1].c)return i;return way<0?0:n-1}
@@ -103,6 +122,7 @@ show(0)});
 #: What is added where the mark is in the HTML.
 SCRIPTS = (
     ('class="sort"', _SORT),
-    ('class="ladder', _LADDER),
+    ("data-draw=", _DRAW),
+    ('data-draw="ladder', _LADDER),
     ('class="scrub', _SCRUB),
 )

@@ -19,7 +19,7 @@ def source(
     for number, text in enumerate(coloured, first):
         kind = "ln" + (" here" if number == here else "") + (" ran" if number in ran else "")
         made.append(
-            tag("div", tag("span", str(number), class_="no"), tag("span", text), class_=kind,
+            tag("span", tag("span", f"{number:>4} ", class_="no"), tag("span", text, "\n"), class_=kind,
                 data_l=f"{key}:{number}" if key else None, aria_current="step" if number == here else None)
         )  # fmt: skip
     return made

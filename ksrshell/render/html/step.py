@@ -8,7 +8,7 @@ from ..console import clean
 from ..message import call_line, title
 from ..step import null
 from .effects import effects
-from .markup import Html, Part, join, tag
+from .markup import Html, Part, heading, join, tag
 from .source import source
 from .text import spans
 
@@ -23,12 +23,16 @@ def step(view: State) -> Html:
     where = view.where
     line = f"line {where.line}" if where.line and not view.done else ""
     place = f"step {view.position} of {view.length - 1}" if not view.at_end else ""
-    head = tag("div", tag("span", clean(where.function), class_="b cyan"), tag("span", line),
-               tag("span", place, class_="yellow"), tag("span", spans(title(view.message))), class_="head")  # fmt: skip
+    head = heading(
+        tag("span", clean(where.function), class_="b cyan"),
+        tag("span", line) if line else None,
+        tag("span", place, class_="yellow") if place else None,
+        tag("span", spans(title(view.message))),
+    )
     left: list[Part] = []
     if view.source.lines and not view.done:
-        left.append(tag("div", *source(view.source.lines, view.source.first, here=view.source.line), class_="scroll",
-                        tabindex="0", role="region", aria_label="source"))  # fmt: skip
+        lines = source(view.source.lines, view.source.first, here=view.source.line)
+        left.append(tag("pre", *lines, class_="scroll src", tabindex="0", role="region", aria_label="source"))
     if len(view.stack) > 1:
         callers = ", ".join(f"{clean(name)}:{number}" for name, number in view.stack[1:])
         left.append(tag("div", f"called from {callers}", class_="dim"))

@@ -55,7 +55,7 @@ STYLES = (
         ".ksr .diff ins{background:var(--k-add)}.ksr .diff del{background:var(--k-del)}"
         ".ksr .diff .hunk{color:var(--k-dim)}"
     )),
-    ('class="ladder', (
+    ('data-draw="ladder', (
         ".ksr svg.ladder{max-width:100%;height:auto;display:block}.ksr svg text{font:12px system-ui,sans-serif;"
         "fill:var(--k-fg)}.ksr svg .end{font-weight:600}.ksr svg .t{fill:var(--k-dim);font-size:11px}"
         ".ksr .lane{stroke:var(--k-line);stroke-width:1.5}.ksr .m{cursor:pointer}.ksr .m:focus{outline:none}"
@@ -74,16 +74,18 @@ STYLES = (
         "@media(max-width:760px){.ksr .panes{grid-template-columns:minmax(0,1fr)}}"
         ".ksr .scroll{max-height:24em;overflow:auto;border:1px solid var(--k-line);border-radius:4px;"
         "position:relative}.ksr .scroll.low{max-height:12em;padding:2px 6px}"
+        ".ksr pre.src{margin:0}"
         ".ksr .ln{display:flex;white-space:pre;font:12px/1.5 ui-monospace,Menlo,Consolas,monospace;"
         "width:max-content;min-width:100%}.ksr .ln .no{flex:none;width:4em;text-align:right;padding:0 8px 0 0;"
         "color:var(--k-dim);user-select:none}.ksr .ln.ran .no{color:var(--k-blue);font-weight:600}"
-        ".ksr .ln.here{background:var(--k-here)}.ksr .gap{border-top:1px dashed var(--k-line);margin:2px 0}"
+        ".ksr .ln.here{background:var(--k-here)}"
+        ".ksr .gap{display:block;height:0;border-top:1px dashed var(--k-line);margin:2px 0}"
         ".ksr ol.calls{margin:0;padding:0 0 0 2.4em;font:12px/1.5 ui-monospace,Menlo,Consolas,monospace}"
         ".ksr ol.calls button{all:unset;cursor:pointer;vertical-align:top;overflow-wrap:anywhere}"
         ".ksr ol.calls button:focus-visible{outline:2px solid var(--k-blue)}"
         ".ksr ol.calls li.last{background:var(--k-here)}.ksr tr.chg td{background:var(--k-here);font-weight:600}"
     )),
-    ('class="plot', (
+    ('data-draw="plot', (
         ".ksr .plots{display:flex;flex-wrap:wrap;gap:4px 24px}"
         ".ksr svg.plot{max-width:100%;height:auto;display:block}.ksr svg.plot text{font:11px system-ui,sans-serif;"
         "fill:var(--k-dim)}.ksr svg.plot .axis{stroke:var(--k-line)}.ksr .k0{fill:#4c78a8;background:#4c78a8}"

@@ -19,9 +19,9 @@ from ..console import clean, flat
 from ..message import call_line, title
 from ..step import null, trace_lines
 from .convert import convert
-from .diff import block
+from .diff import block, rows
 from .effects import effects, sent
-from .markup import Html, data, join, tag
+from .markup import Html, data, heading, join, tag
 from .source import source
 from .step import ending
 from .text import spans
@@ -40,46 +40,29 @@ def trace(view: Trace) -> Html:
     recording, count = view.recording, min(len(view), MOST)
     points = recording.points[:count]
     last = view[count - 1]
-    head = tag("div", tag("span", clean(view.callback), class_="b cyan"), tag("span", spans(title(view.message))),
-               tag("span", f"{len(view)} steps, {len(view.calls)} KSR calls", class_="dim"), class_="head")  # fmt: skip
+    head = heading(
+        tag("span", clean(view.callback), class_="b cyan"),
+        tag("span", spans(title(view.message))),
+        tag("span", f"{len(view)} steps, {len(view.calls)} KSR calls", class_="dim"),
+    )
     if len(view) > count:
         head = join([head, tag("div", f"the slider has the first {count} steps", class_="yellow")])
     files = {file: str(n) for n, file in enumerate(dict.fromkeys(p.stack[-1][1] for p in points if p.stack))}
-    left = tag("div", tag("h4", "source"), tag("div", *_sources(recording, points, files), class_="scroll src",
+    left = tag("div", tag("h4", "source"), tag("pre", *_sources(recording, points, files), class_="scroll src",
                tabindex="0", role="region", aria_label="source"))  # fmt: skip
     right = tag("div", tag("h4", "KSR calls"), _calls(view.calls, points), tag("h4", "variables"),
                 tag("div", tag("table", tag("tbody"), class_="locals"), class_="scroll low", tabindex="0",
                     role="region", aria_label="variables"))  # fmt: skip
     pvs = tag("div", tag("h4", "pseudo-variables"), tag("div", _pvs(recording, count), class_="scroll low",
               tabindex="0", role="region", aria_label="pseudo-variables"))  # fmt: skip
-    diffs = [block(recording.diff(n), data_t=n, hidden=n != points[-1].text) for n in _used(points)]
     leaves = [sent(Sent(each), data_s=n) for n, each in enumerate(recording.sent[: points[-1].sent])]
-    message = tag("div", tag("h4", "the message, as it came and as it would leave"), *diffs, *leaves)
+    message = tag("div", tag("h4", "the message, as it came and as it would leave"),
+                  tag("div", block(recording.diff(points[-1].text)), class_="text"), *leaves)  # fmt: skip
     listing = tag("details", tag("summary", "all steps as a list"), convert(trace_lines(view.show(0, LISTED))))
     panes = tag("div", left, right, pvs, message, class_="panes")
-    return tag("div", head, _bar(), tag("div", ending(last), class_="ending"), panes, listing, class_="scrub card",
+    return tag("div", head, tag("div", ending(last), class_="ending"), panes, listing, class_="scrub card",
                role="group", aria_label=f"recorded run of {clean(view.callback)}",
                data_steps=data(_data(recording, points, files)))  # fmt: skip
-
-
-def _bar() -> Html:
-    """Hidden until a script makes it work."""
-    buttons = [
-        tag("button", sign, type="button", data_go=name, title=f"{text} ({key})", aria_label=text)
-        for name, sign, text, key in (
-            ("first", "|◀", "first step", "Home"), ("callback", "◀ call", "KSR call before", "Page Up"),
-            ("back", "◀ back", "one step back", "Left"), ("next", "next ▶", "one step on", "Right"),
-            ("call", "call ▶", "next KSR call", "Page Down"), ("last", "▶|", "last step", "End"),
-        )
-    ]  # fmt: skip
-    slider = tag("input", type="range", min=0, max=0, value=0, aria_label="step")
-    said = tag("span", class_="said sr", aria_live="polite")
-    return tag("div", *buttons[:3], slider, *buttons[3:], tag("code", class_="what"), said, class_="bar", hidden=True,
-               role="toolbar", aria_label="steps")  # fmt: skip
-
-
-def _used(points: Sequence[Point]) -> list[int]:
-    return sorted({point.text for point in points})
 
 
 def _sources(recording: Recording, points: Sequence[Point], files: dict[str, str]) -> list[Html]:
@@ -95,7 +78,7 @@ def _sources(recording: Recording, points: Sequence[Point], files: dict[str, str
         blocks = _blocks(sorted(shown))
         for first, last in blocks:
             if made:
-                made.append(tag("div", class_="gap"))
+                made.append(tag("span", "\n", class_="gap"))
             made += source(lines[first - 1 : last], first, ran=ran, key=key)
     return made
 
@@ -157,7 +140,8 @@ def _data(recording: Recording, points: Sequence[Point], files: dict[str, str]) 
         known: dict[Any, int] = {}
         order = [known.setdefault(_key(value), len(known)) for value in values[: len(points)]]
         pvs.append({"v": [None if key is None else _readable(key) for key in known], "i": order})
-    return {"steps": steps, "locals": locals_, "pvs": pvs}
+    texts = {n: rows(diff) if (diff := recording.diff(n)).strip() else [] for n in {point.text for point in points}}
+    return {"steps": steps, "locals": locals_, "pvs": pvs, "texts": texts}
 
 
 def _key(value: Any) -> Any:
