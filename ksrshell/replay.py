@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import signal
@@ -207,9 +208,15 @@ def _shown(progress: bool) -> Iterator[tuple[Callable[[int, int], None], Callabl
     shown = _Shown()
     console = Console(stderr=True)
     before = signal.signal(signal.SIGINT, shown.interrupt)
+    # As the server does: the cyclic collector would stop single messages for tenths of a second.
+    often = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(500_000, 50, 100)
     try:
         with Progress(console=console, transient=True, disable=not (progress and console.is_terminal)) as bar:
             task = bar.add_task("replaying", total=None)
             yield lambda done, of: bar.update(task, completed=done, total=of), shown.player_made
     finally:
+        gc.set_threshold(*often)
+        gc.unfreeze()
         signal.signal(signal.SIGINT, before)

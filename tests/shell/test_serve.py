@@ -353,3 +353,16 @@ def test_http_without_content_length_needs_the_parameter(place: Place) -> None:
 def test_a_global_parameter_that_is_not_there(place: Place) -> None:
     assert "module core has no parameter 'children'; it has:" in place.refused("--modparam", "core:children=4")
     assert "expects yes or no" in place.refused("--modparam", "core:tcp_no_connect=2")
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("--hep", "tcp:127.0.0.1:9060"), "HEP goes over UDP"),
+        (("--hep", "udp:nowhere:1"), "'nowhere' is not an IP address"),
+        (("--hep-send", "127.0.0.1"), "HEP goes over UDP"),
+        (("--hep", "udp:192.0.2.1:9060"), "cannot listen on udp:192.0.2.1:9060"),
+    ],
+)
+def test_hep_that_cannot_be(place: Place, options: tuple[str, ...], why: str) -> None:
+    assert why in place.refused(*options)
