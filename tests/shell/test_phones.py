@@ -62,3 +62,19 @@ def test_mistakes(proxy: Session, options: dict[str, Any]) -> None:
         proxy.phone("bob", register=False, **options)
     with pytest.raises(UsageError, match="before the @"):
         proxy.phone("sip:bob@demo.example")
+
+
+def test_a_register_is_about_its_sender_and_ends_when_it_says_so(proxy: Session) -> None:
+    before = len(_contacts(proxy))
+    register = proxy.send("REGISTER", user="alice")
+    first = register.flow.messages[0]
+    assert (register.status, first.ruri, first.to_uri) == (200, "sip:demo.example", "sip:alice@demo.example")
+    assert len(_contacts(proxy)) == before + 1
+    gone = proxy.send("REGISTER", user="alice", headers=["Contact: *", "Expires: 0"])
+    assert gone.status in (200, 400)
+    assert proxy.send("REGISTER", "sip:bob@demo.example", user="alice").status == 401
+
+
+def _contacts(proxy: Session) -> list[Any]:
+    found: list[Any] = proxy.rpc("ul.lookup", "location", "alice")["Contacts"]
+    return found
