@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import difflib
 import logging
 import sys
@@ -34,6 +35,8 @@ log = logging.getLogger("ksrcore.script")
 CORE_CALLBACKS = ("ksr_request_route", "ksr_reply_route", "ksr_onsend_route")
 
 _OWN = str(Path(__file__).resolve().parent.parent)
+#: Evaluating for a stepped run waits in it.
+_ASYNCIO = str(Path(asyncio.__file__).parent)
 
 
 class _Stats:
@@ -377,7 +380,7 @@ def _signature(function: FunctionType) -> Signature | None:
 def user_traceback(error: BaseException) -> str:
     """The traceback with the script's own frames only: what the proxy did around them tells its user nothing."""
     lines = traceback.TracebackException.from_exception(error)
-    kept = [frame for frame in lines.stack if not frame.filename.startswith((_OWN, "<KSR"))]
+    kept = [frame for frame in lines.stack if not frame.filename.startswith((_OWN, _ASYNCIO, "<KSR"))]
     lines.stack = traceback.StackSummary.from_list(kept)
     lines.__context__ = lines.__cause__ = None
     return "".join(lines.format()).rstrip("\n")
