@@ -56,10 +56,12 @@ class Sent(View):
 class Effects(View):
     """``sent`` (messages), ``diff`` (the message as it came against as it would leave), ``state`` (routing state that
     differs from the start: URIs, destination, flags), ``writes`` (what would have been written to tables and stores).
+    ``about``: the proxy and the message, for where no prompt says so.
     """
 
-    def __init__(self, data: Mapping[str, Any]) -> None:
+    def __init__(self, data: Mapping[str, Any], about: str = "") -> None:
         self._data = data
+        self.about = about
         self.sent = [Sent(sent) for sent in data.get("sent") or []]
         self.diff = Diff(str(data.get("diff") or ""))
         self.state: dict[str, Any] = dict(data.get("state") or {})

@@ -201,7 +201,9 @@ class Session:
 
     def effects(self) -> Effects:
         """What the KSR calls since ``use(m)`` would have sent and changed."""
-        return Effects(self.call("ksr.sandbox.effects", {"sandbox": self._current_sandbox()}))
+        sandbox = self._current_sandbox()
+        about = f"{self.name}: {self.current.id} {self.current.title}" if self.current is not None else ""
+        return Effects(self.call("ksr.sandbox.effects", {"sandbox": sandbox}), about)
 
     def step(self, m: Message | int | None = None, callback: str | None = None) -> Step:
         """Step through the script with message ``m`` (default: the one in use), from ``callback`` on.

@@ -255,6 +255,20 @@ def test_a_held_message_is_stepped_and_an_interrupt_leaves_it_held(kernel: Kerne
     assert kernel.value("call.status") == "200"
 
 
+def test_which_message_is_in_use_is_to_be_seen_without_a_prompt(kernel: Kernel) -> None:
+    found = kernel.run("use(invite)\neffects()")["data"][-1]
+    assert ">demo: " in found["text/html"] and "INVITE sip:" in found["text/html"]
+    assert "; the demo, ends with the kernel" in kernel.value("%proxy").replace("\n", " ")
+    assert "in use: " in kernel.value("%proxy")
+
+
+def test_long_work_shows_how_far_it_is(kernel: Kernel) -> None:
+    code = "from ksrshell.progress import each\nimport time\nfor _ in each(range(8), 'things'):\n    time.sleep(0.15)"
+    shown = kernel.run(code)["data"]
+    assert "<progress" in shown[0]["text/html"] and shown[0]["text/plain"].startswith("things: ")
+    assert shown[-1] == {"text/plain": "", "text/html": ""}
+
+
 def test_news_come_below_the_next_cell(kernel: Kernel) -> None:
     kernel.run("hold('ksr_route_checks', log='seen {method}')")
     texts = kernel.run("%send MESSAGE sip:bob@demo.example --body hi")["text"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..console import clean, wire_text
 from ..effects import state_lines
 from .diff import block
-from .markup import Html, join, tag
+from .markup import Html, heading, join, tag
 from .text import sip, spans
 
 if TYPE_CHECKING:
@@ -23,7 +23,11 @@ def effects(view: Effects, would: str = "would send") -> Html:
         parts += [tag("h4", "routing state"), tag("pre", spans(state))]
     if view.writes:
         parts += [tag("h4", "would write"), tag("pre", clean("\n".join(view.writes)))]
-    return join(parts) if parts else tag("div", "no effects: nothing sent, nothing changed", class_="dim")
+    if not parts:
+        parts = [tag("div", "no effects: nothing sent, nothing changed", class_="dim")]
+    if view.about:
+        parts.insert(0, heading(tag("span", clean(view.about), class_="dim")))
+    return join(parts)
 
 
 def sent(view: Sent, would: str = "would send", **attributes: object) -> Html:
