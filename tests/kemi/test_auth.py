@@ -92,3 +92,18 @@ def test_without_a_database() -> None:
 
     proxy, ksr = make_proxy(transmit=lambda data, dest: True, listens=[])
     assert ksr.auth_db.is_subscriber("sip:bob@ex.com", "subscriber", 2) == -1
+
+
+def test_nonces_of_another_proxy_that_are_taken_as_our_own() -> None:
+    from ksrcore.assemble import make_proxy
+    from ksrcore.sip.digest import parse_credentials
+    from ksrcore.sip.message import parse_message
+
+    proxy, _ = make_proxy(transmit=lambda data, dest: True, listens=[], now=1.0, wall=1.0)
+    auth = proxy.modules.auth
+    msg = parse_message(b"REGISTER sip:a SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1\r\n\r\n")
+    credentials = parse_credentials('Digest username="a", realm="b", nonce="theirs", uri="sip:a", response="0"')
+    assert auth.check_nonce(msg, credentials) == -1
+    auth.accepted.add("theirs")
+    assert auth.check_nonce(msg, credentials) == 1
+    assert "theirs" in auth.fork(proxy).accepted
