@@ -50,7 +50,7 @@ STYLES = (
         "color:var(--k-dim)}.ksr td.v{white-space:pre-wrap;overflow-wrap:anywhere;font-family:ui-monospace,monospace}"
     )),
     ('class="diff', (
-        ".ksr .diff{font:12px/1.5 ui-monospace,Menlo,Consolas,monospace;overflow-x:auto;border-radius:3px;margin:2px 0}"
+        ".ksr .diff,.ksr pre.diff{font:12px/1.5 ui-monospace,Menlo,Consolas,monospace;overflow-x:auto;border-radius:3px;margin:2px 0}"
         ".ksr .diff>*{display:block;white-space:pre;text-decoration:none;padding:0 6px;color:inherit}"
         ".ksr .diff ins{background:var(--k-add)}.ksr .diff del{background:var(--k-del)}"
         ".ksr .diff .hunk{color:var(--k-dim)}"
@@ -74,7 +74,7 @@ STYLES = (
         "@media(max-width:760px){.ksr .panes{grid-template-columns:minmax(0,1fr)}}"
         ".ksr .scroll{max-height:24em;overflow:auto;border:1px solid var(--k-line);border-radius:4px;"
         "position:relative}.ksr .scroll.low{max-height:12em;padding:2px 6px}"
-        ".ksr pre.src{margin:0}"
+        ".ksr pre.src.scroll{margin:0;border:1px solid var(--k-line)}"
         ".ksr .ln{display:flex;white-space:pre;font:12px/1.5 ui-monospace,Menlo,Consolas,monospace;"
         "width:max-content;min-width:100%}.ksr .ln .no{flex:none;width:4em;text-align:right;padding:0 8px 0 0;"
         "color:var(--k-dim);user-select:none}.ksr .ln.ran .no{color:var(--k-blue);font-weight:600}"
