@@ -50,7 +50,8 @@ STYLES = (
         "color:var(--k-dim)}.ksr td.v{white-space:pre-wrap;overflow-wrap:anywhere;font-family:ui-monospace,monospace}"
     )),
     ('class="diff', (
-        ".ksr .diff,.ksr pre.diff{font:12px/1.5 ui-monospace,Menlo,Consolas,monospace;overflow-x:auto;border-radius:3px;margin:2px 0}"
+        ".ksr .diff,.ksr pre.diff{font:12px/1.5 ui-monospace,Menlo,Consolas,monospace;overflow-x:auto;"
+        "border-radius:3px;margin:2px 0}"
         ".ksr .diff>*{display:block;white-space:pre;text-decoration:none;padding:0 6px;color:inherit}"
         ".ksr .diff ins{background:var(--k-add)}.ksr .diff del{background:var(--k-del)}"
         ".ksr .diff .hunk{color:var(--k-dim)}"
