@@ -6,6 +6,7 @@ from difflib import unified_diff
 from typing import Any
 
 from ..capture.recorder import Ran, Record
+from ..debug.states import call_view
 from ..kemi.declare import Decl
 from ..net.address import bracketed
 from ..run import ROUTE_NAMES
@@ -68,17 +69,6 @@ def plain(value: Any) -> Any:
 
 
 def run_view(run: Ran, versions: dict[str, int]) -> dict[str, Any]:
-    calls = []
-    for decl, args, result in run.iter_calls():
-        error = f"{type(result).__name__}: {result}" if isinstance(result, BaseException) else None
-        calls.append(
-            {
-                "name": decl.path,
-                "args": [plain(arg) for arg in args],
-                "result": None if error else plain(result),
-                "error": error,
-            }
-        )
     return {
         "callback": run.callback,
         "route": ROUTE_NAMES.get(run.route, str(run.route)),
@@ -91,7 +81,7 @@ def run_view(run: Ran, versions: dict[str, int]) -> dict[str, Any]:
         "exception": _exception(run) if run.exception is not None else None,
         "traceback": run.traceback,
         "branch": run.branch,
-        "calls": calls,
+        "calls": [call_view(decl, args, result) for decl, args, result in run.iter_calls()],
     }
 
 

@@ -33,16 +33,16 @@ def call_text(decl: Decl, args: Sequence[Any]) -> str:
     return f"{decl.path}({', '.join(map(short_repr, args))})"
 
 
-def call_view(decl: Decl, args: Iterable[Any], result: Any, seconds: float) -> dict[str, Any]:
-    """A KSR call that was made; ``result`` is the exception when it raised."""
+def call_view(decl: Decl, args: Iterable[Any], result: Any, seconds: float | None = None) -> dict[str, Any]:
+    """A KSR call that was made; ``result`` is the exception when it raised, ``seconds`` how long it took if known."""
     raised = isinstance(result, BaseException)
-    return {
+    view = {
         "name": decl.path,
         "args": [arg if isinstance(arg, str | int) else short_repr(arg) for arg in args],
         "result": None if raised else result,
         "error": f"{type(result).__name__}: {result}" if raised else None,
-        "duration": seconds,
     }
+    return view if seconds is None else view | {"duration": seconds}
 
 
 def file_lines(filename: str, scope: dict[str, Any] | None = None) -> list[str]:
