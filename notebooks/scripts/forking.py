@@ -2,7 +2,7 @@
 
 import KSR
 
-RING = 1500  # milliseconds until a call that is not answered goes elsewhere
+RING = 2000  # milliseconds until a call that is not answered goes elsewhere
 
 
 def mod_init():
@@ -49,7 +49,7 @@ class Router:
         if KSR.registrar.lookup("location") < 0:
             KSR.sl.send_reply(404, "Not Found")
             return 1
-        KSR.tm.t_set_fr(RING, 1000)
+        KSR.tm.t_set_fr(RING, 2000)
         KSR.tm.t_on_failure("ksr_failure_office")
         if KSR.tm.t_relay() < 0:
             KSR.sl.sl_reply_error()
