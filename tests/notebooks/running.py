@@ -29,7 +29,8 @@ def kernel(notebook: Any, folder: Path) -> Iterator[NotebookClient]:
     client = NotebookClient(
         notebook, km=manager, timeout=60, kernel_name="ksr", resources={"metadata": {"path": str(FOLDER)}}
     )
-    with client.setup_kernel():
+    # A manager that it is given it would leave running.
+    with client.setup_kernel(cleanup_kc=True):
         yield client
 
 
