@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +155,8 @@ class Host:
     # -- its life -------------------------------------------------------------------------------------------------
 
     def _folder(self, stack: ExitStack) -> Path:
-        folder = Path(tempfile.mkdtemp(prefix="ksrshell-kernel-"))
+        _sweep()
+        folder = Path(tempfile.mkdtemp(prefix=f"ksrshell-kernel-{os.getpid()}-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         return folder
 
@@ -181,6 +183,17 @@ class Host:
         self.namespace.attach(self.session)
         self.completer.forget()
         stack.close()
+
+
+def _sweep() -> None:
+    """Remove the folders of kernels that were killed: nobody else does."""
+    for path in Path(tempfile.gettempdir()).glob("ksrshell-kernel-*-*"):
+        found = re.fullmatch(r"ksrshell-kernel-(\d+)-\w+", path.name)
+        if found is None or Path(f"/proc/{found[1]}").exists():
+            continue
+        with suppress(OSError):
+            if path.is_dir() and not path.is_symlink() and path.stat().st_uid == os.geteuid():
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _free_name(stem: str) -> str:

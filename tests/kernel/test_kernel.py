@@ -311,6 +311,7 @@ def test_the_proxy_ends_with_the_kernel(jupyter: Path) -> None:
     kernel = Kernel()
     kernel.run("%proxy start")
     pid = int(kernel.value("msgs._session.hello['pid']"))
+    folder = kernel.value("import os; os.path.dirname(msgs._session.hello['script'])").strip("'")
     assert Path(f"/proc/{pid}").exists()
     kernel.manager.shutdown_kernel(now=True)  # killed: nothing of the kernel's runs any more
     kernel.client.stop_channels()
@@ -318,3 +319,11 @@ def test_the_proxy_ends_with_the_kernel(jupyter: Path) -> None:
     while Path(f"/proc/{pid}").exists() and time.monotonic() < until:
         time.sleep(0.05)
     assert not Path(f"/proc/{pid}").exists()
+    left = Path(folder)
+    assert left.exists()  # nobody was there to remove it: the next kernel does
+    other = Kernel()
+    try:
+        assert other.run("%proxy start")["status"] == "ok"
+        assert not left.exists()
+    finally:
+        other.close()
