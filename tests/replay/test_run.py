@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from hashlib import md5
 from pathlib import Path
 
@@ -37,6 +38,14 @@ def test_a_call_goes_through_transactions_of_our_own(tmp_path: Path) -> None:
     ]
     assert (summary.compared, summary.differing, summary.raised, summary.status(True)) == (True, [], [], 0)
     assert (summary.proxy, summary.guessed) == ("10.0.0.9:5060", True)
+
+
+def test_random_numbers_of_the_process_are_left_alone(tmp_path: Path) -> None:
+    random.seed(5)
+    expected = random.random()
+    random.seed(5)
+    play(tmp_path, timed(call()))
+    assert random.random() == expected
 
 
 def test_interleaved_calls(tmp_path: Path) -> None:

@@ -104,6 +104,7 @@ class Player:
         self._seen: tuple[set[int], set[int]] = (set(), set())
         self._ends: set[str] = set()
         self._current: Result | None = None
+        self._random = random.getstate()
         try:
             start_modules(self.proxy)
             self.proxy.random = Random(1)
@@ -119,6 +120,7 @@ class Player:
         for module in reversed(list(self.proxy.modules.values())):
             module.stop()
         self._db.close()
+        random.setstate(self._random)  # whose process this is goes on with its own
 
     # -- messages -------------------------------------------------------------------------------------------------
 
