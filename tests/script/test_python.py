@@ -219,6 +219,7 @@ def test_a_callback_that_is_not_there(load: Load) -> None:
             "routes.py: the object that mod_init() returned (object) has no ksr_request_route()",
         ),
         ("import sys\nsys.exit(3)\n", "routes.py:2: SystemExit: 3"),
+        ("x = " + "1 + " * 20_000 + "1\n", "routes.py: does not compile: maximum recursion depth exceeded"),
         ("import no_such_module_anywhere\n", "routes.py:1: ModuleNotFoundError: No module named"),
     ],
 )

@@ -117,8 +117,8 @@ def read(text: str, filename: str = "<text>") -> Program:
         tree = parse(text, filename)
     except SyntaxError as error:
         raise ScriptError(f"does not compile: {error.msg}", filename, error.lineno or 0) from None
-    except ValueError as error:
-        raise ScriptError(f"does not compile: {error}", filename) from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise ScriptError(f"does not compile: {error or 'too complex'}", filename) from None
     program = Program(text, split_lines(text), tree)
     _body(program, tree.body, "")
     return program

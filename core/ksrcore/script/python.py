@@ -149,8 +149,8 @@ class PythonScript(Script):
             return ast.parse(source, filename)
         except SyntaxError as error:
             raise ScriptError(f"does not compile: {error.msg}", self.path, error.lineno or 0) from None
-        except ValueError as error:  # null bytes
-            raise ScriptError(f"does not compile: {error}", self.path) from None
+        except (ValueError, RecursionError, MemoryError) as error:  # null bytes, nesting without end
+            raise ScriptError(f"does not compile: {error or 'too complex'}", self.path) from None
 
     def _check_entry(self, module: ModuleType, handler: Any) -> None:
         if not callable(getattr(handler, "ksr_request_route", None)):
