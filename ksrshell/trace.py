@@ -10,7 +10,7 @@ from ksrcore.debug.errors import DebugError
 from ksrcore.debug.recording import Recording
 from ksrcore.debug.tracefile import TraceError, build, load, save
 
-from .effects import Diff
+from .effects import Diff, Effects
 from .errors import KsrShellError, NotFound, UsageError
 from .messages import Calls, Message
 from .stepper import STEP_TIMEOUT, Changes, Moves, State
@@ -153,6 +153,11 @@ class Trace(View, Sequence[State]):
     @property
     def result(self) -> str | None:
         return self[-1].result
+
+    @property
+    def effects(self) -> Effects:
+        """What the whole run would have sent and changed."""
+        return self[-1].effects
 
     def diff(self, i: int = 0, j: int = -1) -> Diff:
         """The message as it would have left at step i against step j."""

@@ -158,6 +158,13 @@ def test_a_trace(session: Session) -> None:
         t[99]
 
 
+def test_a_trace_has_the_effects_of_the_whole_run(session: Session) -> None:
+    trace = session.trace(session.msgs[-1])
+    trace.first()
+    assert [sent.data.partition("\r\n")[0] for sent in trace.effects.sent] == ["SIP/2.0 404 Not Found"]
+    assert not trace[0].effects.sent
+
+
 def test_a_file_is_opened_without_a_proxy(session: Session, tmp_path: Path) -> None:
     t = session.trace(1)
     path = t.save(tmp_path / "run")
