@@ -159,7 +159,7 @@ def test_a_trace(session: Session) -> None:
 
 
 def test_a_trace_has_the_effects_of_the_whole_run(session: Session) -> None:
-    trace = session.trace(session.msgs[-1])
+    trace = session.trace(1)
     trace.first()
     assert [sent.data.partition("\r\n")[0] for sent in trace.effects.sent] == ["SIP/2.0 404 Not Found"]
     assert not trace[0].effects.sent
