@@ -10,10 +10,11 @@ from ksrcore.debug.errors import DebugError
 from ksrcore.debug.recording import Recording
 from ksrcore.debug.tracefile import TraceError, build, load, save
 
+from .changes import Changes
 from .effects import Diff, Effects
 from .errors import KsrShellError, NotFound, UsageError
 from .messages import Calls, Message
-from .stepper import STEP_TIMEOUT, Changes, Moves, State
+from .stepper import STEP_TIMEOUT, Moves, State
 from .view import View, unwire
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from .message import call_list, title
 from .source import window
 
 if TYPE_CHECKING:
-    from ..stepper import Change, Changes, State
+    from ..changes import Change, Changes
+    from ..stepper import State
     from ..trace import Lines, Trace
 
 #: Steps of a trace that are listed at once.

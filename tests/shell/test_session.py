@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 import ksrshell
+from ksrshell.changes import Where
 from ksrshell.errors import KsrShellError, NotFound, RemoteError, UnknownName, UsageError
 from ksrshell.routes import Swapped, source_of
 from ksrshell.session import Session
-from ksrshell.stepper import Source, Where
+from ksrshell.stepper import Source
 from shell.fake import CALLID, FakeProxy
 
 

@@ -6,9 +6,10 @@ from typing import Any, cast
 
 import pytest
 
+from ksrshell.changes import Where
 from ksrshell.debugger.commands import HELP, Commands
 from ksrshell.errors import KsrShellError
-from ksrshell.stepper import Step, Where
+from ksrshell.stepper import Step
 
 
 class FakeStep:
