@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from debug.holding import Holding, Holdings
 from ksrcore.assemble import load_script, make_proxy
 from ksrcore.net.address import Dest, Listen, Rcv
 from ksrcore.proxy import Proxy
@@ -68,3 +71,20 @@ def make(tmp_path: Path) -> Iterator[Make]:
         db.close()
     sys.modules.pop("stepped", None)
     sys.modules.pop("KSR", None)
+
+
+@pytest.fixture
+def holding(tmp_path: Path) -> Iterator[Holdings]:
+    """``holding(...)`` gives a playbook with holds; nothing of it may stay behind."""
+    made: list[Holding] = []
+
+    def build(*args: Any, **options: Any) -> Holding:
+        made.append(Holding(tmp_path, *args, **options))
+        return made[-1]
+
+    yield build
+    for each in made:
+        each.holds.close()
+        assert each.proxy.debugger is None
+        assert each.proxy.env.hook is None
+    assert not [t for t in threading.enumerate() if t.name.startswith("ksr-hold")]

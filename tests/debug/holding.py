@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from ksrcore.debug.held import Held
 from ksrcore.debug.hold import Hold
 from ksrcore.debug.holds import Holds
 from ksrcore.debug.sandbox import Sandboxes
-from tm.playbook import Playbook
+from tm.playbook import BOB, Playbook, Sent
 
 RELAY = """
 def ksr_request_route(self, msg):
@@ -62,3 +63,10 @@ class Holding(Playbook):
     def release(self, held: Held, reason: str = "resumed") -> list[Any]:
         self.holds.release(held, reason)
         return self.take()
+
+
+Holdings = Callable[..., Holding]
+
+
+def to_bob(sent: list[Sent]) -> list[str]:
+    return [s.first for s in sent if s.dest.ip == BOB]

@@ -3,42 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from debug.holding import Holding
+from debug.holding import Holdings, to_bob
 from ksrcore.debug.errors import DebugError
-from tm.playbook import ALICE, BOB, Sent, firsts, reply, request
-
-Make = Callable[..., Holding]
-CAROL = "10.0.0.4"
+from tm.playbook import ALICE, BOB, firsts, reply, request
 
 
-@pytest.fixture
-def make(tmp_path: Path) -> Iterator[Make]:
-    made: list[Holding] = []
-
-    def build(*args: Any, **options: Any) -> Holding:
-        made.append(Holding(tmp_path, *args, **options))
-        return made[-1]
-
-    yield build
-    for each in made:
-        each.holds.close()
-        assert each.proxy.debugger is None
-        assert each.proxy.env.hook is None
-    assert not [t for t in threading.enumerate() if t.name.startswith("ksr-hold")]
-
-
-def to_bob(sent: list[Sent]) -> list[str]:
-    return [s.first for s in sent if s.dest.ip == BOB]
-
-
-def test_one_waits_and_the_others_flow(make: Make) -> None:
-    p = make()
+def test_one_waits_and_the_others_flow(holding: Holdings) -> None:
+    p = holding()
     p.hold("ksr_route_relay", if_='rU == "bob"')
     first = p.feed(request("INVITE"))
     assert firsts(first) == [f"{ALICE} SIP/2.0 100 Trying"]
@@ -71,8 +46,8 @@ def test_one_waits_and_the_others_flow(make: Make) -> None:
         ("KSR.tm.t_relay", "call", "ksr_route_relay", 15),
     ],
 )
-def test_places(make: Make, where: str, event: str, function: str, line: int) -> None:
-    p = make()
+def test_places(holding: Holdings, where: str, event: str, function: str, line: int) -> None:
+    p = holding()
     p.hold(where)
     p.feed(request("INVITE"))
     state = p.held[0].state()
@@ -93,8 +68,8 @@ def test_places(make: Make, where: str, event: str, function: str, line: int) ->
         ("what is this?", "is no place: name a function, a line"),
     ],
 )
-def test_places_that_are_none(make: Make, where: str, said: str) -> None:
-    p = make()
+def test_places_that_are_none(holding: Holdings, where: str, said: str) -> None:
+    p = holding()
     with pytest.raises(Exception, match=said):
         p.hold(where)
     assert p.proxy.debugger is None
@@ -115,22 +90,22 @@ def test_places_that_are_none(make: Make, where: str, said: str) -> None:
         ({"log": "{$nosuch}"}, "the log text has"),
     ],
 )
-def test_options_that_are_none(make: Make, options: dict[str, Any], said: str) -> None:
-    p = make()
+def test_options_that_are_none(holding: Holdings, options: dict[str, Any], said: str) -> None:
+    p = holding()
     with pytest.raises(Exception, match=said):
         p.hold("", **options)
 
 
-def test_a_condition_on_what_the_script_makes(make: Make) -> None:
-    p = make()
+def test_a_condition_on_what_the_script_makes(holding: Holdings) -> None:
+    p = holding()
     p.hold("KSR.tm.t_relay", if_='method == "INVITE" and called("KSR.hdr.append")')
     p.hold("ksr_request_route", if_='called("KSR.hdr.append")')
     p.feed(request("INVITE"))
     assert [h.hold.id for h in p.held] == [1]
 
 
-def test_hits_and_once(make: Make) -> None:
-    p = make()
+def test_hits_and_once(holding: Holdings) -> None:
+    p = holding()
     hold = p.hold("ksr_request_route", hits=2, once=True)
     for n in range(4):
         p.feed(request("OPTIONS", branch=f"z9hG4bK{n}", callid=f"c{n}"))
@@ -139,8 +114,8 @@ def test_hits_and_once(make: Make) -> None:
     assert p.holds.armed == {}
 
 
-def test_the_limit(make: Make) -> None:
-    p = make()
+def test_the_limit(holding: Holdings) -> None:
+    p = holding()
     p.holds.limit = 2
     hold = p.hold("ksr_request_route")
     sent = [p.feed(request("OPTIONS", branch=f"z9hG4bK{n}", callid=f"c{n}")) for n in range(3)]
@@ -148,8 +123,8 @@ def test_the_limit(make: Make) -> None:
     assert (hold.missed, p.holds.passed, len(p.held)) == (1, 1, 2)
 
 
-def test_a_logpoint_stops_nothing(make: Make, caplog: pytest.LogCaptureFixture) -> None:
-    p = make()
+def test_a_logpoint_stops_nothing(holding: Holdings, caplog: pytest.LogCaptureFixture) -> None:
+    p = holding()
     p.hold("ksr_route_relay:+5", log='{method} of {$fU} to {user} {$(ru{uri.host})} {{{hdr("Max-Forwards")}}} {msg}')
     with caplog.at_level("INFO", "ksrcore.hold"):
         sent = p.feed(request("INVITE"))
@@ -161,7 +136,7 @@ def test_a_logpoint_stops_nothing(make: Make, caplog: pytest.LogCaptureFixture) 
     assert not [t for t in threading.enumerate() if t.name.startswith("ksr-hold")]
 
 
-def test_a_watchpoint(make: Make) -> None:
+def test_a_watchpoint(holding: Holdings) -> None:
     script = """
     def ksr_request_route(self, msg):
         KSR.setdsturi("sip:10.0.0.9")
@@ -171,7 +146,7 @@ def test_a_watchpoint(make: Make) -> None:
         KSR.tm.t_relay()
         return 1
     """
-    p = make("\n".join(line[4:] for line in script.splitlines()))
+    p = holding("\n".join(line[4:] for line in script.splitlines()))
     p.hold(watch="$du")
     p.hold(watch="X-A")
     p.feed(request("INVITE"))
@@ -192,57 +167,8 @@ def test_a_watchpoint(make: Make) -> None:
 # -- what belongs to it waits or is absorbed --------------------------------------------------------------------------
 
 
-def test_retransmissions_are_absorbed_before_there_is_a_transaction(make: Make) -> None:
-    p = make()
-    p.hold("ksr_request_route")
-    p.feed(request("INVITE"))
-    again = p.feed(request("INVITE"))
-    assert firsts(again) == [f"{ALICE} SIP/2.0 100 Trying"]
-    assert p.held[0].of.absorbed == 1
-    records = [r for r in p.proxy.recorder if not r.out]
-    assert records[1].error == "absorbed: it repeats message 1, which is held"
-    assert len(to_bob(p.release(p.held[0]))) == 1
-    p2 = [r for r in p.proxy.recorder if r.runs and not r.out]
-    assert len(p2) == 1, "its script ran once"
-
-
-def test_an_options_is_absorbed_silently(make: Make) -> None:
-    p = make()
-    p.hold("ksr_request_route")
-    assert p.feed(request("OPTIONS")) == []
-    assert p.feed(request("OPTIONS")) == []
-    assert to_bob(p.release(p.held[0])) == [f"OPTIONS sip:bob@{BOB} SIP/2.0"]
-
-
-def test_a_cancel_waits_for_its_invite(make: Make) -> None:
-    p = make()
-    p.hold("ksr_branch", if_='method == "INVITE"')
-    p.feed(request("INVITE"))
-    assert p.feed(request("CANCEL")) == []
-    assert p.feed(request("CANCEL")) == [], "nor its retransmission"
-    (held,) = p.held
-    assert held.view()["waiting"] == ["CANCEL alice -> bob"] and held.of.absorbed == 1
-    sent = p.release(held)
-    assert [s.first for s in sent] == [f"INVITE sip:bob@{BOB} SIP/2.0", "SIP/2.0 200 canceling"]
-    rings = p.feed(reply(sent[0], 180), BOB)
-    assert [s.first.split()[0] for s in rings] == ["SIP/2.0", "CANCEL"] or "CANCEL" in rings[0].first
-
-
-def test_replies_of_a_held_transaction_wait_in_order(make: Make) -> None:
-    p = make()
-    (trying, invite) = p.feed(request("INVITE"))
-    p.hold("ksr_onreply", if_='status == 180 and method == "INVITE"')
-    assert p.feed(reply(invite, 180), BOB) == []
-    (held,) = p.held
-    assert held.state()["route"] == "onreply"
-    assert p.feed(reply(invite, 180), BOB) == [], "a repeated reply is absorbed"
-    assert p.feed(reply(invite, 200), BOB) == []
-    assert held.view()["waiting"] == ["200 to INVITE"] and held.of.absorbed == 1
-    assert [s.first for s in p.release(held)] == ["SIP/2.0 180 Reason", "SIP/2.0 200 Reason"]
-
-
-def test_a_reply_is_held_by_its_request(make: Make) -> None:
-    p = make()
+def test_a_reply_is_held_by_its_request(holding: Holdings) -> None:
+    p = holding()
     _, invite = p.feed(request("INVITE"))
     _, other = p.feed(request("INVITE", f"sip:carol@{BOB}", branch="z9hG4bK2", callid="other"))
     p.hold("ksr_onreply", if_='rU == "bob"')
@@ -251,50 +177,11 @@ def test_a_reply_is_held_by_its_request(make: Make) -> None:
     assert len(p.release(p.held[0])) == 1
 
 
-def test_the_clock_of_its_transaction_stands_still(make: Make) -> None:
-    p = make(modparams=["tm:fr_timer=10000"])
-    _, invite = p.feed(request("INVITE"))
-    p.feed(reply(invite, 100), BOB)
-    _, forked = p.feed(request("INVITE", branch="z9hG4bK2", callid="other"))
-    p.hold("ksr_onreply")
-    p.advance(0.2)
-    assert p.feed(reply(invite, 180), BOB) == []
-    assert p.feed(reply(forked, 180), BOB) == []
-    assert p.advance(7.0) == [], "no retransmission of what is held"
-    for held in p.held:
-        assert firsts(p.release(held)) == [f"{ALICE} SIP/2.0 180 Reason"]
-    assert p.advance(9.0) == []
-
-
-def test_retransmissions_begin_after_the_release(make: Make) -> None:
-    """Two branches: the second is held when it is about to be sent; the first one's answer waits, unrepeated."""
-    script = """
-    def ksr_request_route(self, msg):
-        KSR.corex.append_branch_uri("sip:carol@10.0.0.4")
-        KSR.tm.t_relay()
-        return 1
-
-    def ksr_onsend_route(self, msg):
-        KSR.info("sending")
-        return 1
-    """
-    p = make("\n".join(line[4:] for line in script.splitlines()))
-    p.hold("ksr_onsend_route", hits=2, once=True)
-    sent = p.feed(request("INVITE"))
-    assert [s.first for s in sent if s.dest.ip != ALICE] == [f"INVITE sip:bob@{BOB} SIP/2.0"]
-    assert p.feed(reply(sent[-1], 180), BOB) == []
-    assert p.advance(6.0) == []
-    after = p.release(p.held[0])
-    assert firsts(after) == [f"{CAROL} INVITE sip:carol@10.0.0.4 SIP/2.0", f"{ALICE} SIP/2.0 180 Reason"]
-    repeated = p.advance(0.7)
-    assert firsts(repeated) == [f"{CAROL} INVITE sip:carol@10.0.0.4 SIP/2.0"]
-
-
 # -- other routes -----------------------------------------------------------------------------------------------------
 
 
-def test_a_failure_route_after_a_reply(make: Make) -> None:
-    p = make()
+def test_a_failure_route_after_a_reply(holding: Holdings) -> None:
+    p = holding()
     p.hold("ksr_failure")
     _, invite = p.feed(request("INVITE"))
     acked = p.feed(reply(invite, 486), BOB)
@@ -303,8 +190,8 @@ def test_a_failure_route_after_a_reply(make: Make) -> None:
     assert firsts(p.release(p.held[0])) == [f"{ALICE} SIP/2.0 486 Reason"]
 
 
-def test_a_failure_route_after_the_timeout(make: Make) -> None:
-    p = make(modparams=["tm:fr_timer=2000"])
+def test_a_failure_route_after_the_timeout(holding: Holdings) -> None:
+    p = holding(modparams=["tm:fr_timer=2000"])
     p.hold("ksr_failure", if_='rU == "bob"')
     p.feed(request("INVITE"))
     sent = p.advance(2.1)
@@ -315,7 +202,7 @@ def test_a_failure_route_after_the_timeout(make: Make) -> None:
     assert firsts(p.release(held)) == [f"{ALICE} SIP/2.0 408 Request Timeout"]
 
 
-def test_an_exception_waits_where_it_was_raised(make: Make) -> None:
+def test_an_exception_waits_where_it_was_raised(holding: Holdings) -> None:
     script = """
     def ksr_request_route(self, msg):
         self.route(msg)
@@ -324,7 +211,7 @@ def test_an_exception_waits_where_it_was_raised(make: Make) -> None:
         name = "x"
         raise KeyError(name)
     """
-    p = make("\n".join(line[4:] for line in script.splitlines()))
+    p = holding("\n".join(line[4:] for line in script.splitlines()))
     p.hold("exception")
     assert firsts(p.feed(request("INVITE"))) == [f"{ALICE} SIP/2.0 100 Trying"]
     state = p.held[0].state()
@@ -334,8 +221,8 @@ def test_an_exception_waits_where_it_was_raised(make: Make) -> None:
     assert p.held == []
 
 
-def test_two_at_once_released_in_the_other_order(make: Make) -> None:
-    p = make()
+def test_two_at_once_released_in_the_other_order(holding: Holdings) -> None:
+    p = holding()
     p.hold("ksr_route_relay")
     p.feed(request("INVITE", branch="z9hG4bKa", callid="a"))
     p.feed(request("INVITE", branch="z9hG4bKb", callid="b"))
@@ -347,8 +234,8 @@ def test_two_at_once_released_in_the_other_order(make: Make) -> None:
 # -- ways out ---------------------------------------------------------------------------------------------------------
 
 
-def test_it_releases_itself(make: Make, caplog: pytest.LogCaptureFixture) -> None:
-    p = make()
+def test_it_releases_itself(holding: Holdings, caplog: pytest.LogCaptureFixture) -> None:
+    p = holding()
     p.hold("ksr_route_relay", timeout=3.0)
     p.feed(request("INVITE"))
     assert p.held[0].view()["left"] == 3.0
@@ -358,84 +245,14 @@ def test_it_releases_itself(make: Make, caplog: pytest.LogCaptureFixture) -> Non
     assert p.holds.notes[1] == ["held 1 at ksr_route_relay:11 for 3.0 s: timeout"]
 
 
-def test_the_default_is_below_a_short_fr_timer(make: Make) -> None:
-    p = make(modparams=["tm:fr_timer=1000"])
+def test_the_default_is_below_a_short_fr_timer(holding: Holdings) -> None:
+    p = holding(modparams=["tm:fr_timer=1000"])
     assert p.hold("ksr_route_relay").timeout == pytest.approx(0.8)
-    assert make().hold("ksr_route_relay").timeout == 20.0
+    assert holding().hold("ksr_route_relay").timeout == 20.0
 
 
-@pytest.mark.parametrize("where", ["ksr_request_route", "ksr_route_relay", "KSR.tm.t_relay", "ksr_branch"])
-def test_dropped_before_it_was_relayed(make: Make, where: str) -> None:
-    p = make()
-    p.hold(where)
-    p.feed(request("INVITE"))
-    p.holds.drop(p.held[0])
-    assert p.take() == [] and p.advance(10.0) == []
-    assert p.transactions == 0 and p.held == []
-    assert p.reasons() == ["dropped"]
-    record = next(iter(p.proxy.recorder))
-    assert all(run.exited for run in record.runs)
-
-
-def test_dropping_a_failure_and_replies(make: Make) -> None:
-    p = make(modparams=["tm:wt_timer=1000"])
-    hold = p.hold("ksr_failure")
-    _, invite = p.feed(request("INVITE"))
-    p.feed(reply(invite, 486), BOB)
-    p.holds.drop(p.held[0])
-    assert p.take() == [] and p.advance(3.0) == [] and p.transactions == 0
-    p.holds.disarm(hold.id)
-    p.hold("ksr_onreply")
-    _, invite = p.feed(request("INVITE", branch="z9hG4bK2"))
-    p.feed(reply(invite, 180), BOB)
-    p.holds.drop(p.held[0])
-    assert p.take() == []
-    p.feed(reply(invite, 200), BOB)
-    p.holds.drop(p.held[0])
-    assert p.take() == [] and p.advance(3.0) == [] and p.transactions == 0
-
-
-@pytest.mark.parametrize("where", ["ksr_request_route", "KSR.tm.t_relay", "ksr_branch"])
-def test_answered(make: Make, where: str) -> None:
-    p = make()
-    p.hold(where)
-    p.feed(request("INVITE"))
-    p.holds.answer(p.held[0], 486, "Busy Here")
-    (busy,) = p.take()
-    assert firsts([busy]) == [f"{ALICE} SIP/2.0 486 Busy Here"]
-    p.holds.disarm(1)
-    p.feed(request("ACK", to_tag=busy.header("To")[0].partition("tag=")[2]))
-    assert to_bob(p.advance(10.0)) == []
-    assert p.transactions == 0 and p.reasons() == ["answered"]
-
-
-def test_answered_while_it_rings_or_after_it_failed(make: Make) -> None:
-    p = make()
-    p.hold("ksr_onreply", once=True)
-    _, invite = p.feed(request("INVITE"))
-    p.feed(reply(invite, 180), BOB)
-    p.holds.answer(p.held[0], 480, "Gone")
-    assert firsts(p.take()) == [f"{ALICE} SIP/2.0 480 Gone", f"{BOB} CANCEL sip:bob@{BOB} SIP/2.0"]
-    p.hold("ksr_failure", once=True)
-    _, invite = p.feed(request("INVITE", branch="z9hG4bK2", callid="second"))
-    p.feed(reply(invite, 486), BOB)
-    p.holds.answer(p.held[0], 600, "Busy Everywhere")
-    assert firsts(p.take()) == [f"{ALICE} SIP/2.0 600 Busy Everywhere"]
-
-
-def test_what_cannot_be_answered(make: Make) -> None:
-    p = make()
-    p.hold("ksr_request_route")
-    p.feed(request("ACK", to_tag="t"))
-    with pytest.raises(DebugError, match="ACK cannot be answered"):
-        p.holds.answer(p.held[0], 200, "OK")
-    with pytest.raises(DebugError, match="final reply, 200 to 699, got 180"):
-        p.holds.answer(p.held[0], 180, "Ringing")
-    assert to_bob(p.release(p.held[0])) == [f"ACK sip:bob@{BOB} SIP/2.0"]
-
-
-def test_the_proxy_stops(make: Make) -> None:
-    p = make()
+def test_the_proxy_stops(holding: Holdings) -> None:
+    p = holding()
     p.hold("ksr_route_relay")
     p.feed(request("INVITE", branch="z9hG4bKa", callid="a"))
     p.feed(request("INVITE", branch="z9hG4bKb", callid="b"))
@@ -444,8 +261,8 @@ def test_the_proxy_stops(make: Make) -> None:
     assert p.reasons() == ["stopped", "stopped"] and p.holds.armed == {}
 
 
-def test_a_client_goes(make: Make) -> None:
-    p = make()
+def test_a_client_goes(holding: Holdings) -> None:
+    p = holding()
     one, two = object(), object()
     p.hold("ksr_route_relay", owner=one, if_='callid == "a"')
     p.hold("ksr_route_relay", owner=one, keep=True, if_='callid == "b"')
@@ -457,8 +274,8 @@ def test_a_client_goes(make: Make) -> None:
     assert p.reasons() == ["its client has gone"]
 
 
-def test_a_swap_while_it_is_held(make: Make) -> None:
-    p = make()
+def test_a_swap_while_it_is_held(holding: Holdings) -> None:
+    p = holding()
     p.hold("ksr_branch:+1")
     p.feed(request("INVITE"))
     script = p.proxy.script
@@ -474,8 +291,8 @@ def test_a_swap_while_it_is_held(make: Make) -> None:
 # -- working on it ----------------------------------------------------------------------------------------------------
 
 
-def test_step_look_and_change(make: Make) -> None:
-    p = make()
+def test_step_look_and_change(holding: Holdings) -> None:
+    p = holding()
     p.hold("ksr_request_route", timeout=20.0)
     p.feed(request("INVITE"))
     (held,) = p.held
@@ -513,8 +330,8 @@ def test_step_look_and_change(make: Make) -> None:
     assert held.done and p.reasons() == ["resumed"]
 
 
-def test_a_ksr_call_that_is_none(make: Make) -> None:
-    p = make()
+def test_a_ksr_call_that_is_none(holding: Holdings) -> None:
+    p = holding()
     p.hold("ksr_request_route")
     p.feed(request("INVITE"))
     with pytest.raises(AttributeError, match="nearest: KSR.hdr.append"):
@@ -524,8 +341,8 @@ def test_a_ksr_call_that_is_none(make: Make) -> None:
     p.release(p.held[0])
 
 
-def test_held_again_by_another_hold(make: Make) -> None:
-    p = make()
+def test_held_again_by_another_hold(holding: Holdings) -> None:
+    p = holding()
     p.hold("ksr_request_route")
     p.hold("ksr_branch")
     p.feed(request("INVITE"))
@@ -542,8 +359,8 @@ def test_held_again_by_another_hold(make: Make) -> None:
     assert [s.first for s in p.release(p.held[0])] == ["SIP/2.0 200 canceling"]
 
 
-def test_nothing_armed_is_nothing_there(make: Make) -> None:
-    p = make()
+def test_nothing_armed_is_nothing_there(holding: Holdings) -> None:
+    p = holding()
     hold = p.hold("ksr_request_route", if_='method == "INVITE"')
     assert p.proxy.debugger is p.holds
     p.feed(request("OPTIONS"))
@@ -559,7 +376,7 @@ def test_nothing_armed_is_nothing_there(make: Make) -> None:
 # -- what else may be held --------------------------------------------------------------------------------------------
 
 
-def test_an_exception_that_the_script_catches_is_none(make: Make) -> None:
+def test_an_exception_that_the_script_catches_is_none(holding: Holdings) -> None:
     script = """
     def ksr_request_route(self, msg):
         try:
@@ -574,7 +391,7 @@ def test_an_exception_that_the_script_catches_is_none(make: Make) -> None:
     def lookup(self, table):
         return table["x"]
     """
-    p = make("\n".join(line[4:] for line in script.splitlines()))
+    p = holding("\n".join(line[4:] for line in script.splitlines()))
     p.hold("exception")
     p.feed(request("INVITE"))
     state = p.held[0].state()
@@ -583,8 +400,8 @@ def test_an_exception_that_the_script_catches_is_none(make: Make) -> None:
     assert p.held == []
 
 
-def test_a_timer_is_held_and_does_not_run_twice_at_once(make: Make) -> None:
-    p = make()
+def test_a_timer_is_held_and_does_not_run_twice_at_once(holding: Holdings) -> None:
+    p = holding()
     proxy = p.proxy
     ran: list[float] = []
 
@@ -604,7 +421,7 @@ def test_a_timer_is_held_and_does_not_run_twice_at_once(make: Make) -> None:
     assert len(ran) == 2
 
 
-def test_an_http_request(make: Make) -> None:
+def test_an_http_request(holding: Holdings) -> None:
     script = """
     def ksr_request_route(self, msg):
         return 1
@@ -613,7 +430,7 @@ def test_an_http_request(make: Make) -> None:
         KSR.xhttp.xhttp_reply(200, "OK", "text/plain", "hello")
         return 1
     """
-    p = make("\n".join(line[4:] for line in script.splitlines()), modparams=["xhttp:event_callback=ksr_http"])
+    p = holding("\n".join(line[4:] for line in script.splitlines()), modparams=["xhttp:event_callback=ksr_http"])
     p.hold("ksr_http")
     assert p.feed("GET /x HTTP/1.1\nHost: x\n\n", proto="tcp", conid=7) == []
     (held,) = p.held
@@ -621,10 +438,10 @@ def test_an_http_request(make: Make) -> None:
     assert p.release(held)[0].first == "HTTP/1.1 200 OK"
 
 
-def test_while_a_captured_message_is_stepped(make: Make) -> None:
+def test_while_a_captured_message_is_stepped(holding: Holdings) -> None:
     from ksrcore.debug.stepper import Stepper
 
-    p = make()
+    p = holding()
     p.feed(request("INVITE"))
     record = p.proxy.recorder.get(1)
     assert record is not None
@@ -651,8 +468,8 @@ def test_while_a_captured_message_is_stepped(make: Make) -> None:
     assert p.proxy.env.hook is None
 
 
-def test_a_reload_while_it_is_armed(make: Make) -> None:
-    p = make()
+def test_a_reload_while_it_is_armed(holding: Holdings) -> None:
+    p = holding()
     p.hold("ksr_route_relay")
     assert p.proxy.script is not None
     p.proxy.script.reload()
@@ -663,78 +480,3 @@ def test_a_reload_while_it_is_armed(make: Make) -> None:
     p.feed(request("INVITE", branch="z9hG4bK2", callid="two"))
     hits = {route.name: route.hits for route in p.proxy.script.routes()}
     assert hits["ksr_route_relay"] == 2
-
-
-def test_a_script_that_catches_its_end_does_nothing_more(make: Make) -> None:
-    p = make(
-        """
-def ksr_request_route(self, msg):
-    try:
-        user = KSR.pv.get("$rU")
-        KSR.info("here")
-    except:
-        pass
-    KSR.sl.send_reply(404, "Not Found")
-    return 1
-"""
-    )
-    p.hold("KSR.info")
-    p.feed(request("INVITE"))
-    p.take()
-    p.holds.drop(p.held[0])
-    assert p.take() == [] and p.reasons() == ["dropped"]
-
-
-def test_a_failure_of_what_waits_loses_nothing_of_the_rest(make: Make, caplog: pytest.LogCaptureFixture) -> None:
-    p = make()
-    (invite,) = [s for s in p.feed(request("INVITE")) if s.dest.ip == BOB]
-    p.hold("ksr_onreply", once=True)
-    p.feed(reply(invite, 180), BOB)
-    (held,) = p.held
-    (t,) = held.of.transactions
-
-    def fail() -> None:
-        raise RuntimeError("no")
-
-    assert p.holds.enter(t, fail)
-    p.feed(reply(invite, 200), BOB)
-    assert held.view()["waiting"] == ["timer", "200 to INVITE"]
-    assert firsts(p.release(held)) == [f"{ALICE} SIP/2.0 180 Reason", f"{ALICE} SIP/2.0 200 Reason"]
-    assert "what waited behind a held message failed: timer" in caplog.text
-    assert p.proxy.debugger is None and p.reasons() == ["resumed"]
-
-
-def test_timers_of_other_objects_go_on(make: Make) -> None:
-    """A method of one object that is held says nothing of the same method of another."""
-
-    class Work:
-        def __init__(self, p: Holding) -> None:
-            self.p = p
-            self.done = 0
-
-        def do(self) -> None:
-            proxy = self.p.proxy
-            proxy.script.call(proxy.fake_run(), "ksr_tick")  # type: ignore[union-attr]
-            self.done += 1
-
-    p = make("\ndef ksr_request_route(self, msg):\n    return 1\n\ndef ksr_tick(self, msg):\n    return 1\n")
-    p.hold("ksr_tick", once=True)
-    first, second = Work(p), Work(p)
-    p.proxy.after(0.1, first.do)
-    p.proxy.after(0.2, second.do)
-    p.proxy.after(0.3, first.do)
-    p.advance(0.5)
-    assert len(p.held) == 1 and (first.done, second.done) == (0, 1)
-    p.release(p.held[0])
-    assert (first.done, second.done) == (2, 1)
-
-
-def test_so_many_wait_at_most(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ksrcore.debug.holds.MAX_WAITING", 2)
-    p = make()
-    (invite,) = [s for s in p.feed(request("INVITE")) if s.dest.ip == BOB]
-    p.hold("ksr_onreply", once=True)
-    for code in (180, 181, 182, 183):
-        p.feed(reply(invite, code), BOB)
-    assert len(p.held[0].of.queue) == 2
-    assert p.proxy.recorder.records[-1].error == "2 messages wait behind message 4, which is held: ignored"
