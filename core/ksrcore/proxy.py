@@ -16,7 +16,7 @@ from itertools import count
 from math import inf
 from random import Random
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from . import __version__
 from .capture.recorder import Record, Recorder
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from .tm.transaction import Client, Transaction
 
 log = logging.getLogger("ksrcore")
+
+T = TypeVar("T")
 
 
 #: What a resolver calls when it knows: (proto, ip, port) of each target in order.
@@ -165,6 +167,11 @@ class Proxy:
     def is_myself(self, host: str, port: int = 0, proto: str = "") -> bool:
         """Whether a host, port (0 any) and transport ('' any) are one of our listen sockets or aliases."""
         return self.myself.check(host, port, proto)
+
+    def wait(self, fn: Callable[[], T]) -> T:
+        """Call ``fn``, which waits for somebody outside and touches nothing of the core. Returns what it returns, raises
+        what it raises. Always bounded: ``fn`` has a timeout."""
+        return fn()
 
     def module(self, name: str) -> Any:
         """The module of that Kamailio name. Raises :class:`ParamError` when there is none."""
