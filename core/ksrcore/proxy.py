@@ -169,8 +169,8 @@ class Proxy:
         return self.myself.check(host, port, proto)
 
     def wait(self, fn: Callable[[], T]) -> T:
-        """Call ``fn``, which waits for somebody outside and touches nothing of the core. Returns what it returns, raises
-        what it raises. Always bounded: ``fn`` has a timeout."""
+        """Call ``fn``, which waits for somebody outside and touches nothing of the core. Returns what it returns,
+        raises what it raises. Always bounded: ``fn`` has a timeout."""
         return fn()
 
     def module(self, name: str) -> Any:
