@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "dap": ("dap.command:dap", "A debug adapter: editors step the script on live or captured messages."),
     "ps": ("ps:ps", "The running proxies that can be attached to."),
     "check": ("check:check", "Check KEMI scripts for mistakes, without running them."),
+    "api": ("api:api", "Every KEMI function: types, versions, whether it is implemented."),
     "kernel": ("kernel:kernel", "The Jupyter kernel: install it for other environments."),
     "user": ("user:user", "Subscribers, in the database: add, rm, list."),
 }

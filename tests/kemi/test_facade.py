@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import re
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from ksrcore.kemi import known
 from ksrcore.kemi.declare import Decl, KsrArgumentError, KsrError, Module, Param, ParamError, Value, export
 from ksrcore.kemi.facade import Env, KsrModule, KsrNotImplemented, KsrUnknown, build
 
@@ -143,12 +145,31 @@ def test_a_known_function_says_that_it_is_not_there(ksr: KsrModule) -> None:
         ksr.sample.later("x")
 
 
-def test_unknown_names_name_the_nearest(ksr: KsrModule) -> None:
-    with pytest.raises(KsrUnknown, match=r"KSR\.sample\.repli: .*nearest: KSR\.sample\.reply"):
-        ksr.sample.repli  # noqa: B018
-    with pytest.raises(KsrUnknown, match=r"KSR\.smple: .*nearest: KSR\.sample"):
-        ksr.smple  # noqa: B018
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        # Names that published scripts call and no Kamailio has.
+        ("textopsx.remove_hf", "KSR.textops.remove_hf"),
+        ("tm.is_method", "KSR.is_method"),
+        ("pv.setw", "KSR.pv.sets"),
+        ("sl.send_repli", "KSR.sl.send_reply"),
+        ("registar.save", "KSR.registrar.save"),
+        ("dispatcher.ds_selectdst", "KSR.dispatcher.ds_select_dst"),
+    ],
+)
+def test_unknown_names_name_the_nearest(ksr: KsrModule, name: str, nearest: str) -> None:
+    module, _, function = name.partition(".")
+    root = build(Env(), [], [*known(), Decl("registar", "x", (), "int")])
+    with pytest.raises(KsrUnknown, match=rf"KSR\.{re.escape(name)}: no Kamailio exports .*{re.escape(nearest)}"):
+        getattr(getattr(root, module), function)
     assert not hasattr(ksr, "nothing")
+
+
+def test_a_module_is_no_function(ksr: KsrModule) -> None:
+    with pytest.raises(KsrUnknown, match=r"KSR\.xlog is a module, not a function: .* such as KSR\.xlog\.xinfo"):
+        build(Env(), [], known()).xlog("text")
+    with pytest.raises(KsrUnknown, match=r"KSR is a module"):
+        ksr("text")
 
 
 def test_ksr_cannot_be_assigned(ksr: KsrModule) -> None:

@@ -8,7 +8,6 @@ argument, one ``if`` for the debugger, one ``extend`` for the recorder.
 from __future__ import annotations
 
 import ast
-import difflib
 import inspect
 import textwrap
 from collections.abc import Callable, Iterable
@@ -313,10 +312,15 @@ class KsrModule(ModuleType):
     def __getattr__(self, attr: str) -> Any:
         if attr.startswith("__"):
             raise AttributeError(attr)
-        names = [n for n in vars(self) if not n.startswith("__")]
-        near = difflib.get_close_matches(attr, names, 3)
-        hint = f"; nearest: {', '.join(f'{self.__name__}.{n}' for n in near)}" if near else ""
-        raise KsrUnknown(f"{self.__name__}.{attr}: no Kamailio exports this name to KEMI{hint}")
+        raise KsrUnknown(self._unknown(attr))
+
+    def __call__(self, *args: Any) -> Any:
+        raise KsrUnknown(self._unknown())
+
+    def _unknown(self, attr: str = "") -> str:
+        from .catalog import kamailio  # it needs all modules
+
+        return kamailio().unknown(f"{self.__name__}.{attr}".removesuffix(".").removeprefix("KSR").removeprefix("."))
 
     def __setattr__(self, attr: str, value: Any) -> None:
         if attr.startswith("__"):

@@ -3,7 +3,8 @@
 :func:`check` takes the source and gives a list of :class:`Finding`; it needs no proxy and runs nothing of the script.
 """
 
-from .api import Api, api_of, kamailio, ksr_paths, release
+from ...kemi.catalog import Api, kamailio, release
+from .api import api_of, ksr_paths
 from .checker import Around, Signature, check
 from .finding import CODES, Finding
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ast
 import difflib
-from keyword import iskeyword
 from typing import TYPE_CHECKING
 
-from .api import Function
+from ...kemi.catalog import Function
 
 if TYPE_CHECKING:
     from .checker import Script
@@ -55,9 +54,7 @@ def _unknown(script: Script, path: str, node: ast.expr, call: ast.Call | None) -
     api = script.api
     if path in api.modules:
         if call is not None:
-            near = [f"KSR.{path}.{n}" for n in ("xinfo", "get", "exit") if api.find(f"{path}.{n}")]
-            such = f", such as {near[0]}" if near else ""
-            script.add("unknown-function", node, f"KSR.{path} is a module, not a function: call one of its own{such}")
+            script.add("unknown-function", node, api.unknown(path))
         return
     if id(node) in script.guarded or isinstance(node, ast.Name) and node.id in script.names.constants:
         return
@@ -67,20 +64,7 @@ def _unknown(script: Script, path: str, node: ast.expr, call: ast.Call | None) -
     if api.find(head) is not None:
         script.add("unknown-function", node, f"KSR.{head} is a function: it has no {last!r}")
         return
-    near = script.api.nearest(path)
-    module = path.partition(".")[0]
-    if not near and "." in path and module not in api.modules:
-        near = api.nearest_modules(module)
-    hint = f"; nearest: {', '.join(_writable(n) for n in near)}" if near else ""
-    script.add("unknown-function", node, f"KSR.{path}: no Kamailio exports this name to KEMI{hint}")
-
-
-def _writable(path: str) -> str:
-    """As Python can write it: the module ``async`` has a keyword for a name."""
-    parts = path.split(".")
-    if len(parts) == 3 and iskeyword(parts[1]):
-        return f'getattr(KSR, "{parts[1]}").{parts[2]}'
-    return path
+    script.add("unknown-function", node, api.unknown(path))
 
 
 def _arguments(script: Script, function: Function, call: ast.Call) -> None:

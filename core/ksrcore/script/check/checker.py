@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from .api import Api, kamailio, release
+from ...kemi.catalog import Api, kamailio, release
 from .callbacks import CORE, armed, check_callbacks
 from .calls import check_calls, ksr_nodes
 from .exits import check_exits

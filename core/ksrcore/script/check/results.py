@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from .api import Function
+from ...kemi.catalog import Function
 from .names import Def, own_nodes
 
 if TYPE_CHECKING:
