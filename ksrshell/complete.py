@@ -67,7 +67,7 @@ class Completer:
     @property
     def session(self) -> Session:
         """The one that the namespace has at the moment."""
-        return self.namespace.session
+        return self.namespace.session.lead
 
     def forget(self) -> None:
         """The namespace is on another proxy."""

@@ -46,8 +46,7 @@ class Stats(View):
         self._session = session
 
     def _values(self) -> dict[str, Any]:
-        values: dict[str, Any] = self._session.call("ksr.stats")
-        return values
+        return self._session.figures()
 
     def __getitem__(self, name: str) -> Any:
         values = self._values()
@@ -104,6 +103,23 @@ class Session:
     ) -> Any:
         """A method of the control channel, raw."""
         return self.client.call(method, params, timeout=timeout)
+
+    @property
+    def lead(self) -> Session:
+        """Who is asked where several proxies would answer the same; see :class:`~ksrshell.fleet.fleet.Fleet`."""
+        return self
+
+    def members(self) -> list[Session]:
+        """The sessions with one proxy each that this one is made of."""
+        return [self]
+
+    def figures(self, timeout: float | None = None) -> dict[str, Any]:
+        """What ``ksr.stats`` answers, for the toolbar."""
+        values: dict[str, Any] = self.call("ksr.stats", timeout=timeout)
+        return values
+
+    def __repr__(self) -> str:
+        return f"<session with {self.name}>"
 
     def api(self) -> list[dict[str, Any]]:
         """What ``KSR`` has (docs/control-channel.md), asked once a process."""

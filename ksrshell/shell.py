@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from IPython.terminal.interactiveshell import TerminalInteractiveShell
 from IPython.terminal.prompts import Prompts
@@ -29,6 +29,7 @@ from .complete import Completer
 from .errors import KsrShellError
 from .holds import HoldNews
 from .ksr import Function, Ksr, Module
+from .messages import Message
 from .namespace import Command, Namespace
 from .news import News
 from .render.console import clean, coloured, flat, plain
@@ -36,6 +37,9 @@ from .render.tables import since
 from .runner import user_line
 from .session import Session
 from .view import View
+
+if TYPE_CHECKING:
+    from .fleet import Fleet
 
 #: Seconds between two looks at the proxy's figures for the toolbar.
 REFRESH = 1.0
@@ -63,11 +67,15 @@ class Toolbar:
         if self._thread.is_alive():
             self._thread.join(2.0)
 
+    @property
+    def connected(self) -> bool:
+        return any(each.client.connected for each in self.session.members())
+
     def _run(self) -> None:
         while True:
-            if self.session.client.connected:  # the client's reader reconnects, not this thread
+            if self.connected:  # the client's reader reconnects, not this thread
                 try:
-                    self.values = self.session.call("ksr.stats", timeout=2.0)
+                    self.values = self.session.figures(2.0)
                     self.lost = False
                 except KsrShellError:
                     self.lost = True
@@ -82,7 +90,7 @@ class Toolbar:
         if hint:
             return [("", f" {flat(hint)}")]
         if self.lost:
-            if self.session.client.connected:
+            if self.connected:
                 return [("bold", f" {name}: no answer "), ("", " it is busy or stopped")]
             return [("bold", f" {name}: lost "), ("", " trying to reconnect ...")]
         values = self.values
@@ -110,7 +118,7 @@ class KsrPrompts(Prompts):
             (Token.Prompt.Mode, cast(Any, self).vi_mode()),
             (Token.Prompt, flat(session.name)[:16]),
         ]
-        if session.current is not None:
+        if isinstance(session.current, Message):
             what = session.current.method if session.current.is_request else str(session.current.status or "?")
             tokens.append((Token.OutPrompt, f" [{session.current.id} {flat(what)[:12]}]"))
         tokens += [
@@ -173,7 +181,7 @@ class KsrShell(TerminalInteractiveShell):
         found = super()._object_find(oname, namespaces)
         if not found.found and oname.startswith("KSR."):
             # Unknown names raise our error, with the nearest ones, instead of IPython's "not found".
-            value: Any = self.session.KSR
+            value: Any = self.session.lead.KSR
             for part in oname.split(".")[1:]:
                 value = getattr(value, part)
         return found
@@ -216,8 +224,8 @@ class KsrShell(TerminalInteractiveShell):
         self.say(Text("\n".join(map(clean, text.split("\n"))), style), wrap=False)
 
 
-def make_shell(session: Session, folder: Path, *, user_config: bool = True) -> KsrShell:
-    """The shell over ``session``; history and IPython's own files go to ``folder``.
+def make_shell(namespace: Namespace, folder: Path, *, user_config: bool = True) -> KsrShell:
+    """The shell over the session of ``namespace``; history and IPython's own files go to ``folder``.
 
     ``user_config``: the user's own IPython configuration (colours, vi keys ...) counts too.
     """
@@ -231,7 +239,7 @@ def make_shell(session: Session, folder: Path, *, user_config: bool = True) -> K
     config.TerminalInteractiveShell.simple_prompt = False  # IPython falls back to it when stderr is a file
     config.TerminalInteractiveShell.term_title = False
     config.TerminalInteractiveShell.confirm_exit = False
-    namespace = Namespace(session)
+    session = namespace.session
     shell_class = cast(Any, KsrShell)
     # The prompt is built inside IPython's constructor and asks for these.
     shell_class.session, shell_class.namespace = session, namespace
@@ -303,6 +311,25 @@ def banner(session: Session) -> Text:
     return out
 
 
+def fleet_banner(fleet: Fleet) -> Text:
+    """The nodes, and three lines that say what is different with several."""
+    out = Text(f"ksrshell on {len(fleet)} nodes\n", "bold")
+    for name in fleet:
+        hello = fleet[name].hello
+        out.append(f"  {clean(name)}", "bold")
+        out.append(f"  {clean(str(hello.get('engine') or ''))}  {clean(str(hello.get('script') or 'no script'))}\n")
+    first = clean(next(iter(fleet)))
+    for code, text in (
+        ('rpc("core.uptime")', "every call is made on all nodes; nodes shows them"),
+        (f'nodes["{first}"].msgs[-1]', "one of them"),
+        (f'swap(f, canary="{first}")', "one first, the others when it did well"),
+    ):
+        out.append(f"  {code:<26}", "cyan")
+        out.append(f" {text}\n")
+    out.rstrip()
+    return out
+
+
 def _example(session: Session) -> str:
     """A message worth trying things on: the newest INVITE that came in, by its id; most of the others are replies."""
     with suppress(KsrShellError):
@@ -317,51 +344,78 @@ def start(session: Session, *, ended: Callable[[], str] | None = None) -> int:
 
     ``ended()`` says how a proxy of our own ended, '' while it runs; None: it may come back, we wait for it.
     """
-    folder = _state_folder()
-    shell = make_shell(session, folder)
+    shell = make_shell(Namespace(session), _state_folder())
     how = ""
 
-    def lost(text: str) -> None:
+    def lost(text: str) -> bool:
         nonlocal how
-        shell.toolbar.lost = True
         how = ended() if ended is not None else ""
         if how:
             session.client.persistent = False
             shell.notice(how, "red")
             # The way of SIGTERM: at once, whatever the prompt waits for.
             signal.pthread_kill(cast(int, threading.main_thread().ident), signal.SIGTERM)
-            return
-        shell.notice(f"{text}; trying to reconnect", "red")
+        return bool(how)
+
+    follow(shell, session, lost)
+    code = _run(shell, banner(session))
+    return 1 if how else code
+
+
+def start_fleet(fleet: Fleet) -> int:
+    """Run the shell on several proxies until the user leaves it. Returns the exit code."""
+    from .fleet.names import FleetNamespace
+
+    shell = make_shell(FleetNamespace(fleet), _state_folder())
+    for name in fleet:
+        follow(shell, fleet[name], lambda text: False, f"{name}: ")
+    return _run(shell, fleet_banner(fleet))
+
+
+def follow(shell: KsrShell, session: Session, ended: Callable[[str], bool], prefix: str = "") -> None:
+    """Tell the user what happens at a proxy while the prompt waits. ``ended(text)``: asked when the connection is lost;
+    True when the user knows already."""
+
+    def notice(text: str, style: str = "yellow") -> None:
+        shell.notice(prefix + text, style)
+
+    def lost(text: str) -> None:
+        shell.toolbar.lost = not shell.toolbar.connected
+        if not ended(text):
+            notice(f"{text}; trying to reconnect", "red")
 
     def back(text: str, same: bool) -> None:
         shell.toolbar.lost = False
         if not same:
             session.forget()
-        shell.notice(text, "green")
+        notice(text, "green")
 
-    news = News(shell.notice)
-    session.client.on_event += [news, HoldNews(shell.notice)]
+    client = session.client
+    client.on_event += [News(notice), HoldNews(notice)]
     with suppress(KsrShellError):
-        session.client.subscribe("exception", "reload", "held", "released", "log")
-    session.client.on_lost = lost
-    session.client.on_back = back
-    shell.say(banner(session))
+        client.subscribe("exception", "reload", "held", "released", "log")
+    client.on_lost, client.on_back = lost, back
+
+
+def _run(shell: KsrShell, greeting: Text) -> int:
+    shell.say(greeting)
     shell.toolbar.start()
     threading.Thread(target=shell.ours.prefetch, name="ksrshell-prefetch", daemon=True).start()
     try:
         with _orderly_end():
             cast(Any, shell).mainloop()
     except SystemExit as left:
-        return left.code if isinstance(left.code, int) and not how else 1
+        return left.code if isinstance(left.code, int) else 1
     finally:
-        session.client.on_lost = session.client.on_back = None
+        for each in shell.session.members():
+            each.client.on_lost = each.client.on_back = None
         shell.toolbar.stop()
     return 0
 
 
 def start_offline(session: Session, names: dict[str, Any], stepping: Any, what: Any) -> int:
     """Run the shell without a proxy: ``names`` are there, ``what`` is shown first. Returns the exit code."""
-    shell = make_shell(session, _state_folder())
+    shell = make_shell(Namespace(session), _state_folder())
     shell.namespace.add(names, stepping)
     shell.say(what)
     try:

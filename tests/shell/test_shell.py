@@ -17,6 +17,7 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
+from ksrshell.namespace import Namespace
 from ksrshell.news import News
 from ksrshell.session import Session
 from ksrshell.shell import KsrShell, banner, make_shell
@@ -35,7 +36,7 @@ def pipe() -> Iterator[PipeInput]:
 def shell(session: Session, pipe: PipeInput, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KsrShell]:
     hooks = (sys.displayhook, sys.excepthook, sys.modules.get("__main__"))
     monkeypatch.setenv("TERM", "xterm")
-    made = make_shell(session, tmp_path, user_config=False)
+    made = make_shell(Namespace(session), tmp_path, user_config=False)
     yield made
     cast(Any, made)._atexit_once()
     KsrShell.clear_instance()
