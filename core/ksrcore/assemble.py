@@ -12,6 +12,7 @@ from .kemi.declare import ParamError
 from .kemi.facade import KsrModule, build
 from .myself import check_alias
 from .net.address import Dest, Listen
+from .outside import look_at
 from .proxy import Proxy
 from .script.engine import Script, ScriptError
 from .script.python import PythonScript
@@ -82,4 +83,5 @@ def load_script(path: str, proxy: Proxy, ksr: KsrModule) -> Script:
     script = engine(path, proxy, ksr)
     script.load()
     proxy.script = script
+    look_at(proxy, script)
     return script

@@ -28,9 +28,11 @@ from .net.address import Dest, Listen, Rcv, ip_family
 from .run import CORE_ONREPLY_ROUTE, REQUEST_ROUTE, Run
 from .sip.errors import SipError
 from .sip.message import SipMessage, VersionError, parse_message
+from .tasks import Tasks
 
 if TYPE_CHECKING:
     from .net.network import Network
+    from .outside import Outside
     from .script.engine import Script
     from .store.database import Database
     from .tm.timers import Timed
@@ -138,6 +140,8 @@ class Proxy:
         self.sandbox = False
         #: Asked about each message and timer while something is armed or held; None, the usual, while nothing is.
         self.debugger: Debugger | None = None
+        #: What processes messages of a script that may have to wait; None while there is no such script.
+        self.outside: Outside | None = None
         #: Where what is left to chance comes from: a sandbox that repeats a run has the same numbers again.
         self.random = Random()
         #: Opened by whoever assembles the proxy; None: nothing is kept.
@@ -146,6 +150,8 @@ class Proxy:
         self.network: Network | None = None
         #: Held by whoever works in the core while other threads may: see debug/sandbox.py.
         self.lock = RLock()
+        #: Messages that may have to wait, each in a thread of its own.
+        self.tasks = Tasks(self)
         #: The socket to send from, by proto and destination address; the network puts its own choice here.
         self.pick_listen: Callable[[str, str], Listen | None] = self._first_listen
         #: Finds out where a host name leads, without blocking: ``resolve(host, port, proto, done)``; port 0 and proto
@@ -170,8 +176,18 @@ class Proxy:
 
     def wait(self, fn: Callable[[], T]) -> T:
         """Call ``fn``, which waits for somebody outside and touches nothing of the core. Returns what it returns,
-        raises what it raises. Always bounded: ``fn`` has a timeout."""
-        return fn()
+        raises what it raises. Always bounded: ``fn`` has a timeout.
+
+        Other messages flow meanwhile, when this one is processed as a task (see outside.py): the core may have changed
+        when it returns. ``fn`` may run in another thread than the last time.
+        """
+        return fn() if self.sandbox else self.tasks.wait(fn)
+
+    def event(self, fn: Callable[[], None], what: str = "event") -> None:
+        """Call ``fn``, which runs a callback of the script for something that is neither a message nor a timer."""
+        with self.lock:
+            if self.debugger is None or not self.debugger.enter(None, fn, what):
+                fn()
 
     def module(self, name: str) -> Any:
         """The module of that Kamailio name. Raises :class:`ParamError` when there is none."""

@@ -125,6 +125,8 @@ async def _serve(options: Options) -> None:
         resolver = Resolver(core.dns_options(), protos=network.counters)
         stack.push_async_callback(resolver.close)
         connect(proxy, network, resolver)
+        proxy.tasks.post = _turns(proxy, loop)
+        stack.callback(proxy.tasks.close)
         load_script(options.script, proxy, ksr)
         methods = Methods(proxy, stopping.set, Rates(proxy, network))
         control = ControlServer(path, name, _guarded(proxy, rpc_methods(proxy) | methods.table()))
@@ -251,10 +253,24 @@ async def _drain(proxy: Proxy) -> None:
     if proxy.debugger is not None:
         proxy.debugger.stop()
     tm: Any = proxy.modules.get("tm")
+    outside = proxy.outside
     end = time.monotonic() + DRAIN
-    while tm is not None and tm.busy() and time.monotonic() < end:
+    while ((tm is not None and tm.busy()) or (outside is not None and outside.busy())) and time.monotonic() < end:
         await asyncio.sleep(TICK)
         proxy.advance(time.monotonic())
+
+
+def _turns(proxy: Proxy, loop: asyncio.AbstractEventLoop) -> Callable[[Callable[[], None]], None]:
+    """How other threads ask for their turn in the core."""
+
+    def turn(fn: Callable[[], None]) -> None:
+        proxy.now = time.monotonic()
+        fn()
+
+    def post(fn: Callable[[], None]) -> None:
+        loop.call_soon_threadsafe(turn, fn)
+
+    return post
 
 
 def _stop_modules(proxy: Proxy) -> None:

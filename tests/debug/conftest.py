@@ -87,4 +87,4 @@ def holding(tmp_path: Path) -> Iterator[Holdings]:
         each.holds.close()
         assert each.proxy.debugger is None
         assert each.proxy.env.hook is None
-    assert not [t for t in threading.enumerate() if t.name.startswith("ksr-hold")]
+    assert not [t for t in threading.enumerate() if t.name.startswith("ksr-task")]

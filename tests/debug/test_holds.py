@@ -133,7 +133,7 @@ def test_a_logpoint_stops_nothing(holding: Holdings, caplog: pytest.LogCaptureFi
     assert event[0] == "log" and event[1]["place"] == "ksr_route_relay:15"
     assert event[1]["text"].startswith(f"INVITE of alice to <no user> {BOB} {{70}} <msg INVITE ")
     assert event[1]["text"] in caplog.text
-    assert not [t for t in threading.enumerate() if t.name.startswith("ksr-hold")]
+    assert not [t for t in threading.enumerate() if t.name.startswith("ksr-task")]
 
 
 def test_a_watchpoint(holding: Holdings) -> None:

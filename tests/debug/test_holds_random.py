@@ -88,4 +88,4 @@ def test_nothing_stays_behind(tmp_path: Path, seed: int, caplog: pytest.LogCaptu
     assert {r.error for r in book.proxy.recorder if r.error and not r.error.startswith("absorbed")} == set()
     assert "Traceback" not in caplog.text
     book.holds.close()
-    assert not [t for t in threading.enumerate() if t.name.startswith("ksr-hold")]
+    assert not [t for t in threading.enumerate() if t.name.startswith("ksr-task")]

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from ..proxy import Timer
     from ..run import Run
     from ..sip.message import SipMessage
+    from ..tasks import Task
     from ..tm.transaction import Transaction
     from .hold import Hold
     from .holds import Holds
-    from .tasks import Task
 
 #: How scripts and Python use exceptions without anything being wrong.
 _QUIET = (StopIteration, StopAsyncIteration, GeneratorExit)

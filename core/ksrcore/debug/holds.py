@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ..proxy import REPEATED
 from ..sip.errors import SipError
 from ..sip.reasons import reason_for
+from ..tasks import Task
 from ..tm import replies
 from . import ending
 from .entries import Entries
@@ -28,13 +29,13 @@ from .held import Held, Live
 from .hold import SHARE, Hold
 from .places import ENTRY
 from .sandbox import Sandboxes, is_script_file
-from .tasks import Tasks
 from .titles import id_of, reason_of, title_of
 from .tracer import Order
 from .waiting import Waiting
 
 if TYPE_CHECKING:
     from ..capture.recorder import Record
+    from ..outside import Outside
     from ..sip.message import SipMessage
     from ..tm.timers import Timed
     from ..tm.transaction import Client, Transaction
@@ -68,7 +69,7 @@ class Holds:
         self.notes: dict[int, list[str]] = {}
         self.passed = 0
         self.entries = Entries(self.proxy)
-        self.tasks = Tasks(self.proxy, self._begin, self._end)
+        self.tasks = self.proxy.tasks
         #: Whose turn it is: nothing else is held while a message is processed.
         self._active: Live | None = None
         self.waiting = Waiting()
@@ -127,7 +128,12 @@ class Holds:
             self.proxy.debugger = self
         else:
             self.entries.disarm()
-            self.proxy.debugger = None
+            self.proxy.debugger = self._next()
+
+    def _next(self) -> Outside | None:
+        """Who is asked about what is not held: a script may have to wait for others, too."""
+        outside = self.proxy.outside
+        return outside if outside is not None and outside.wanted else None
 
     def _paused(self) -> bool:
         return bool(self.waiting or self.held)
@@ -155,7 +161,8 @@ class Holds:
             return True
         wanted = self._wanted(msg, record, t)
         if not wanted:
-            return False
+            outside = self._next()
+            return outside is not None and outside.takes(msg, record, fn)
         self._run(wanted, fn or partial(self.proxy.route, msg, record), msg, record, t)
         return True
 
@@ -172,7 +179,9 @@ class Holds:
             wanted = [hold for hold in self._current() if hold.wants_transaction(t, self.proxy)]
             if wanted:
                 self._run(wanted, fn, t.msg, t.record, t)
-            return bool(wanted)
+                return True
+            outside = self._next()
+            return outside is not None and outside.enter(t, fn, what)
         if isinstance(fn, partial) and fn.func == self._expired:
             return False
         live = self.waiting.ticks.get(fn)
@@ -189,12 +198,15 @@ class Holds:
         ]
         if wanted:
             self._run(wanted, fn, None, None, None, fn)
-        return bool(wanted)
+            return True
+        outside = self._next()
+        return outside is not None and outside.enter(t, fn, what)
 
     def stands_still(self, item: Timed, t: Transaction | None, now: float) -> bool:
         """A timer of a transaction has fired: True while the transaction is held, whose clock stands still."""
         if t is None or t not in self.waiting.transactions or t.engine is None:
-            return False
+            outside = self._next()
+            return outside is not None and outside.stands_still(item, t, now)
         t.engine.timers.set(item, now, _ASK_AGAIN)
         return True
 
@@ -288,14 +300,16 @@ class Holds:
         with self.proxy.lock:
             self._active = live
             try:
-                if not live.task_wanted:
+                if not live.task_wanted and self._next() is None:
                     self._begin()
                     try:
                         live.process(fn)
                     finally:
                         self._end()
                 else:
-                    live.task = self.tasks.start(partial(live.process, fn))
+                    live.task = self.tasks.start(
+                        partial(live.process, fn), self._begin, self._end, partial(self._ready, live)
+                    )
             finally:
                 self._active = None
             self._after(live)
@@ -316,23 +330,38 @@ class Holds:
         with self.proxy.lock:
             if live.task is None or not live.task.paused or self._active is not None:
                 raise DebugError("the message does not wait: it is being processed, or was")
+            if live.task.outside:
+                raise DebugError("the message waits for somebody outside: it goes on when that is done")
             live.order = order
-            self.waiting.remove(live)
-            self.waiting.shift(live, self.proxy.now)
-            self._active = live
-            try:
-                if live.ending:
-                    with ending.ended(self.proxy):
-                        self.tasks.go_on(live.task)
-                else:
-                    self.tasks.go_on(live.task)
-            finally:
-                self._active = None
-            self._after(live)
+            self._turn(live, live.task)
+
+    def _turn(self, live: Live, task: Task) -> None:
+        self.waiting.remove(live)
+        self.waiting.shift(live, self.proxy.now)
+        self._active = live
+        try:
+            if live.ending:
+                with ending.ended(self.proxy):
+                    self.tasks.go_on(task)
+            else:
+                self.tasks.go_on(task)
+        finally:
+            self._active = None
+        self._after(live)
+
+    def _ready(self, live: Live, task: Task) -> None:
+        """What a message of a hold waited for outside is done."""
+        with self.proxy.lock:
+            self._turn(live, task)
 
     def _after(self, live: Live) -> None:
         """The core is back: the message is held, or done with."""
         if live.task is not None and not live.task.done:
+            if live.task.outside:
+                live.paused_at = self.proxy.now
+                run = live.task.run
+                if run is not None and run.t is not None and run.t.engine is not None:
+                    live.transactions.add(run.t)
             self.waiting.add(live)
         else:
             held, live.held = live.held, None
@@ -394,6 +423,9 @@ class Holds:
         if live.record is None:
             live.record = run.record
         held = live.held
+        if held is None and cause is None:
+            live.order = ("finish", 0)  # it was released while it waited for somebody outside
+            return
         if held is None:
             assert cause is not None
             held = live.held = live.last = self._hold(live, cause)
@@ -444,7 +476,10 @@ class Holds:
             live.ending = why_ending
             live.held = None
             self._close(held, reason)
-            self.go_on(live, ("finish", 0))
+            if live.task.outside:
+                self._attach()
+            else:
+                self.go_on(live, ("finish", 0))
 
     def _close(self, held: Held, reason: str) -> None:
         live = held.of

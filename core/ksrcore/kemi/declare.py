@@ -221,6 +221,10 @@ class Module:
     def start(self) -> None:
         """Parameters are set: open, load and check."""
 
+    def waits(self) -> bool:
+        """Whether its functions, as it is configured, may wait for somebody outside (``proxy.wait``)."""
+        return False
+
     def stop(self) -> None:
         """The proxy ends: write what must last, close."""
 

@@ -1,6 +1,6 @@
 """Kamailio's rtpproxy: media through an RTPproxy, by its control protocol.
 
-A command blocks until its reply, for at most ``rtpproxy_tout`` seconds (see :mod:`ksrcore.net.rtpp`). An RTPproxy that
+A command waits for its reply (other messages flow meanwhile), for at most ``rtpproxy_tout`` seconds (see :mod:`ksrcore.net.rtpp`). An RTPproxy that
 does not answer is left out for ``rtpproxy_disable_tout`` seconds; while none is left the functions answer -3 at once.
 Each is asked for its protocol version at the start. A sandbox sends no commands: there it looks as if none were left.
 """
@@ -103,6 +103,9 @@ class Rtpproxy(Module):
                 f"modparam rtpproxy:rtpproxy_sock expects [SET ==] udp:HOST:PORT[=WEIGHT] ..., got {text!r}: {error}"
             ) from None
 
+    def waits(self) -> bool:
+        return bool(self._sets)
+
     def stop(self) -> None:
         for nodes in self._sets.values():
             for node in nodes:
@@ -117,7 +120,7 @@ class Rtpproxy(Module):
 
     def _test(self, node: _Node) -> bool:
         try:
-            reply = node.socket.command("V")
+            reply = self.proxy.wait(lambda: node.socket.command("V"))
         except OSError as error:
             self._disable(node, error)
             return False
@@ -153,7 +156,7 @@ class Rtpproxy(Module):
     def _send(self, node: _Node, text: str) -> str | None:
         """The reply, None when there is none: the RTPproxy is left out then."""
         try:
-            return node.socket.command(text)
+            return self.proxy.wait(lambda: node.socket.command(text))
         except OSError as error:
             self._disable(node, error)
             return None

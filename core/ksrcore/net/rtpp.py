@@ -44,14 +44,14 @@ class RtppSocket:
         self.kind, self.host, self.port = parse_rtpp_url(url)
         self.timeout = timeout
         self.attempts = max(1, attempts)
-        self._socket: socket.socket | None = None
+        #: Sockets nobody uses now: several calls may wait at once, in threads of their own.
+        self._sockets: list[socket.socket] = []
         self._cookies = count()
         self._prefix = f"{os.getpid()}_"
 
     def close(self) -> None:
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        while self._sockets:
+            self._sockets.pop().close()
 
     def command(self, text: str) -> str:
         """The reply to a command, without cookie and line end."""
@@ -69,12 +69,26 @@ class RtppSocket:
             return sock.recv(4096).decode("latin-1").strip()
 
     def _udp(self, text: str) -> str:
-        sock = self._socket
-        if sock is None:
-            family = socket.AF_INET6 if self.kind == "udp6" else socket.AF_INET
-            address = socket.getaddrinfo(self.host, self.port, family, socket.SOCK_DGRAM)[0][4]
-            sock = self._socket = socket.socket(family, socket.SOCK_DGRAM)
-            sock.connect(address)
+        try:
+            sock = self._sockets.pop()
+        except IndexError:
+            sock = self._open()
+        try:
+            reply = self._ask(sock, text)
+        except BaseException:
+            sock.close()
+            raise
+        self._sockets.append(sock)
+        return reply
+
+    def _open(self) -> socket.socket:
+        family = socket.AF_INET6 if self.kind == "udp6" else socket.AF_INET
+        address = socket.getaddrinfo(self.host, self.port, family, socket.SOCK_DGRAM)[0][4]
+        sock = socket.socket(family, socket.SOCK_DGRAM)
+        sock.connect(address)
+        return sock
+
+    def _ask(self, sock: socket.socket, text: str) -> str:
         cookie = f"{self._prefix}{next(self._cookies)}"
         packet = f"{cookie} {text}".encode("latin-1")
         pause = self.timeout / self.attempts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -108,6 +108,13 @@ class Script(ABC):
     @abstractmethod
     def routes(self) -> list[Route]:
         """The functions of the script, callbacks first."""
+
+    def waiting(self, modules: Collection[str]) -> frozenset[str]:
+        """The callbacks that may reach a function of these KSR modules, which wait for somebody outside.
+
+        Unless an engine knows better, every callback may.
+        """
+        return frozenset(("ksr_request_route", "ksr_reply_route"))
 
     @abstractmethod
     def check(self, source: str) -> list[Finding]:

@@ -8,7 +8,7 @@ import difflib
 import logging
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from inspect import CO_VARARGS, Parameter, signature
 from pathlib import Path
 from time import perf_counter
@@ -16,14 +16,16 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..kemi.facade import KsrModule
+from ..outside import look_at
 from ..tm.kept import KEPT_ROUTES, keep
 from .check import Api, Around, Finding, Signature, api_of, check, ksr_paths
 from .engine import Route, Script, ScriptError
 from .inspect import armed_callbacks
 from .instrument import HITS, compile_counted
 from .message import ScriptMessage
-from .program import read
+from .program import parse, read
 from .swap import Swapped, Swaps
+from .waits import callbacks_that_wait, helpers
 
 if TYPE_CHECKING:
     from ..proxy import Proxy
@@ -89,6 +91,7 @@ class PythonScript(Script):
         self.generation += 1
         self.swaps.loaded(data, filename, "reload")
         self.forget_callbacks()
+        self._look_at()
         self._warn_armed(tree)
 
     def _load(self) -> tuple[bytes, ast.Module, str]:
@@ -201,6 +204,37 @@ class PythonScript(Script):
         """Other functions are in place from now on."""
         self.forget_callbacks()
         self.generation += 1
+        self._look_at()
+
+    def _look_at(self) -> None:
+        if self.proxy.script is self:
+            look_at(self.proxy, self)
+
+    def waiting(self, modules: Collection[str]) -> frozenset[str]:
+        """The callbacks that may reach a function of these KSR modules."""
+        trees = helpers(self.module)
+        slots = [slot for slot in self.swaps.slots.by_key.values() if slot.version is not None]
+        texts = [slot.version.source for slot in slots if slot.version is not None and slot.kind == "function"]
+        program = self.swaps.program
+        if not trees and not any(name in text for text in (program.text, *texts) for name in modules):
+            return frozenset()
+        functions: list[tuple[str, ast.AST]] = []
+        for slot in slots:
+            if slot.kind == "function" and slot.version is not None:
+                try:
+                    functions.append((slot.place[1], parse(slot.version.source)))
+                except (SyntaxError, ValueError):
+                    continue
+        known = {name for name, _ in functions}
+        # What cannot be swapped, defined under a condition or twice, and the functions of other files.
+        for tree in (program.tree, *trees):
+            functions += [
+                (node.name, node)
+                for node in ast.walk(tree)
+                if isinstance(node, ast.FunctionDef) and (tree is not program.tree or node.name not in known)
+            ]
+        rest: list[ast.AST] = [part.node for part in program.rest]
+        return callbacks_that_wait(functions, rest, modules)
 
     def _warn_armed(self, tree: ast.AST) -> None:
         for name, call in armed_callbacks(tree):

@@ -1,9 +1,12 @@
-"""Threads for messages that may be held: one message is processed whole in one thread, and exactly one thread works.
+"""Threads for messages that may have to wait: one message is processed whole in one thread, and exactly one works.
 
 The thread that runs the proxy hands the core over to a task's thread and waits until that task has ended or pauses;
 a paused task waits inside the script, with the whole stack of its message, until the core is handed to it again. The
 hand-over gives ``proxy.lock`` away, however deep it is held. What is ambient in the core (the current run, the event
 loop) is the task's own while it works and the owner's again afterwards.
+
+A task pauses for a debugger (:meth:`Tasks.pause`) or for somebody outside (:meth:`Tasks.wait`): then its thread does
+what waits, without the core, and asks for its next turn when that is done.
 """
 
 from __future__ import annotations
@@ -13,14 +16,16 @@ import logging
 import signal
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
-
-from .errors import DebugError
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from ..proxy import Proxy
+    from .proxy import Proxy
+    from .run import Run
 
-log = logging.getLogger("ksrcore.debug")
+log = logging.getLogger("ksrcore.tasks")
+
+T = TypeVar("T")
 
 #: Seconds between two looks for signals.
 _LOOK = 0.05
@@ -28,14 +33,46 @@ _LOOK = 0.05
 #: Threads that stay for the next task when theirs has ended.
 SPARE = 4
 
+#: Seconds until :meth:`Tasks.close` gives up on threads that wait for somebody outside.
+_CLOSE = 2.0
+
+
+class TaskError(Exception):
+    """A task is not in the state that was expected."""
+
+
+class Gone(BaseException):
+    """The proxy has ended while a task waited: nothing of it must go on."""
+
+
+def _nothing() -> None:
+    pass
+
 
 class Task:
-    """A piece of work in a thread of its own. ``done``: it has ended; ``paused``: it waits for :meth:`Tasks.go_on`."""
+    """A piece of work in a thread of its own. ``done``: it has ended; ``paused``: it waits for :meth:`Tasks.go_on`.
 
-    def __init__(self, fn: Callable[[], None], lock: threading.RLock) -> None:
+    ``begin()`` and ``end()`` are called in its thread around each of its turns. ``ready()`` is called in the thread
+    that runs the proxy when what it waited for outside is done; it hands the core over. ``outside``: it waits so.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[[], None],
+        lock: threading.RLock,
+        begin: Callable[[], None],
+        end: Callable[[], None],
+        ready: Callable[[], None] | None,
+    ) -> None:
         self.fn = fn
+        self.begin = begin
+        self.end = end
+        self.ready = ready
         self.done = False
         self.paused = False
+        self.outside = False
+        #: The run that pauses, or did last.
+        self.run: Run | None = None
         self.turn = threading.Condition(lock)  # type: ignore[arg-type, unused-ignore]
         self.working = False
         #: Released when the turn is over.
@@ -67,7 +104,7 @@ class _Worker:
         self.task: Task | None = None
         self.wake = threading.Condition(tasks.proxy.lock)  # type: ignore[arg-type, unused-ignore]
         self.ended = False
-        self.thread = threading.Thread(target=self._main, name=f"ksr-hold-{number}", daemon=True)
+        self.thread = threading.Thread(target=self._main, name=f"ksr-task-{number}", daemon=True)
         self.thread.start()
 
     def _main(self) -> None:
@@ -86,14 +123,15 @@ class _Worker:
 
 
 class Tasks:
-    """The tasks of one proxy. ``begin()`` and ``end()`` are called in the task's thread around each of its turns."""
+    """The tasks of one proxy."""
 
-    def __init__(self, proxy: Proxy, begin: Callable[[], None], end: Callable[[], None]) -> None:
+    def __init__(self, proxy: Proxy) -> None:
         self.proxy = proxy
-        self.begin = begin
-        self.end = end
         #: The task that has the core now.
         self.current: Task | None = None
+        #: Has a function called in the thread that runs the proxy, from any other. None: there is nobody to do it, and
+        #: whoever waits for somebody outside keeps the core meanwhile.
+        self.post: Callable[[Callable[[], None]], None] | None = None
         self._workers: list[_Worker] = []
         self._spare: list[_Worker] = []
         self._numbers = 0
@@ -101,10 +139,19 @@ class Tasks:
 
     # -- in the thread that runs the proxy ------------------------------------------------------------------------
 
-    def start(self, fn: Callable[[], None]) -> Task:
-        """Do ``fn`` as a task; returns when it has ended or pauses."""
+    def start(
+        self,
+        fn: Callable[[], None],
+        begin: Callable[[], None] = _nothing,
+        end: Callable[[], None] = _nothing,
+        ready: Callable[[Task], None] | None = None,
+    ) -> Task:
+        """Do ``fn`` as a task; returns when it has ended or pauses. ``ready``: see :class:`Task`, by default
+        :meth:`go_on`."""
         with self.proxy.lock:
-            task = Task(fn, self.proxy.lock)
+            task = Task(fn, self.proxy.lock, begin, end, None)
+            follow = ready if ready is not None else self.go_on
+            task.ready = lambda: follow(task)
             if self._spare:
                 worker = self._spare.pop()
             else:
@@ -117,10 +164,10 @@ class Tasks:
         return task
 
     def go_on(self, task: Task) -> None:
-        """Let a paused task work again; returns when it has ended or pauses. Raises :class:`DebugError`."""
+        """Let a paused task work again; returns when it has ended or pauses. Raises :class:`TaskError`."""
         with self.proxy.lock:
             if not task.paused or self.current is not None:
-                raise DebugError("the message does not wait: it is being processed, or was")
+                raise TaskError("the message does not wait: it is being processed, or was")
             self._hand_over(task)
 
     def _hand_over(self, task: Task) -> None:
@@ -135,14 +182,20 @@ class Tasks:
         env.run = run
 
     def close(self) -> None:
-        """End the threads that have nothing to do; a task that is still paused keeps its thread."""
+        """End the threads that have nothing to do; a task that is still paused keeps its thread.
+
+        What waits for somebody outside ends when it would go on; this waits a moment for it.
+        """
         with self.proxy.lock:
+            self.post = None
             for worker in self._workers:
                 worker.ended = True
                 worker.wake.notify()
+        end = monotonic() + _CLOSE
         for worker in self._workers:
-            if worker.task is None:
-                worker.thread.join(2.0)
+            task = worker.task
+            if task is None or task.outside:
+                worker.thread.join(max(0.0, end - monotonic()))
         self._workers.clear()
         self._spare.clear()
 
@@ -152,30 +205,72 @@ class Tasks:
         """Do the task, from its first turn to its end."""
         while not task.working:
             task.turn.wait()
-        self._enter()
+        self._enter(task)
         try:
             task.fn()
-        except Exception:
-            log.exception("a message that may be held failed")
-        finally:
-            self._leave()
+        except Gone:
             task.done = True
-            task.working = False
-            task.back.release()
+            return
+        except Exception:
+            log.exception("a message that may wait failed")
+        self._leave(task)
+        task.done = True
+        task.working = False
+        task.back.release()
 
     def pause(self) -> None:
         """Called inside a task: give the core back and wait for the next turn."""
         task = self.current
         assert task is not None
-        run = self.proxy.env.run
-        self._leave()
+        run = self._give_back(task)
+        self._next_turn(task, run)
+
+    def wait(self, fn: Callable[[], T]) -> T:
+        """Called inside a task: do ``fn`` without the core. Returns what it returns, raises what it raises.
+
+        Elsewhere, or where nobody could hand the core back, ``fn`` is just called.
+        """
+        task = self.current
+        if task is None or self.post is None:
+            return fn()
+        lock: Any = self.proxy.lock
+        task.outside = True
+        run = self._give_back(task)
+        depth = lock._release_save()
+        try:
+            return fn()
+        finally:
+            lock._acquire_restore(depth)
+            self._ask(task)
+            self._next_turn(task, run)
+            task.outside = False
+
+    def _ask(self, task: Task) -> None:
+        """Have the core handed over again. Raises :class:`Gone` where nobody is left to do it."""
+        post, ready = self.post, task.ready
+        try:
+            if post is not None and ready is not None:
+                post(ready)
+                return
+        except RuntimeError:  # the event loop is closed
+            pass
+        raise Gone
+
+    def _give_back(self, task: Task) -> Run:
+        run = task.run = self.proxy.env.run
+        self._leave(task)
         task.paused = True
         task.working = False
         task.back.release()
+        return run
+
+    def _next_turn(self, task: Task, run: Run) -> None:
         while not task.working:
-            task.turn.wait()
+            if task.outside and self.post is None:
+                raise Gone
+            task.turn.wait(None if not task.outside else _LOOK)
         task.paused = False
-        self._enter()
+        self._enter(task)
         self.proxy.env.run = run
 
     def rest(self, worker: _Worker) -> None:
@@ -187,12 +282,12 @@ class Tasks:
             if worker in self._workers:
                 self._workers.remove(worker)
 
-    def _enter(self) -> None:
+    def _enter(self, task: Task) -> None:
         # Connections and resolvers ask for the running loop, and this thread runs it now as far as they can tell:
         # the loop's own thread stands still in a callback until the turn is over.
         asyncio._set_running_loop(self._loop)
-        self.begin()
+        task.begin()
 
-    def _leave(self) -> None:
-        self.end()
+    def _leave(self, task: Task) -> None:
+        task.end()
         asyncio._set_running_loop(None)
