@@ -10,6 +10,7 @@ from .corex import Corex
 from .declare import Module
 from .hdr import Hdr
 from .htable import Htable
+from .ipops import Ipops
 from .known import known
 from .kx import Kx
 from .maxfwd import Maxfwd
@@ -65,6 +66,7 @@ MODULES: list[type[Module]] = [
     Acc,
     Rtpproxy,
     Xhttp,
+    Ipops,
 ]
 
 __all__ = ["MODULES", "known"]

@@ -139,7 +139,7 @@ class DnsBackend:
             return Answer(())
         except (DNSException, OSError, ValueError, EOFError) as err:
             raise DnsError(f"{name} {rtype}: {str(err) or type(err).__name__}") from None
-        return Answer(tuple(_value(rtype, record) for record in answer), float(answer.rrset.ttl))
+        return Answer(tuple(record_value(rtype, record) for record in answer), float(answer.rrset.ttl))
 
     def _configured(self, module: Any) -> Any:
         """The resolver, made anew when resolv.conf has changed."""
@@ -164,7 +164,8 @@ class DnsBackend:
         self._system.close()
 
 
-def _value(rtype: str, record: Any) -> str | Srv | Naptr:
+def record_value(rtype: str, record: Any) -> str | Srv | Naptr:
+    """A record of dnspython as the values of :class:`Answer`."""
     if rtype == "SRV":
         return Srv(record.priority, record.weight, record.port, _name(record.target))
     if rtype == "NAPTR":
