@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .fleet import Fleet
     from .session import Session
 
-__all__ = ["connect"]
+__all__ = ["connect", "connect_all"]
 
 
 def connect(name_or_path: str | Path | None = None, *, timeout: float = 10.0) -> Session:
@@ -25,3 +28,13 @@ def connect(name_or_path: str | Path | None = None, *, timeout: float = 10.0) ->
     from .session import connect
 
     return connect(name_or_path, timeout=timeout)
+
+
+def connect_all(names: Iterable[str | Path], *, timeout: float = 10.0) -> Fleet:
+    """Several running proxies as one: names, control sockets' paths, or ``@FILE`` with one of these on each line.
+
+    Raises :class:`ksrshell.errors.AttachError` for the first that is not there.
+    """
+    from .fleet import connect_all
+
+    return connect_all(names, timeout=timeout)
