@@ -291,6 +291,21 @@ def test_a_swap_while_it_is_held(holding: Holdings) -> None:
 # -- working on it ----------------------------------------------------------------------------------------------------
 
 
+def test_an_expression_that_does_not_end_is_ended(holding: Holdings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ksrcore.debug.held.LIMIT", 0.05)
+    p = holding()
+    p.hold("ksr_request_route", timeout=20.0)
+    p.feed(request("INVITE"))
+    (held,) = p.held
+    with pytest.raises(DebugError, match="ended after"):
+        held.evaluate("[x for x in iter(int, 1)]")
+    with pytest.raises(DebugError, match="ended after"):
+        held.set("user", "sum(iter(lambda: 1, 2))")
+    assert held.evaluate("1 + 1") == "2"
+    held.order("finish")
+    assert not p.held
+
+
 def test_step_look_and_change(holding: Holdings) -> None:
     p = holding()
     p.hold("ksr_request_route", timeout=20.0)

@@ -16,6 +16,7 @@ from ..tm.timers import NEVER
 from . import states
 from .caught import is_caught
 from .errors import DebugError
+from .overtime import LIMIT, within
 from .places import ENTRY, EXCEPTION, FUNCTION, KSR_CALL, LINE
 from .states import call_text, check_line, short_repr
 from .tracer import OPS, Order, Tracer
@@ -326,14 +327,15 @@ class Held:
                 proxy.env.run = outer
 
     def evaluate(self, expression: str) -> str:
-        """``repr`` of an expression's value in the stopped frame. Raises what it raises."""
+        """``repr`` of an expression's value in the stopped frame. Raises what it raises, and :class:`DebugError` when
+        it takes too long."""
         with self.acting():
-            return short_repr(self.of.tracer.evaluate(expression))
+            return within(LIMIT, lambda: short_repr(self.of.tracer.evaluate(expression)))
 
     def set(self, name: str, expression: str) -> str:
         """Give a local variable, or a pseudo-variable, the value of an expression."""
         with self.acting():
-            value = self.of.tracer.evaluate(expression)
+            value = within(LIMIT, lambda: self.of.tracer.evaluate(expression))
             if name.startswith("$"):
                 self._set_pv(name, value)
             else:
