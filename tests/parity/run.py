@@ -1,0 +1,64 @@
+"""Plays parity cases against Kamailio and the embedded core: ``python tests/parity/run.py [PATTERN ...] [--verbose]``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+for folder in ("tests", "core", "."):
+    sys.path.insert(0, str(ROOT / folder))
+
+from parity import suite  # noqa: E402
+from parity.casefile import CaseError, find, load  # noqa: E402
+
+
+def say(text: str = "") -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def show(result: suite.Result, verbose: bool) -> None:
+    case = result.case
+    if result.status in (suite.EQUAL, suite.EXPLAINED) and not verbose:
+        return
+    say(f"{case.name}: {result.status} ({result.seconds:.2f} s){' - ' + result.why if result.why else ''}")
+    if result.status == suite.DIFFERENT:
+        say(result.diff())
+        if verbose:
+            say("as lines of '== differs WHY':")
+            say("\n".join(suite.differences(result.kamailio, result.embedded)))
+    elif verbose:
+        say("\n".join(result.kamailio))
+    say()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Play parity cases against Kamailio and the embedded core.")
+    parser.add_argument("pattern", nargs="*", help="part of a case's name (AREA/NAME), a glob, or a file")
+    parser.add_argument("-v", "--verbose", action="store_true", help="what happened, also where both agree")
+    parser.add_argument("-j", "--pairs", type=int, default=suite.PAIRS, help="pairs of servers at a time")
+    options = parser.parse_args()
+    paths: list[Path] = []
+    for pattern in options.pattern or [""]:
+        file = Path(pattern)
+        paths += [file.resolve()] if file.suffix == ".case" and file.exists() else find(pattern)
+    try:
+        cases = [load(path) for path in dict.fromkeys(paths)]
+    except CaseError as error:
+        say(str(error))
+        return 2
+    if not cases:
+        say(f"no case matches {' '.join(options.pattern)!r}")
+        return 2
+    started = time.monotonic()
+    results = suite.run(cases, options.pairs, lambda result: show(result, options.verbose))
+    say(suite.table(results))
+    say(f"{time.monotonic() - started:.1f} s")
+    return int(any(result.status in (suite.DIFFERENT, suite.BROKEN) for result in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
