@@ -24,6 +24,7 @@ from .registrar import Registrar
 from .rr import Rr
 from .rtpproxy import Rtpproxy
 from .sanity import Sanity
+from .sdpops import Sdpops
 from .siputils import Siputils
 from .sl import Sl
 from .textops import Textops
@@ -67,6 +68,7 @@ MODULES: list[type[Module]] = [
     Rtpproxy,
     Xhttp,
     Ipops,
+    Sdpops,
 ]
 
 __all__ = ["MODULES", "known"]
