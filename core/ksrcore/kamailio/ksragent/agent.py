@@ -34,7 +34,7 @@ _OWN = os.path.join(os.path.dirname(os.path.realpath(__file__)), "")
 class Run:
     """A callback that runs while somebody is attached. ``calls``: (path, arguments, result or the exception)."""
 
-    __slots__ = ("callback", "calls", "started", "wall", "outer", "mi", "exited", "dropped")
+    __slots__ = ("callback", "calls", "started", "wall", "outer", "mi", "exited", "dropped", "seen")
 
     def __init__(self, callback: str, outer: Run | None) -> None:
         self.callback = callback
@@ -43,6 +43,8 @@ class Run:
         self.mi = 0
         self.exited = False
         self.dropped = False
+        #: What the capture began with, for who needs the message before the callback has ended.
+        self.seen: dict[str, Any] | None = None
         self.wall = time.time()
         self.started = time.perf_counter()
 
@@ -223,7 +225,7 @@ class Agent:
         error: BaseException | None = None
         result: Any = None
         holds = self.holds
-        seen = self.capture.begin(run)
+        seen = run.seen = self.capture.begin(run)
         try:
             if holds.active():
                 result = holds.run(name, args[0] if args else None, partial(function, *args))
