@@ -8,6 +8,7 @@ from .auth_db import AuthDb
 from .core import Core
 from .corex import Corex
 from .declare import Module
+from .dispatcher import Dispatcher
 from .hdr import Hdr
 from .htable import Htable
 from .ipops import Ipops
@@ -15,6 +16,7 @@ from .known import known
 from .kx import Kx
 from .maxfwd import Maxfwd
 from .nathelper import Nathelper
+from .ndb_redis import NdbRedis
 from .path import Path
 from .permissions import Permissions
 from .pike import Pike
@@ -27,6 +29,7 @@ from .sanity import Sanity
 from .sdpops import Sdpops
 from .siputils import Siputils
 from .sl import Sl
+from .sqlops import Sqlops
 from .textops import Textops
 from .textopsx import Textopsx
 from .tm import Tm
@@ -66,9 +69,12 @@ MODULES: list[type[Module]] = [
     Pike,
     Acc,
     Rtpproxy,
+    Dispatcher,
     Xhttp,
+    NdbRedis,
     Ipops,
     Sdpops,
+    Sqlops,
 ]
 
 __all__ = ["MODULES", "known"]

@@ -1,8 +1,9 @@
 """Kamailio's rtpproxy: media through an RTPproxy, by its control protocol.
 
-A command waits for its reply (other messages flow meanwhile), for at most ``rtpproxy_tout`` seconds (see :mod:`ksrcore.net.rtpp`). An RTPproxy that
-does not answer is left out for ``rtpproxy_disable_tout`` seconds; while none is left the functions answer -3 at once.
-Each is asked for its protocol version at the start. A sandbox sends no commands: there it looks as if none were left.
+A command waits for its reply, for at most ``rtpproxy_tout`` seconds (see :mod:`ksrcore.net.rtpp`); other messages flow
+meanwhile. An RTPproxy that does not answer is left out for ``rtpproxy_disable_tout`` seconds; while none is left the
+functions answer -3 at once. Each is asked for its protocol version at the start. A sandbox sends no commands: there it
+looks as if none were left.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The control socket of an RTPproxy: one command out, one line back.
 
-Over UDP a command carries a cookie, which the reply repeats, so that it can be sent again. A call waits for its reply
-and holds the caller up meanwhile, as Kamailio's does; unlike there (``rtpproxy_tout`` seconds for each of
+Over UDP a command carries a cookie, which the reply repeats, so that it can be sent again. A call waits for its reply;
+several threads may call at once. Unlike in Kamailio (``rtpproxy_tout`` seconds for each of
 ``rtpproxy_retr`` + 1 attempts) all attempts together have ``timeout`` seconds. Where nobody listens the system says so
 at once.
 """

@@ -1,0 +1,62 @@
+"""Servers of other kinds that tests talk to, started on loopback with random ports: Redis, NATS."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lab.needs import need
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+    return port
+
+
+@contextmanager
+def running(command: list[str], port: int) -> Iterator[int]:
+    """``command`` runs, and listens on ``port``, inside the block."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 10
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                if process.poll() is not None or time.monotonic() > end:
+                    raise RuntimeError(f"{command[0]} does not listen on port {port}") from None
+                time.sleep(0.02)
+        yield port
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def redis(directory: Path, port: int = 0) -> Iterator[int]:
+    """A Redis server that keeps nothing; its port."""
+    port = port or free_port()
+    command = [need("redis-server", "redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    with running([*command, "--dir", str(directory)], port):
+        yield port
+
+
+@contextmanager
+def nats(directory: Path, port: int = 0) -> Iterator[int]:
+    """A NATS server; its port."""
+    port = port or free_port()
+    command = [need("nats-server", "nats-server"), "--addr", "127.0.0.1", "--port", str(port)]
+    with running([*command, "--pid", str(directory / "nats.pid")], port):
+        yield port
