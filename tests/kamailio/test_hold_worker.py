@@ -14,8 +14,9 @@ import pytest
 
 from ksrcore.kamailio.ksragent.hold import Holds
 from ksrcore.kamailio.ksragent.link import LinkLost
+from ksrcore.kamailio.ksragent.state import Page
 
-SCRIPT = '''\
+SCRIPT = """\
 def ksr_request_route(msg):
     user = "bob"
     if user:
@@ -50,7 +51,7 @@ def stubborn(msg):
             return 1
         except BaseException:
             return KSR.tm.t_relay()
-'''
+"""
 
 VALUES = {
     "$rm": "INVITE",
@@ -113,7 +114,8 @@ class Node:
         order = self.orders.pop(0)
         if isinstance(order, type) and issubclass(order, BaseException):
             raise order
-        return order(self.sent[-1]) if callable(order) else order
+        found: dict[str, Any] | None = order(self.sent[-1]) if callable(order) else order
+        return found
 
     def events(self, name: str) -> list[dict[str, Any]]:
         return [each for each in self.sent if each.get("event") == name]
@@ -125,7 +127,7 @@ class Node:
 class Host:
     """The agent, as far as holds need it."""
 
-    page = None
+    page: Page | None = None
     slot = -1
 
     def __init__(self, script: ModuleType, *orders: Any) -> None:
@@ -215,7 +217,9 @@ def states(host: Host) -> list[dict[str, Any]]:
 
 
 def test_entry_and_steps(script: ModuleType) -> None:
-    host = armed(script, hold(), grant, go("next"), go("next"), go("into"), go("next"), go("next"), go("out"), go("finish"))
+    host = armed(
+        script, hold(), grant, go("next"), go("next"), go("into"), go("next"), go("next"), go("out"), go("finish")
+    )
     assert host.call("ksr_request_route") == 1
     seen = [(s["event"], s.get("function"), s.get("line")) for s in states(host)]
     assert seen == [
@@ -525,7 +529,9 @@ def test_bytes_that_are_no_utf8(script: ModuleType) -> None:
 
 
 def test_disarmed_while_it_runs(script: ModuleType) -> None:
-    host = armed(script, hold("call", name="KSR.hdr.append"), grant, {"id": 5, "do": "arm", "holds": []}, order("release"))
+    host = armed(
+        script, hold("call", name="KSR.hdr.append"), grant, {"id": 5, "do": "arm", "holds": []}, order("release")
+    )
     host.call("ksr_request_route")
     assert host.link.answer(5)["result"] == {"armed": 0}
     assert host.holds.armed == []

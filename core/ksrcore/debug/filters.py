@@ -100,10 +100,7 @@ class Condition:
         self._late: CodeType | None = None
         if not text:
             return
-        early: list[ast.expr] = []
-        late: list[ast.expr] = []
-        for term in _terms(parse_where(text).body):
-            (late if _is_made(term) else early).append(term)
+        early, late = split_terms(text)
         self._early = _all(early)
         self._late = _all(late)
 
@@ -117,6 +114,16 @@ class Condition:
 
     def late(self, run: Run) -> bool:
         return self._late is None or holds(self._late, LiveNames(run.record, run.proxy, run=run))
+
+
+def split_terms(text: str) -> tuple[list[ast.expr], list[ast.expr]]:
+    """The terms of a condition: those about what a message brings along, those about what only the script makes.
+    Raises :class:`WhereError`."""
+    early: list[ast.expr] = []
+    late: list[ast.expr] = []
+    for term in _terms(parse_where(text).body):
+        (late if _is_made(term) else early).append(term)
+    return early, late
 
 
 def _terms(tree: ast.expr) -> Iterator[ast.expr]:
@@ -164,7 +171,7 @@ class LogText:
     def __init__(self, text: str) -> None:
         self.text = text
         self._parts: list[str | Callable[[LiveNames], Any]] = [
-            _reader(part) if code else part for code, part in _split(text)
+            _reader(part) if code else part for code, part in split_text(text)
         ]
 
     def format(self, run: Run, values: Mapping[str, Any]) -> str:
@@ -172,8 +179,8 @@ class LogText:
         return "".join(part if isinstance(part, str) else _shown(part(names)) for part in self._parts)
 
 
-def _split(text: str) -> Iterator[tuple[bool, str]]:
-    """(whether it is an expression, text) of each part."""
+def split_text(text: str) -> Iterator[tuple[bool, str]]:
+    """(whether it is an expression, text) of each part of a logpoint's text. Raises :class:`DebugError`."""
     plain = ""
     at = 0
     while at < len(text):
@@ -240,4 +247,4 @@ def _shown(found: Any) -> str:
     return "<null>" if found is None else short_repr(found)
 
 
-__all__ = ["Condition", "LiveNames", "LogText"]
+__all__ = ["Condition", "LiveNames", "LogText", "split_terms", "split_text"]

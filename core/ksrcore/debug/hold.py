@@ -44,7 +44,7 @@ class Hold:
         self.watch = Watch(watch) if watch else None
         if watch and where:
             raise DebugError("a watch is everywhere in the script: leave its where empty")
-        self.place = Place(where, proxy)
+        self.place = self.make_place(where, proxy)
         self.condition = Condition(if_)
         if hits < 1:
             raise DebugError(f"hits is 1 or more (hold at that hit and at each later one), got {hits}")
@@ -59,6 +59,10 @@ class Hold:
         self.missed = 0
         self.armed = True
         self._verdicts: dict[int, bool] = {}
+
+    def make_place(self, where: str, proxy: Proxy) -> Place:
+        """Raises what :class:`Place` raises."""
+        return Place(where, proxy)
 
     def wants(self, names: LiveNames) -> bool:
         """Whether a message is its business, by what is known when it comes in."""
