@@ -216,7 +216,7 @@ class _Play:
                 end = time.monotonic() + DEALT
                 while token not in self.barriers:
                     if time.monotonic() > end:
-                        raise Broken(f"{self.server.kind} does not answer any more")
+                        raise Broken(f"{self.server.kind} does not answer any more at {address}")
                     self._collect(0.2)
             if self.tcp or self.endpoints.streams:
                 self._until(time.monotonic() + TCP_QUIET)

@@ -115,9 +115,9 @@ def test_path() -> None:
 
 
 def test_our_via() -> None:
-    assert build.via_line(LISTEN, "b") == "Via: SIP/2.0/UDP 10.0.0.1:5060;branch=b\r\n"
+    assert build.via_line(LISTEN, "b") == "Via: SIP/2.0/UDP 10.0.0.1;branch=b\r\n"
     assert build.via_line(LISTEN, "b", 26, ("1.2.3.4", ""), True) == (
-        "Via: SIP/2.0/UDP 1.2.3.4:5060;branch=b;i=1a;rport\r\n"
+        "Via: SIP/2.0/UDP 1.2.3.4;branch=b;i=1a;rport\r\n"
     )
     assert build.via_line(LISTEN, "b", 0, ("", "5099")) == "Via: SIP/2.0/UDP 10.0.0.1:5099;branch=b\r\n"
 

@@ -30,7 +30,7 @@ def test_as_kamailio_writes_it(tmp_path: Path) -> None:
     assert sent.to == f"{BOB}:5070"
     assert sent.plain == (
         "MESSAGE sip:x@10.0.0.9 SIP/2.0\n"
-        "Via: SIP/2.0/UDP 10.0.0.1:5060;branch=OURS.0\n"
+        "Via: SIP/2.0/UDP 10.0.0.1;branch=OURS.0\n"
         "To: <sip:you@b>\n"
         "From: <sip:me@a>;tag=qq\n"
         "CSeq: 10 MESSAGE\n"

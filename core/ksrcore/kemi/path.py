@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote
 
+from ..sip.build import shown_address
 from ..sip.uri import Uri
 from .declare import Module, Param, export
 from .nathelper import source_uri
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from ..net.address import Dest, Listen
     from ..proxy import Proxy
     from ..run import Run
+    from ..sip.message import SipMessage
 
 _ESCAPED = str.maketrans({";": "%3B", "=": "%3D", "?": "%3F", "&": "%26"})
 
@@ -44,8 +46,8 @@ class Path(Module):
             text, tilde, proto = unquote(value).partition("~")
             run.msg.dst_uri = f"{text};transport={proto}" if tilde else text
 
-    def _host(self, listen: Listen) -> str:
-        text = listen.via_host_port
+    def _host(self, listen: Listen, msg: SipMessage) -> str:
+        text = shown_address(listen, None if listen.advertise_host else msg.advertise)
         if listen.proto != "udp":
             text += f";transport={listen.proto}"
         if self.sockname_mode and listen.name:
@@ -74,10 +76,10 @@ class Path(Module):
                 return ""
             if self.enable_r2 and came is not None and came != out:
                 return (
-                    f"Path: <{head}{address or self._host(out)};lr;r2=on{tail}>\r\n"
-                    f"Path: <{head}{address or self._host(came)};lr;r2=on{tail}>\r\n"
+                    f"Path: <{head}{address or self._host(out, msg)};lr;r2=on{tail}>\r\n"
+                    f"Path: <{head}{address or self._host(came, msg)};lr;r2=on{tail}>\r\n"
                 )
-            return f"Path: <{head}{address or self._host(out)};lr{tail}>\r\n"
+            return f"Path: <{head}{address or self._host(out, msg)};lr{tail}>\r\n"
 
         first = msg.index.get("path")
         msg.lumps.insert(msg.offset_of(first) if first is not None else msg.headers_end, render, "path")

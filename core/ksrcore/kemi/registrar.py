@@ -145,7 +145,7 @@ class Registrar(Module):
             for listen in self.proxy.listens:
                 self._listens[listen.text] = listen
                 if listen.advertise_host:
-                    self._listens.setdefault(f"{listen.proto}:{listen.via_host_port}", listen)
+                    self._listens.setdefault(f"{listen.proto}:{listen.advertised}", listen)
             found = self._listens.get(text)
         return found
 
@@ -163,7 +163,7 @@ class Registrar(Module):
             return ""
         listen = msg.rcv.listen
         if self.sock_mode and listen.advertise_host:
-            return f"{listen.proto}:{listen.via_host_port}"
+            return f"{listen.proto}:{listen.advertised}"
         return listen.text
 
     def _table(self, name: str) -> Location | None:

@@ -116,7 +116,7 @@ class Rr(LooseRouting, Module):
     def _socket(self, listen: Listen) -> str:
         text = self._sockets.get(listen)
         if text is None:
-            text = listen.via_host_port
+            text = listen.uri_host_port
             if listen.proto != "udp":
                 text += f";transport={listen.proto}"
             if self.sockname_mode and listen.name:

@@ -59,13 +59,15 @@ class Listen:
 
     ``family`` is AF_INET or AF_INET6. ``uri_host`` is the host with brackets where IPv6 needs them, ``text``
     Kamailio's description of the socket (``udp:127.0.0.1:5060``, ``tcp:[::1]:5060``), ``via_host_port`` what a Via
-    says: the advertised address or the own, with the port always written, ``via_prefix`` our Via field up to the value
-    of its branch. These are computed once, not per message.
+    says: the advertised address or the own, without port 5060 unless it is the advertised one; ``uri_host_port`` what a
+    Record-Route says, never with port 5060; ``advertised`` the same with the port always written. ``via_prefix`` is our
+    Via field up to the value of its branch. These are computed once, not per message.
     """
 
     __slots__ = (
         "advertise_host",
         "advertise_port",
+        "advertised",
         "family",
         "host",
         "name",
@@ -73,6 +75,7 @@ class Listen:
         "proto",
         "text",
         "uri_host",
+        "uri_host_port",
         "via_host_port",
         "via_prefix",
     )
@@ -99,7 +102,10 @@ class Listen:
         """Take the port the system chose for port 0. Changes the hash: not while the object is a key."""
         self.port = port
         self.text = f"{self.proto}:{self.uri_host}:{port}"
-        self.via_host_port = f"{bracketed(self.advertise_host or self.host)}:{self.advertise_port or port}"
+        host, shown = bracketed(self.advertise_host or self.host), self.advertise_port or port
+        self.advertised = f"{host}:{shown}"
+        self.uri_host_port = host if shown == 5060 else self.advertised
+        self.via_host_port = self.advertised if self.advertise_port else self.uri_host_port
         self.via_prefix = f"Via: SIP/2.0/{self.proto.upper()} {self.via_host_port};branch="
 
     def __eq__(self, other: object) -> bool:

@@ -61,12 +61,17 @@ _source("Ru")(lambda rcv: _sip_uri(rcv.dst_ip, rcv.dst_port, rcv.proto, False))
 _source("Rut")(lambda rcv: _sip_uri(rcv.dst_ip, rcv.dst_port, rcv.proto, True))
 _source("Ras")(lambda rcv: rcv.listen.text)
 _source("RAi")(lambda rcv: rcv.listen.advertise_host or rcv.dst_ip)
-_source("RAp")(lambda rcv: rcv.listen.advertise_port or rcv.dst_port)
+_source("RAp")(lambda rcv: _advertised_port(rcv))
+
+
+def _advertised_port(rcv: Rcv) -> int:
+    # Kamailio's is 0 when an address is advertised without a port.
+    return rcv.listen.advertise_port if rcv.listen.advertise_host else rcv.dst_port
 
 
 def _advertised(rcv: Rcv, full: bool) -> str:
     listen = rcv.listen
-    return _sip_uri(listen.advertise_host or rcv.dst_ip, listen.advertise_port or rcv.dst_port, rcv.proto, full)
+    return _sip_uri(listen.advertise_host or rcv.dst_ip, _advertised_port(rcv), rcv.proto, full)
 
 
 _source("RAu")(lambda rcv: _advertised(rcv, False))

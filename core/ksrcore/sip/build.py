@@ -27,6 +27,7 @@ __all__ = [
     "build_reply",
     "build_request",
     "reply_via",
+    "shown_address",
     "via_line",
 ]
 
@@ -46,12 +47,19 @@ def via_line(
     """
     if advertise is None and not conid and not rport:
         return f"{listen.via_prefix}{branch}\r\n"
-    where = listen.via_host_port
-    if advertise is not None:
-        host, _, port = where.rpartition(":")
-        where = f"{advertise[0] or host}:{advertise[1] or port}"
+    where = shown_address(listen, advertise)
     params = (f";i={conid:x}" if conid else "") + (";rport" if rport else "")
     return f"Via: SIP/2.0/{listen.proto.upper()} {where};branch={branch}{params}\r\n"
+
+
+def shown_address(listen: Listen, advertise: tuple[str, str] | None = None) -> str:
+    """Host and port that others see of a socket; ``advertise`` as in :func:`via_line`."""
+    where = listen.via_host_port
+    if advertise is None:
+        return where
+    own = _bracketed(listen.advertise_host or listen.host)
+    host, port = advertise[0] or own, advertise[1] or where[len(own) + 1 :]
+    return f"{host}:{port}" if port else host
 
 
 # -- what RFC 3261 18.2.1 and RFC 3581 add to the Via of whoever sent us the request ----------------------------------
