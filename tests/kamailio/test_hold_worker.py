@@ -134,7 +134,7 @@ class Host:
         self.script = script
         self.ksr = Ksr()
         self.link: Any = Node(*orders)
-        self.run: Any = SimpleNamespace(calls=[], dropped=False, seen=None)
+        self.run: Any = SimpleNamespace(calls=[], dropped=False, seen=None, mi=1)
         self.capture: Any = SimpleNamespace()
         self.others: list[dict[str, Any]] = []
         self.holds = Holds(self)

@@ -42,8 +42,8 @@ class Holding:
     """The holds of one server.
 
     ``proxy``: the one beside, which knows the script; ``path``: the server's script; ``steps``: the registry of steps;
-    ``publish(event, params)`` tells the clients that asked for it; ``record(worker)``: the captured message that a
-    worker is at.
+    ``publish(event, params)`` tells the clients that asked for it; ``record(worker, mi)``: the captured
+    message that a worker numbers so.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Holding:
         workers: Workers,
         steps: Steps,
         publish: Callable[[str, dict[str, Any]], None],
-        record: Callable[[Worker], Record | None],
+        record: Callable[[Worker, int], Record | None],
         limit: int = MAX_HELD,
     ) -> None:
         self.proxy = proxy
@@ -69,6 +69,8 @@ class Holding:
         self.ending: dict[int, Held] = {}
         #: What was held of a message that is captured: by its id, a line for each time.
         self.notes: dict[int, list[str]] = {}
+        #: What is to be said of a message that was absorbed, by worker: its number there and a text.
+        self._meant: dict[int, tuple[int, str]] = {}
         self._holds = 0
         self._numbers = 0
         self._over: deque[int] = deque()
@@ -85,6 +87,7 @@ class Holding:
             ("hold.log", self._log),
             ("hold.failed", self._failed),
             ("hold.absorbed", self._absorbed),
+            ("ran", self._ran),
         ):
             workers.on_event(name, fn)
 
@@ -202,13 +205,18 @@ class Holding:
         if gone:
             self.later(self._tell_workers())
 
-    async def close(self) -> None:
-        """The node ends: what is held goes on, in each worker by itself at the latest when its link ends."""
+    def close(self) -> None:
+        """The node ends: what is held goes on; each worker sees to that by itself when its link ends."""
         self.armed.clear()
-        for held in list(self.held.values()):
-            await held._close("stopped")
+        for held in self.held.values():
+            held.worker.order("hold.release", held=held.id, how="resume", reason="stopped")
         for task in list(self._tasks):
             task.cancel()
+
+    @property
+    def holds(self) -> Holding:
+        """What :class:`~ksrcore.control.methods.Methods` looks into: ``held``, ``armed``, ``notes``."""
+        return self
 
     # -- held messages --------------------------------------------------------------------------------------------
 
@@ -243,6 +251,10 @@ class Holding:
             held.entry = self.steps.add(held)
             held.step = held.entry.number
             held.entry.last = held.last
+
+    @staticmethod
+    async def call_on(held: Held, name: str, args: list[Any]) -> dict[str, Any]:
+        return await held.call(name, args)
 
     async def call(self, held: int, name: str, args: list[Any]) -> dict[str, Any]:
         return await self.get(held).call(name, args)
@@ -335,7 +347,7 @@ class Holding:
             return
         held.waits = True
         held.title = event.get("title", "")
-        held.record = self.record(worker) if event.get("message", True) else None
+        held.record = self.record(worker, event["mi"]) if "mi" in event else None
         state = held.stopped(event["state"])
         held.at = state["function"], state["file"], state["line"]
         log.info("%s", held.line())
@@ -400,7 +412,7 @@ class Holding:
         if hold.hits < hold.wanted:
             return
         hold.holds += 1
-        record = self.record(worker)
+        record = self.record(worker, event["mi"])
         told = {name: event[name] for name in ("hold", "place", "text", "time")}
         told["message"] = record.id if record is not None else 0
         log.info("message %d at %s: %s", told["message"], told["place"], told["text"])
@@ -416,6 +428,16 @@ class Holding:
                     held.absorbed += 1
                 else:
                     held.waiting.append(title)
+                of = held.record.id if held.record is not None else 0
+                self._meant[worker.pid] = event["mi"], f"absorbed: it belongs to message {of}, which is held"
+
+    def _ran(self, worker: Worker, event: dict[str, Any]) -> None:
+        """The capture has it now."""
+        meant = self._meant.pop(worker.pid, None)
+        if meant is not None and meant[0] == event["mi"]:
+            record = self.record(worker, event["mi"])
+            if record is not None:
+                record.error = meant[1]
 
 
 __all__ = ["Held", "Holding"]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 MOST_CALLS = 500
 #: Bytes of a message; SIP over UDP has no more.
 MOST_BYTES = 65535
+#: What says what a message is.
+_ABOUT = ("data", "src", "dst", "proto")
 
 
 class Capture:
@@ -66,7 +68,7 @@ class Capture:
     def tell(self, seen: dict[str, Any], run: Run) -> None:
         """The message itself, now: it is going to be held."""
         if "data" in seen:
-            self._send({"event": "message", "t": run.wall, **seen}, seen)
+            self._send({"event": "message", "t": run.wall, "cb": run.callback, **seen}, seen)
 
     def end(
         self, run: Run, seen: dict[str, Any] | None, result: Any, error: BaseException | None, seconds: float
@@ -110,6 +112,10 @@ class Capture:
             return
         if link.lost:
             record["lost"] = link.lost
+        if "data" in seen and seen["mi"] == self._id and seen["data"] == self._data:
+            # A callback inside this one, such as that of a branch, was first.
+            for name in _ABOUT:
+                del record[name], seen[name]
         try:
             sent = link.send(record, may_lose=True)
         except LinkLost:
@@ -118,7 +124,7 @@ class Capture:
         data = seen.pop("data", None)
         if sent and data is not None:
             self._id, self._data = seen["mi"], data
-            for name in ("src", "dst", "proto"):
+            for name in _ABOUT[1:]:
                 del seen[name]
 
 

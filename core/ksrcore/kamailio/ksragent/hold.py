@@ -247,7 +247,9 @@ class Holds:
         else:
             self.acts.nothing_more()
         try:
-            self.send({"event": "hold.absorbed", "pid": pid, "title": self.acts.title(is_request)})
+            run = self.host.run
+            mi = run.mi if run is not None else 0
+            self.send({"event": "hold.absorbed", "pid": pid, "mi": mi, "title": self.acts.title(is_request)})
         except LinkLost:
             pass  # it is absorbed all the same: its time will be over
         return True

@@ -21,6 +21,11 @@ QUIET = frozenset(
 QUIET_CORE = frozenset(
     "dbg info notice warn err crit log is_myself_furi is_myself_ruri is_myself_turi is_INVITE".split()
 )
+#: Functions that answer, or make tm answer with 100.
+_ANSWERS = frozenset(
+    "t_relay t_relay_to_flags t_relay_to_proto t_relay_to_proto_addr t_relay_to_proxy t_relay_to_proxy_flags t_newtran "
+    "t_suspend t_reply t_send_reply send_reply send_reply_mode sl_send_reply sl_reply_error async_sleep".split()
+)
 #: Branches of a message that a state tells.
 _BRANCHES = 12
 
@@ -131,7 +136,7 @@ class Acts:
 
     def trying(self, calls: list[str]) -> None:
         """An INVITE that waits must not be sent again: 100, unless something was sent for it already."""
-        if self.pv("$rm") == "INVITE" and not any(path.startswith(("KSR.tm.t_", "KSR.sl.")) for path in calls):
+        if self.pv("$rm") == "INVITE" and not _ANSWERS.intersection(path.rpartition(".")[2] for path in calls):
             self._send_100()
 
     def trying_again(self) -> None:

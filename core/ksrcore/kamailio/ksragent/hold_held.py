@@ -10,7 +10,7 @@ from .hold_caught import is_caught
 from .hold_keys import reply_keys, request_keys
 from .hold_names import Names, matches
 from .link import LinkLost
-from .step import StepError, Tracer, lines_in, plain, short_repr
+from .step import StepError, Tracer, lines_in, plain, real, short_repr
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType
@@ -136,13 +136,13 @@ class Live:
     def lines_of(self, code: CodeType) -> bool | set[int]:
         if self._watched:
             return True
-        lines = {hold.line for hold in self._lines if hold.file == code.co_filename}
+        lines = {hold.line for hold in self._lines if hold.file == real(code.co_filename)}
         return lines & lines_in(code) if lines else False
 
     def line(self, frame: FrameType) -> bool:
         found = self._look(frame) if self._watched else False
         if self._lines:
-            number, file = frame.f_lineno, frame.f_code.co_filename
+            number, file = frame.f_lineno, real(frame.f_code.co_filename)
             here = [hold for hold in self._lines if hold.line == number and hold.file == file]
             found = self._reached(here, frame) or found
         return found
@@ -200,9 +200,11 @@ class Live:
 
     def _logged(self, hold: Hold, frame: FrameType) -> None:
         assert hold.log is not None
+        run = self.holds.host.run
         self._tell(
             {
                 "event": "hold.log",
+                "mi": run.mi if run is not None else 0,
                 "hold": hold.id,
                 "text": hold.log.format(self._names(frame)),
                 "place": f"{frame.f_code.co_name}:{frame.f_lineno}",
@@ -282,6 +284,7 @@ class Live:
             run = holds.host.run
             if run is not None and run.seen is not None:
                 # The node has the message before its script has ended.
+                told["mi"] = run.mi
                 holds.host.capture.tell(run.seen, run)
         holds.send(told)
         while True:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import dis
 import linecache
+import os
 import sys
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -233,7 +235,7 @@ class Tracer:
         first = max(1, frame.f_lineno - CONTEXT)
         return {
             "function": frame.f_code.co_name,
-            "file": file,
+            "file": real(file),
             "line": frame.f_lineno,
             "first_line": first,
             "source": lines[first - 1 : frame.f_lineno + CONTEXT],
@@ -287,7 +289,13 @@ class Tracer:
 
 
 def _place(frame: FrameType) -> dict[str, Any]:
-    return {"function": frame.f_code.co_name, "file": frame.f_code.co_filename, "line": frame.f_lineno}
+    return {"function": frame.f_code.co_name, "file": real(frame.f_code.co_filename), "line": frame.f_lineno}
+
+
+@lru_cache(maxsize=1024)
+def real(filename: str) -> str:
+    """A file's name as the node knows it: Python keeps what the server's configuration says."""
+    return filename if filename.startswith("<") else os.path.realpath(filename)
 
 
 def _to_frame(frame: FrameType) -> None:
