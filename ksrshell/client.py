@@ -57,6 +57,8 @@ class Client:
         self.on_event: list[Callable[[dict[str, Any]], None]] = []
         self.on_lost: Callable[[str], None] | None = None
         self.on_back: Callable[[str, bool], None] | None = None
+        #: Called with the path before another attempt to reach a proxy that went away: it may start what is to answer.
+        self.revive: Callable[[Path], None] | None = None
         self._sock: socket.socket | None = None
         self._lock = threading.Lock()
         self._connecting = threading.RLock()
@@ -157,6 +159,8 @@ class Client:
     def _establish(self) -> bytes:
         """Open the socket and say hello; returns what was read beyond the answer. Tells ``on_back``."""
         with self._connecting:
+            if self.hello and self.revive is not None:
+                self.revive(self.path)
             sock = open_socket(self.path, self.timeout)
             try:
                 sock.sendall(_HELLO)
@@ -183,12 +187,13 @@ class Client:
                     raise
                 raise Disconnected(f"{self.path} does not speak ksrshell's control protocol ({error})") from None
             before, self.hello = self.hello, hello
-            same = bool(before) and all(before.get(key) == hello.get(key) for key in ("pid", "started"))
+            same = bool(before) and all(before.get(key) == hello.get(key) for key in ("pid", "started", "node"))
             self.process += not same
             self._sock = sock
         if before and self.on_back is not None:
+            note = f"; {hello['note']}" if hello.get("note") and not same else ""
             self.on_back(
-                f"reconnected to {self.name}" + ("" if same else ": a new process, its capture begins anew"), same
+                f"reconnected to {self.name}" + ("" if same else ": a new process, its capture begins anew") + note, same
             )
         return rest
 

@@ -15,7 +15,7 @@ from .proxies import Found, remove_stale, running
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON: a list of objects.")
 def ps(as_json: bool) -> None:
-    """The running proxies that can be attached to.
+    """The running proxies that can be attached to, and the Kamailio servers with the agent.
 
     The sockets of proxies that died are reported and, when they are yours, removed.
 
@@ -58,4 +58,15 @@ def row(found: Found) -> list[str]:
         str(found.stats.get("transactions", "")),
         "\n".join(map(str, hello.get("listens") or [])),
         os.path.basename(str(hello.get("script") or "")),
+        engine(hello),
     ]
+
+
+def engine(hello: dict[str, Any]) -> str:
+    """What routes there: ``embedded``, or ``kamailio 5.6.3, 4 workers, attached``."""
+    name = str(hello.get("engine") or "")
+    if "workers" not in hello:
+        return name
+    count = int(hello["workers"])
+    state = "attached" if hello.get("attached") else "not attached"
+    return f"{name} {hello.get('version') or ''}, {count} worker{'' if count == 1 else 's'}, {state}"

@@ -153,6 +153,8 @@ class Swapped(View):
         self.pinned = int(data.get("pinned") or 0)
         self.ended = int(data.get("ended") or 0)
         self.tried = int(data.get("tried") or 0)
+        #: Of a Kamailio: dicts with ``pid rank status version``; status is ``applied`` or ``waiting``.
+        self.workers: list[dict[str, Any]] = list(data.get("workers") or [])
         self._new = {str(entry["name"]) for entry in data.get("swapped") or [] if entry.get("new")}
 
     def __rich__(self) -> RenderableType:
@@ -177,6 +179,9 @@ class Swapped(View):
             out.append(f"{_count(self.pinned, 'transaction')} in progress will end on the old version\n")
         if self.ended:
             out.append(f"{_count(self.ended, 'pinned transaction')} will go on with this too\n", "yellow")
+        if self.workers and self.swapped:
+            done = sum(each["status"] == "applied" for each in self.workers)
+            out.append(f"in {done} of {_count(len(self.workers), 'worker')}\n", "" if done == len(self.workers) else "yellow")
         if not self.swapped:
             out.append("nothing swapped: the source is the same as what runs\n")
         out.rstrip()

@@ -17,6 +17,7 @@ from .flow import Flow
 from .holds import Disarmed, HeldList, Hold, Holds, arm
 from .ksr import Ksr
 from .messages import Message, MessageList, Messages
+from .nodes import revive
 from .progress import progress
 from .proxies import resolve
 from .routes import Routes, Swapped, Versions, source_of
@@ -166,18 +167,21 @@ class Session:
             raise UsageError("expected one message, got several: pick one, such as [-1]")
         raise UsageError(f"expected a message or its id, got {type(m).__name__}")
 
-    def use(self, m: Message | int | None) -> Message | None:
-        """Make ``KSR`` apply to message ``m``, in a new sandbox. ``use(None)`` ends that."""
+    def use(self, m: Message | int | None, engine: str = "") -> Message | None:
+        """Make ``KSR`` apply to message ``m``, in a new sandbox. ``use(None)`` ends that.
+
+        ``engine="embedded"``: of a message of a Kamailio, on the embedded core beside it.
+        """
         message = None if m is None else self.pick(m)
         with self._using:
             self._close_sandbox()
             if message is not None:
-                self._open_sandbox(message)
+                self._open_sandbox(message, engine)
             self.current = message
         return message
 
-    def _open_sandbox(self, message: Message) -> None:
-        self._sandbox = int(self.call("ksr.sandbox.open", {"id": message.id})["sandbox"])
+    def _open_sandbox(self, message: Message, engine: str) -> None:
+        self._sandbox = int(self.call("ksr.sandbox.open", _with(engine, {"id": message.id}))["sandbox"])
         self._sandbox_process = self.client.process
 
     def _close_sandbox(self) -> None:
@@ -221,23 +225,24 @@ class Session:
         about = f"{self.name}: {self.current.id} {self.current.title}" if self.current is not None else ""
         return Effects(self.call("ksr.sandbox.effects", {"sandbox": sandbox}), about)
 
-    def step(self, m: Message | int | None = None, callback: str | None = None) -> Step:
+    def step(self, m: Message | int | None = None, callback: str | None = None, engine: str = "") -> Step:
         """Step through the script with message ``m`` (default: the one in use), from ``callback`` on.
 
         Without ``callback`` it is the one Kamailio would call: ``ksr_request_route`` for a request.
+        ``engine="embedded"``: with a message of a Kamailio, on the embedded core beside it.
         """
         message = self.pick(m)
-        params: dict[str, Any] = {"id": message.id}
+        params: dict[str, Any] = _with(engine, {"id": message.id})
         if callback is not None:
             params["callback"] = callback
         return Step(self, message, self.call("ksr.step.start", params, timeout=STEP_TIMEOUT))
 
-    def trace(self, m: Message | int | None = None, callback: str | None = None) -> Trace:
+    def trace(self, m: Message | int | None = None, callback: str | None = None, engine: str = "") -> Trace:
         """Run a callback with message ``m`` to its end, in a sandbox, and record every step of it."""
         from .trace import fetch
 
         message = self.pick(m)
-        params: dict[str, Any] = {"id": message.id}
+        params: dict[str, Any] = _with(engine, {"id": message.id})
         if callback is not None:
             params["callback"] = callback
         return fetch(self, message, int(self.call("ksr.trace", params, timeout=STEP_TIMEOUT)["step"]))
@@ -267,7 +272,7 @@ class Session:
             params["remove"] = names
         return Swapped(self.call("ksr.swap", params, timeout=STEP_TIMEOUT))
 
-    def try_swap(self, new: str | Path | Callable[..., Any], on: Any = 50) -> Trial:
+    def try_swap(self, new: str | Path | Callable[..., Any], on: Any = 50, engine: str = "") -> Trial:
         """What new code would change, without changing anything: captured messages go through the old and the new code
         in sandboxes. ``on``: messages, as ``msgs.where('method == "INVITE"')``, or how many of the newest requests."""
         if isinstance(on, int) and not isinstance(on, bool):
@@ -284,7 +289,7 @@ class Session:
         with progress("messages tried", len(ids)) as shown:
             for at in range(0, len(ids), _BATCH):
                 batch = ids[at : at + _BATCH]
-                answers.append(self.call("ksr.try", {"source": source, "ids": batch}, timeout=STEP_TIMEOUT))
+                answers.append(self.call("ksr.try", _with(engine, {"source": source, "ids": batch}), timeout=STEP_TIMEOUT))
                 shown.step(len(batch))
         return Trial(self, merged(answers))
 
@@ -459,9 +464,15 @@ def who() -> str:
         return "unknown"
 
 
+def _with(engine: str, params: dict[str, Any]) -> dict[str, Any]:
+    return {**params, "engine": engine} if engine else params
+
+
 def connect(name_or_path: str | Path | None = None, *, timeout: float = 10.0, persistent: bool = False) -> Session:
     """A session with a running proxy: by name, by its control socket's path, or the only one that runs.
 
     ``timeout`` is in seconds, for each call. ``persistent``: reconnect in the background when the proxy went away.
     """
-    return Session(Client(resolve(name_or_path), timeout=timeout, persistent=persistent))
+    client = Client(resolve(name_or_path), timeout=timeout, persistent=persistent)
+    client.revive = revive
+    return Session(client)

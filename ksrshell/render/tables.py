@@ -166,8 +166,8 @@ def stats_table(values: Mapping[str, Any], hello: Mapping[str, Any]) -> Renderab
 
 
 def proxies_table(rows: Sequence[Sequence[str]]) -> RenderableType:
-    """``ps``: name, pid, uptime, transactions, listens (a line each), script."""
-    made = table("name", ">pid", ">up", ">transactions", "listens", "script")
+    """``ps``: name, pid, uptime, transactions, listens (a line each), script, engine."""
+    made = table("name", ">pid", ">up", ">transactions", "listens", "script", "engine")
     for row in rows:
         made.add_row(*("\n".join(map(flat, cell.split("\n"))) for cell in row))
     return made

@@ -259,7 +259,14 @@ class Methods:
 
     # -- sandboxes ------------------------------------------------------------------------------------------------
 
-    def sandbox_open(self, id: int) -> dict[str, Any]:
+    def _embedded(self, engine: str, what: str, instead: str) -> None:
+        """``what`` works on the embedded core; ``engine`` says that the client means it. ``instead``: as it would be
+        asked for where the proxy is another program. Raises :class:`ControlError`."""
+        if engine not in ("", "embedded"):
+            raise ControlError(errors.USER_ERROR, f'there is one engine, "embedded", got {engine!r}')
+
+    def sandbox_open(self, id: int, engine: str = "") -> dict[str, Any]:
+        self._embedded(engine, "use(m)", 'use(m, engine="embedded")')
         return {"sandbox": self.sandboxes.add(self.record(id)), "id": id}
 
     def sandbox_call(self, sandbox: int, name: str, args: list[Any], live: bool = False) -> dict[str, Any]:
@@ -277,15 +284,29 @@ class Methods:
     # -- stepping -------------------------------------------------------------------------------------------------
 
     async def step_start(
-        self, connection: Connection, id: int, callback: str = "", nth: int = 0, watches: list[str] | None = None
+        self,
+        connection: Connection,
+        id: int,
+        callback: str = "",
+        nth: int = 0,
+        watches: list[str] | None = None,
+        engine: str = "",
     ) -> dict[str, Any]:
         """Begin to step through a callback, at its first line; ``nth``: which of its runs for that message, from 0."""
+        self._embedded(engine, "step(m)", 'step(m, engine="embedded")')
         return await self._start(connection, id, callback, nth, tuple(watches or ()), False)
 
     async def trace(
-        self, connection: Connection, id: int, callback: str = "", nth: int = 0, watches: list[str] | None = None
+        self,
+        connection: Connection,
+        id: int,
+        callback: str = "",
+        nth: int = 0,
+        watches: list[str] | None = None,
+        engine: str = "",
     ) -> dict[str, Any]:
         """Run a callback to its end and record it; the state at the end. ``ksr.step.recording`` gets the rest."""
+        self._embedded(engine, "trace(m)", 'trace(m, engine="embedded")')
         return await self._start(connection, id, callback, nth, tuple(watches or ()), True)
 
     async def _start(

@@ -91,7 +91,14 @@ class Swapping:
             raise ScriptError("only scripts in Python can be tried and saved")
         return script, swaps
 
-    async def try_swap(self, source: str, ids: list[int]) -> dict[str, Any]:
+    def embedded(self, engine: str) -> None:
+        """A trial needs sandboxes; ``engine`` says that those of the embedded core are meant. Raises
+        :class:`ControlError`."""
+        if engine not in ("", "embedded"):
+            raise ControlError(errors.USER_ERROR, f'there is one engine, "embedded", got {engine!r}')
+
+    async def try_swap(self, source: str, ids: list[int], engine: str = "") -> dict[str, Any]:
+        self.embedded(engine)
         if len(ids) > MOST:
             raise ControlError(errors.USER_ERROR, f"at most {MOST} messages are tried at once, got {len(ids)}")
         records = [self.record(id) for id in ids]

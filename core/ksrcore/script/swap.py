@@ -95,6 +95,13 @@ class Swaps(Planner):
         ``pin``: the transactions there are end on what they began with. Raises :class:`ScriptError`; nothing has
         changed then.
         """
+        plan = self.prepare(source, remove)
+        if pin and plan.removed:
+            raise ScriptError("a swap that removes functions cannot be pinned: remove them when no call needs them")
+        return self.commit(plan, who, pin=pin)
+
+    def prepare(self, source: str, remove: Iterable[str] = ()) -> Plan:
+        """What a swap would do, checked; nothing has changed. Raises :class:`ScriptError`."""
         names = list(remove)
         filename = f"<swap {self.script.generation + 1} of {Path(self.script.path).name}>"
         if source.strip() or not names:
@@ -102,9 +109,7 @@ class Swaps(Planner):
         else:
             plan = Plan(filename, [])
         plan.removed = [self.removable(name, plan) for name in names]
-        if pin and plan.removed:
-            raise ScriptError("a swap that removes functions cannot be pinned: remove them when no call needs them")
-        return self.commit(plan, who, pin=pin)
+        return plan
 
     def define(self, plan: Plan) -> dict[Place, Any]:
         """The functions of a plan, made but not installed. Raises :class:`ScriptError`."""

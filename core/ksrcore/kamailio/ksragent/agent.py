@@ -159,8 +159,14 @@ class Agent:
 
     def facts(self) -> dict[str, Any]:
         """About this server, for the state page."""
-        main = self.pid if self.rank == 0 else os.getppid()
-        return {"script": self.script, "pid": main, "version": self._version(), "python": sys.version.split()[0]}
+        return {
+            "script": self.script,
+            "pid": self.pid if self.rank == 0 else os.getppid(),
+            "version": self._version(),
+            "python": sys.version.split()[0],
+            # Where a relative path of its command line begins: Kamailio has gone to / since.
+            "pwd": os.environ.get("PWD", ""),
+        }
 
     @property
     def script(self) -> str:

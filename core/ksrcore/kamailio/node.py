@@ -1,0 +1,287 @@
+"""The process that speaks for a server: clients on one side, over the control channel; the agents on the other.
+
+``python -m ksrcore.kamailio.node FOLDER``. It is started by whoever attaches first and ends some seconds after the last
+client has gone. Whatever becomes of it, the server's workers go on: a link that ends is noticed, and nothing waits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import fcntl
+import importlib
+import logging
+import os
+import pkgutil
+import signal
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from .. import logs
+from ..capture.recorder import Record
+from ..control import views
+from ..control.server import ControlServer
+from ..control.socket import ControlSocketError
+from ..script.python import PythonScript
+from .beside import Beside
+from .info import Info
+from .intake import Intake
+from .ksragent.state import Page, PageError, check_folder
+from .methods import NodeMethods, Table
+from .rpcclient import RpcError, Unreachable
+from .swaps import WorkerSwaps
+from .workers import WorkerGone, Workers, WorkerSilent
+
+log = logging.getLogger("ksrcore.kamailio")
+
+#: Seconds after the last client.
+LINGER = 5.0
+#: Seconds between two looks at the server and the timers.
+TICK = 0.1
+#: Seconds for the workers to see that nobody is attached any more.
+LEAVE = 2.0
+
+
+class NodeError(Exception):
+    """The node cannot start: one line."""
+
+
+class Node:
+    """One server's. The process is in the server's folder: paths in it are relative."""
+
+    def __init__(self, folder: Path, linger: float) -> None:
+        self.folder = folder
+        self.linger = linger
+        self.page = Page("state")
+        self.alive = self.page.alive()
+        if not self.alive:
+            raise NodeError(f"the server of {folder} is not running")
+        self.info = Info(self.page)
+        self.workers = Workers(self.page)
+        self.stopping = asyncio.Event()
+        self.note = ""
+        self._again = False
+        self._idle_since = time.monotonic()
+        self.started = time.monotonic()
+
+    async def run(self) -> bool:
+        """Until nobody is attached any more. True: the server was started anew and wants another node."""
+        loop = asyncio.get_running_loop()
+        await self.workers.start()
+        self.page.node = os.getpid()
+        self.page.attached = True
+        # The workers connect while the rest is made ready.
+        self.workers.sockets = [str(text) for text in self.info.facts.get("sockets") or ()]
+        self.workers.kick()
+        await asyncio.sleep(0)
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signum, self.stopping.set)
+        control: ControlServer | None = None
+        try:
+            self.workers.groups = await asyncio.to_thread(self.info.groups)
+            self.workers.sockets = await asyncio.to_thread(self.info.sockets)
+            self.workers.kick()
+            name = str(self.info.facts["name"])
+            self.beside = Beside(self.info, name, await self._paths())
+            script = self.beside.proxy.script
+            self.swaps = WorkerSwaps(
+                self.workers, script if isinstance(script, PythonScript) else None, self.page.generation
+            )
+            self.note = self.swaps.note
+            for worker in self.workers.all:
+                worker.group = self.workers.groups.get(worker.pid, "")
+                self.swaps._hello(worker, worker.hello)
+            self.intake = Intake(self.beside.proxy, self.workers)
+            methods = NodeMethods(self, self.stopping.set, self.counts)
+            control = ControlServer(Path(f"{name}.sock"), name, Table(methods))
+            methods.server = control
+            self.intake.on_message = _announce(control)
+            await control.start()
+            try:
+                await self._serve(control, methods)
+            finally:
+                methods.close()
+        finally:
+            await self._leave()
+            if control is not None:
+                await control.close()
+            await self.workers.close()
+        return self._again
+
+    async def _paths(self) -> list[str]:
+        """Where the workers' Python looks for modules: from the first that has connected."""
+        for _ in range(30):
+            for worker in self.workers.all:
+                return [str(path) for path in worker.hello.get("path") or ()]
+            await asyncio.sleep(0.02)
+        return []
+
+    async def _serve(self, control: ControlServer, methods: NodeMethods) -> None:
+        proxy = self.beside.proxy
+        second = 0.0
+        while not self.stopping.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), TICK)
+            now = time.monotonic()
+            proxy.advance(now)
+            self._watch(control)
+            if now - second > 1.0:
+                second = now
+                proxy.wall_offset = time.time() - now
+                if control.wanted("stats"):
+                    control.publish("stats", {"stats": methods.stats()})
+            if control.connections:
+                self._idle_since = now
+            elif now - self._idle_since > self.linger:
+                return
+
+    def _watch(self, control: ControlServer) -> None:
+        """Whether the server still is the one that it was."""
+        if self.alive and not self.page.alive():
+            self.alive = False
+            text = "the server has ended; what was captured is still here"
+            log.info("%s", text)
+            control.publish("reload", {"text": text, "taken": False})
+        if self.alive:
+            return
+        with suppress(OSError):
+            if os.stat("state").st_ino != self.page.inode:
+                log.info("the server was started anew")
+                self._again = True
+                self.stopping.set()
+
+    async def _leave(self) -> None:
+        """Nobody is attached any more: the workers are to know, also those that have nothing to do."""
+        self.page.attached = False
+        self.page.node = 0
+        if not self.alive:
+            return
+        self.workers.kick()
+        left = await self.workers.seen(self.page.epoch, LEAVE, linked=True)
+        if left:
+            log.info("processes %s have not seen that the node goes", ", ".join(str(proc.pid) for proc in left))
+
+    def counts(self) -> dict[str, Any]:
+        """Figures for ``ksr.stats``."""
+        received = sum(proc.messages for proc in self.page.procs())
+        now = time.monotonic()
+        at, before, rate = getattr(self, "_rate", (self.started, 0, 0.0))
+        if now - at >= 1.0:
+            rate = (received - before) / (now - at)
+            self._rate = now, received, rate
+        return {
+            "messages_per_s": round(rate, 1),
+            "received": received,
+            "exceptions": sum(proc.exceptions for proc in self.page.procs()),
+            "lost": sum(self.intake.lost.values()),
+            "uptime": time.time() - self.beside.proxy.started,
+        }
+
+    async def rpc(self, method: str, params: list[Any]) -> Any:
+        """A command of the server's own RPC: over its sockets, else by a worker at its next message.
+
+        Raises :class:`RpcError` or :class:`Unreachable`.
+        """
+        try:
+            return await asyncio.to_thread(self.info.call, method, params)
+        except Unreachable as error:
+            worker = next(iter(self.workers.all), None)
+            if worker is None:
+                raise
+            try:
+                answer = await worker.ask("rpc", method=method, params=params)
+            except (WorkerGone, WorkerSilent) as late:
+                raise Unreachable(f"{error}; {late}") from None
+            except Exception as refused:
+                raise Unreachable(f"{error}; in a worker: {refused}") from None
+            return _result(answer)
+
+
+def _result(answer: dict[str, Any]) -> Any:
+    """The result in what ``KSR.jsonrpcs.exec`` answered."""
+    import json
+
+    try:
+        document = json.loads(answer.get("body") or "")
+    except ValueError:
+        raise RpcError(int(answer.get("code") or 500), "the server's answer is not JSON") from None
+    if "error" in document:
+        raise RpcError(int(document["error"].get("code", 500)), str(document["error"].get("message", "")))
+    return document.get("result")
+
+
+def _announce(control: ControlServer) -> Any:
+    def announce(record: Record, raised: bool) -> None:
+        if control.wanted("message"):
+            control.publish("message", {"message": views.summary(record)})
+        if raised and control.wanted("exception"):
+            control.publish("exception", {"message": views.summary(record)})
+
+    return announce
+
+
+def become(uid: int, gid: int) -> None:
+    """Root becomes the server's user for good: what it runs of the script is no more than the server is.
+
+    Modules are loaded before, because that user may not be able to read them.
+    """
+    if os.geteuid() != 0 or uid == 0:
+        return
+    package = importlib.import_module("ksrcore")
+    for module in pkgutil.walk_packages(package.__path__, "ksrcore."):
+        if not module.name.endswith(".__main__"):
+            with suppress(ImportError):
+                importlib.import_module(module.name)
+    os.setgroups([])
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m ksrcore.kamailio.node", description=__doc__)
+    parser.add_argument("folder")
+    parser.add_argument("--linger", type=float, default=LINGER, help="seconds after the last client (%(default)s)")
+    options = parser.parse_args(argv)
+    folder = Path(options.folder).absolute()
+    try:
+        return _main(folder, options.linger)
+    except (NodeError, PageError, ControlSocketError) as error:
+        print(f"Error: {error}", file=sys.stderr, flush=True)  # noqa: T201 (whoever started it reads that)
+    except OSError as error:
+        print(f"Error: {error.filename or folder}: {error.strerror}", file=sys.stderr, flush=True)  # noqa: T201
+    return 1
+
+
+def _main(folder: Path, linger: float) -> int:
+    status = os.lstat(folder)
+    check_folder(str(folder), status.st_uid)
+    if os.geteuid() not in (0, status.st_uid):
+        raise NodeError(f"{folder} belongs to user {status.st_uid}: attach as that user, or as root")
+    os.chdir(folder)
+    become(status.st_uid, status.st_gid)
+    logs.log_to_stderr()
+    with open("node.lock", "a", opener=lambda path, flags: os.open(path, flags, 0o600)) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return 0  # somebody was faster: its node serves all
+        again = asyncio.run(_run(folder, linger))
+    if again:
+        # A process of its own, because the script's modules are those of before. Clients come to it by themselves.
+        os.execv(sys.executable, [sys.executable, "-m", "ksrcore.kamailio.node", str(folder), "--linger", str(linger)])
+    return 0
+
+
+async def _run(folder: Path, linger: float) -> bool:
+    node = Node(folder, linger)
+    try:
+        return await node.run()
+    finally:
+        node.page.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
