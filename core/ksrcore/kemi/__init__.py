@@ -5,16 +5,21 @@ from __future__ import annotations
 from .acc import Acc
 from .auth import Auth
 from .auth_db import AuthDb
+from .cfgutils import Cfgutils
 from .core import Core
 from .corex import Corex
 from .declare import Module
+from .dialog import Dialogs
 from .dispatcher import Dispatcher
 from .hdr import Hdr
 from .htable import Htable
+from .http_client import HttpClientModule
 from .ipops import Ipops
+from .jsonrpcs import Jsonrpcs
 from .known import known
 from .kx import Kx
 from .maxfwd import Maxfwd
+from .mqueue import Mqueue
 from .nathelper import Nathelper
 from .ndb_redis import NdbRedis
 from .path import Path
@@ -38,6 +43,7 @@ from .usrloc import Usrloc
 from .x import X
 from .xhttp import Xhttp
 from .xlog import Xlog
+from .xmlrpc import Xmlrpc
 
 #: Every module there is, in the order they are started.
 MODULES: list[type[Module]] = [
@@ -67,14 +73,20 @@ MODULES: list[type[Module]] = [
     Permissions,
     Htable,
     Pike,
+    Dialogs,
     Acc,
     Rtpproxy,
     Dispatcher,
     Xhttp,
+    Jsonrpcs,
+    Xmlrpc,
     NdbRedis,
+    HttpClientModule,
     Ipops,
     Sdpops,
     Sqlops,
+    Mqueue,
+    Cfgutils,
 ]
 
 __all__ = ["MODULES", "known"]
