@@ -159,6 +159,16 @@ class Acts:
         except Exception:
             return
 
+    def let_go(self) -> None:
+        """The request's transaction goes without an answer: tm would send one at the end of the script. Not for one
+        that was relayed: its timers would go as well."""
+        tm = getattr(self.host.ksr, "tm", None)
+        if tm is not None:
+            try:
+                tm.t_release()
+            except Exception:
+                return
+
     def check_answer(self, is_request: bool, code: int) -> None:
         """Raises :class:`StepError` when no final reply can be sent."""
         if not 200 <= code <= 699:

@@ -97,6 +97,8 @@ class Live:
                 acts.reply(*self._answer, in_transaction=self.route != "request")
             except Exception as failed:
                 self._tell({"event": "hold.failed", "held": self.held or self.last, "text": str(failed)})
+        if self.ending == "drop" and self._first == "ksr_request_route" and not self._relayed():
+            acts.let_go()
         number = self.held or self.last
         if not number:
             return
@@ -107,6 +109,13 @@ class Live:
         if error is not None and not isinstance(error, SystemExit):
             state["exception"] = "".join(traceback.format_exception(type(error), error, error.__traceback__))
         self._tell({"event": "hold.end", "held": number, "state": state})
+
+    def _relayed(self) -> bool:
+        """Whether the script has sent it on."""
+        return any(
+            call["name"].startswith("KSR.tm.t_relay") and isinstance(call["result"], int) and call["result"] > 0
+            for call in self.tracer.calls
+        )
 
     @property
     def route(self) -> str:
@@ -200,17 +209,25 @@ class Live:
 
     def _logged(self, hold: Hold, frame: FrameType) -> None:
         assert hold.log is not None
-        run = self.holds.host.run
         self._tell(
             {
                 "event": "hold.log",
-                "mi": run.mi if run is not None else 0,
+                "mi": self._known(),
                 "hold": hold.id,
                 "text": hold.log.format(self._names(frame)),
                 "place": f"{frame.f_code.co_name}:{frame.f_lineno}",
                 "time": time.time(),
             }
         )
+
+    def _known(self) -> int:
+        """The number of the message in this worker; the node has the message then, before its script has ended."""
+        host = self.holds.host
+        run = host.run
+        if run is None or run.seen is None:
+            return 0
+        host.capture.tell(run.seen, run)
+        return int(run.mi)
 
     def _may(self, hold: Hold) -> bool:
         """Whether it may wait here: the node's word."""
@@ -281,11 +298,7 @@ class Live:
             told["hold"] = cause.id
         if first:
             told["title"] = holds.acts.title(self.is_request)
-            run = holds.host.run
-            if run is not None and run.seen is not None:
-                # The node has the message before its script has ended.
-                told["mi"] = run.mi
-                holds.host.capture.tell(run.seen, run)
+            told["mi"] = self._known()
         holds.send(told)
         while True:
             order = holds.wait(self.until)
@@ -316,6 +329,8 @@ class Live:
         except LinkLost:
             raise
         except (KeyboardInterrupt, SystemExit, Exception) as error:
+            if isinstance(error, SystemError) and error.__cause__ is not None:
+                error = error.__cause__  # Kamailio's functions leave what is wrong pending, and Python wraps it
             more = {} if isinstance(error, StepError) else {"traceback": traceback.format_exc(limit=-4)}
             if isinstance(error, SystemExit) and order.get("do") == "hold.call":
                 holds.answer(order, {"result": None, "exited": True})

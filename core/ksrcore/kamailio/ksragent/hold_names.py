@@ -159,8 +159,9 @@ FIELDS: dict[str, Callable[[Names], Any]] = {
     "exception": lambda n: "",
     "is_request": lambda n: n.is_request or n.request,
     "method": lambda n: _text(n, "$rm"),
-    "status": lambda n: 0 if n.is_request or n.request else _number(n.pv("$rs")),
-    "reason": lambda n: "" if n.is_request or n.request else _text(n, "$rr"),
+    # Also where the request of a reply is asked for: of a reply that is all there is to tell apart.
+    "status": lambda n: 0 if n.is_request else _number(read(n.get, "$rs")),
+    "reason": lambda n: "" if n.is_request else str(read(n.get, "$rr") or ""),
     "ruri": lambda n: _text(n, "$ou") if n.is_request or n.request else "",
     "callid": lambda n: _text(n, "$ci"),
     "cseq": lambda n: _text(n, "$cs") + " " + _text(n, "$rm"),
