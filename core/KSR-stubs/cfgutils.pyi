@@ -3,42 +3,62 @@
 
 from typing import Any
 
-def abort() -> int: ...
+def abort() -> int:
+    """End the server at once, as a crash would (SIGABRT). Raises KsrError in a sandbox."""
 
-def check_route_exists(text1: str, /) -> int: ...
+def check_route_exists(route: str, /) -> int:
+    """-1: only scripts in the native language have routes by name."""
 
-def core_hash(text1: str, text2: str, code3: int, /) -> int: ...
+def core_hash(s1: str, s2: str, sz: int, /) -> int:
+    """A hash of one or two texts: from 1 to 2 to the power of ``sz``, which is from 1 to 31."""
 
-def lock(text1: str, /) -> int: ...
+def lock(lkey: str, /) -> int:
+    """Lock a key, waiting for whoever has it: 1; -1 without locks, and when it is not free within 10 seconds."""
 
-def lock_key2(text1: str, text2: str, /) -> int: ...
+def lock_key2(lkey1: str, lkey2: str, /) -> int:
+    """``lock`` for two texts as one key (Kamailio 6.0 and later)."""
 
-def pkg_status() -> int: ...
+def pkg_status() -> int:
+    """Log how much memory the server has used: 1. There is no memory of Kamailio's kinds here."""
 
-def pkg_summary() -> int: ...
+def pkg_summary() -> int:
+    """``pkg_status``."""
 
-def rand_event() -> int: ...
+def rand_event() -> int:
+    """1 with the probability set, else -1."""
 
-def rand_get_prob() -> int: ...
+def rand_get_prob() -> int:
+    """The probability of rand_event, in percent."""
 
-def rand_reset_prob() -> int: ...
+def rand_reset_prob() -> int:
+    """Set the probability of rand_event to the initial one: 1."""
 
-def rand_set_prob(code1: int, /) -> int: ...
+def rand_set_prob(percent_par: int, /) -> int:
+    """Set the probability of rand_event, in percent: 1."""
 
-def route_if_exists(text1: str, /) -> int: ...
+def route_if_exists(route: str, /) -> int:
+    """-1: only scripts in the native language have routes by name."""
 
-def shm_status() -> int: ...
+def shm_status() -> int:
+    """``pkg_status``."""
 
-def shm_summary() -> int: ...
+def shm_summary() -> int:
+    """``pkg_status``."""
 
-def sleep(code1: int, /) -> int: ...
+def sleep(v: int, /) -> int:
+    """This message waits so many seconds, others do not: 1."""
 
-def trylock(text1: str, /) -> int: ...
+def trylock(lkey: str, /) -> int:
+    """Lock a key: 1, -1 when it is locked or there are no locks."""
 
-def trylock_key2(text1: str, text2: str, /) -> int: ...
+def trylock_key2(lkey1: str, lkey2: str, /) -> int:
+    """``trylock`` for two texts as one key (Kamailio 6.0 and later)."""
 
-def unlock(text1: str, /) -> int: ...
+def unlock(lkey: str, /) -> int:
+    """Unlock a key, whoever locked it: 1, -1 without locks."""
 
-def unlock_key2(text1: str, text2: str, /) -> int: ...
+def unlock_key2(lkey1: str, lkey2: str, /) -> int:
+    """``unlock`` for two texts as one key (Kamailio 6.0 and later)."""
 
-def usleep(code1: int, /) -> int: ...
+def usleep(v: int, /) -> int:
+    """This message waits so many microseconds, others do not: 1."""

@@ -3,21 +3,31 @@
 
 from typing import Any
 
-def dlg_bridge(text1: str, text2: str, text3: str, /) -> int: ...
+def dlg_bridge(from_: str, to: str, op: str, /) -> int:
+    """Call ``from_`` (by way of ``op``, '' for none) and refer it to ``to`` once it answers: 1, -1 on failure."""
 
-def dlg_bye(text1: str, /) -> int: ...
+def dlg_bye(side: str, /) -> int:
+    """End the call with a BYE to "caller", "callee", or both: 1, -1 when it is not up."""
 
-def dlg_db_load_callid(text1: str, /) -> int: ...
+def dlg_db_load_callid(callid: str, /) -> int:
+    """Take over the dialogs of that Call-ID from the database: 1, -1 when there is none or no database."""
 
-def dlg_db_load_extra() -> int: ...
+def dlg_db_load_extra() -> int:
+    """Take over the dialogs of the database that are not here: 1, -1 without a database."""
 
-def dlg_get(text1: str, text2: str, text3: str, /) -> int: ...
+def dlg_get(callid: str, ftag: str, ttag: str, /) -> int:
+    """Take the dialog of that Call-ID and tags for the message's: 1, -1 when there is none."""
 
 def dlg_get_var(text1: str, text2: str, text3: str, text4: str, /) -> Any | None: ...
 
-def dlg_isflagset(code1: int, /) -> int: ...
+def dlg_isflagset(flag: int, /) -> int:
+    """1 when a flag is set, else -1."""
 
-def dlg_manage() -> int: ...
+def dlg_manage() -> int:
+    """Make a dialog for an initial INVITE, or go on with that of a request within one. 1.
+
+    -1 for another request without To tag, and an INVITE without Contact or From tag or whose dialog is made.
+    """
 
 def dlg_refer_cid(text1: str, text2: str, text3: str, /) -> int: ...
 
@@ -27,21 +37,27 @@ def dlg_remove_dialogs_from_node(text1: str, /) -> int: ...
 
 def dlg_req_within4(text1: str, text2: str, text3: str, text4: str, /) -> int: ...
 
-def dlg_reset_property(text1: str, /) -> int: ...
+def dlg_reset_property(attr: str, /) -> int:
+    """Switch one of them off."""
 
-def dlg_resetflag(code1: int, /) -> int: ...
+def dlg_resetflag(flag: int, /) -> int:
+    """Take a flag back: 1, -1 for a number that is none."""
 
-def dlg_set_property(text1: str, /) -> int: ...
+def dlg_set_property(attr: str, /) -> int:
+    """Switch on "ka-src", "ka-dst" (keepalives to caller, callee) or "timeout-noreset": 1, -1 for another word."""
 
 def dlg_set_state(text1: str, /) -> int: ...
 
-def dlg_set_timeout(code1: int, /) -> int: ...
+def dlg_set_timeout(timeout: int, /) -> int:
+    """Give the call that many seconds from now: 1, -1 without a dialog."""
 
-def dlg_set_timeout_id(code1: int, code2: int, code3: int, /) -> int: ...
+def dlg_set_timeout_id(timeout: int, h_entry: int, h_id: int, /) -> int:
+    """The same for the dialog of that hash entry and id."""
 
 def dlg_set_var(text1: str, text2: str, text3: str, text4: str, text5: str, /) -> int: ...
 
-def dlg_setflag(code1: int, /) -> int: ...
+def dlg_setflag(flag: int, /) -> int:
+    """Set a flag (0 to 31) of the dialog, or of the one that is to be made: 1, -1 for another number."""
 
 def dlg_update_contact() -> int: ...
 
@@ -49,32 +65,47 @@ def dlg_update_socket() -> int: ...
 
 def dlg_update_state() -> int: ...
 
-def get_profile_size(text1: str, text2: str, text3: str, /) -> int: ...
+def get_profile_size(profile: str, value: str, spv: str, /) -> int:
+    """Put the number of dialogs in a profile with a value into the variable ``spv``: 1, -1 when it cannot be."""
 
-def get_profile_size_static(text1: str, text2: str, /) -> int: ...
+def get_profile_size_static(profile: str, spv: str, /) -> int:
+    """The same for a profile without values."""
 
-def is_in_profile(text1: str, text2: str, /) -> int: ...
+def is_in_profile(profile: str, value: str, /) -> int:
+    """1 when the dialog is in that profile with that value, else -1."""
 
-def is_in_profile_static(text1: str, /) -> int: ...
+def is_in_profile_static(profile: str, /) -> int:
+    """1 when the dialog is in that profile, which has no values, else -1."""
 
-def is_known_dlg() -> int: ...
+def is_known_dlg() -> int:
+    """1 when the message belongs to a dialog, else -1."""
 
-def set_dlg_profile(text1: str, text2: str, /) -> int: ...
+def set_dlg_profile(profile: str, value: str, /) -> int:
+    """Put the dialog, or the one that is to be made, into a profile with a value: 1, -1 without the profile."""
 
-def set_dlg_profile_static(text1: str, /) -> int: ...
+def set_dlg_profile_static(profile: str, /) -> int:
+    """Put the dialog into a profile without values."""
 
-def unset_dlg_profile(text1: str, text2: str, /) -> int: ...
+def unset_dlg_profile(profile: str, value: str, /) -> int:
+    """Take the dialog out of a profile: 1; -1 when it is not in it, and (as Kamailio) in request routes."""
 
-def unset_dlg_profile_static(text1: str, /) -> int: ...
+def unset_dlg_profile_static(profile: str, /) -> int:
+    """Take the dialog out of a profile without values."""
 
-def var_get(text1: str, /) -> Any | None: ...
+def var_get(key: str, /) -> Any | None:
+    """The value of a dialog variable, None without one."""
 
-def var_gete(text1: str, /) -> Any: ...
+def var_gete(key: str, /) -> Any:
+    """The value of a dialog variable, '' without one."""
 
-def var_getw(text1: str, /) -> Any: ...
+def var_getw(key: str, /) -> Any:
+    """The value of a dialog variable, '<null>' without one."""
 
-def var_is_null(text1: str, /) -> int: ...
+def var_is_null(key: str, /) -> int:
+    """As Kamailio 5.6: 1 when the variable is set, or there is no dialog; -1 when the dialog has none."""
 
-def var_rm(text1: str, /) -> int: ...
+def var_rm(key: str, /) -> int:
+    """Remove a dialog variable: 1, also when there is none."""
 
-def var_sets(text1: str, text2: str, /) -> int: ...
+def var_sets(key: str, val: str, /) -> int:
+    """Set a dialog variable: 1. Without a dialog nothing is set."""

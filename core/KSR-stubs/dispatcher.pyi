@@ -30,7 +30,8 @@ def ds_load_unset() -> int:
 def ds_load_update() -> int:
     """BYE, CANCEL: the call is counted no more; a 2xx to INVITE: it is answered. 0."""
 
-def ds_mark_addr(text1: str, code2: int, text3: str, /) -> int: ...
+def ds_mark_addr(vstate: str, vgroup: int, vuri: str, /) -> int:
+    """Mark the destination of a set with that URI, by the letters of ``ds_mark_dst_state``: 1, -1 without one."""
 
 def ds_mark_dst() -> int:
     """Mark the destination in use inactive: 1, -1 without one."""

@@ -3,10 +3,19 @@
 
 from typing import Any
 
-def dispatch() -> int: ...
+def dispatch() -> int:
+    """Answer an HTTP request whose body is a JSON-RPC document. 1, or -1 when it is none: nothing is sent then.
 
-def exec(text1: str, /) -> int: ...
+    A SIP request is left alone (1).
+    """
 
-def execx(text1: str, /) -> int: ...
+def exec(cmd: str, /) -> int:
+    """Carry out a JSON-RPC document. 1, also when the command fails: see $jsonrpl(code), (text), (body); -1 when
+    it is no JSON.
+    """
 
-def response() -> Any | None: ...
+def execx(cmd: str, /) -> int:
+    """The same as exec, which is a reserved word in some languages."""
+
+def response() -> Any | None:
+    """The document that answered the last exec(), null before one: $jsonrpl(body)."""

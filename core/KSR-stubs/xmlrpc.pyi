@@ -3,6 +3,10 @@
 
 from typing import Any
 
-def dispatch_rpc() -> int: ...
+def dispatch_rpc() -> int:
+    """Answer the request, whose body is an XML-RPC document; what is none is answered with a fault. 1, -1 when
+    the answer could not be sent.
+    """
 
-def xmlrpc_reply(code1: int, text2: str, /) -> int: ...
+def xmlrpc_reply(rcode: int, reason: str, /) -> int:
+    """Reply with the integer 1, whatever the code and the reason: that is what Kamailio's does from KEMI."""

@@ -146,6 +146,9 @@ class Ipops(Module):
         #: What dns_set_local_ttl() set; nothing is kept here, so it has nothing to shorten.
         self.local_ttl = 0
 
+    def waits(self) -> bool:
+        return True
+
     def start(self) -> None:
         options = self.proxy.modules[""].dns_options()  # type: ignore[attr-defined]
         self.asks = BlockingDns(retr_time=options.dns_retr_time, retr_no=options.dns_retr_no)

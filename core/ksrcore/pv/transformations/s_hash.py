@@ -26,11 +26,16 @@ for _name in ("md5", "sha1", "sha256", "sha384", "sha512"):
     _digest("s." + _name, _name)
 
 
-def core_hash(value: str) -> int:
-    """Kamailio's core hash of a text: 32 bits, words of four big-endian characters folded with themselves.
+def core_hash(value: str, second: str = "") -> int:
+    """Kamailio's core hash of one or two texts: 32 bits, words of four big-endian characters folded with themselves.
 
     Characters count as signed (a C ``char`` on x86), which shows beyond ASCII only.
     """
+    total = _folded(value) + _folded(second) & _MASK32 if second else _folded(value)
+    return (total + (total >> 11) + (total >> 13) + (total >> 23)) & _MASK32
+
+
+def _folded(value: str) -> int:
     data = value.encode("latin-1")
     whole = len(data) & ~3
     total = 0
@@ -44,8 +49,7 @@ def core_hash(value: str) -> int:
             word = _signed_word(data[at : at + 4])
             total += word ^ (word >> 3)
         rest = _signed_word(data[whole:])
-    total = (total + (rest ^ (rest >> 3))) & _MASK32
-    return (total + (total >> 11) + (total >> 13) + (total >> 23)) & _MASK32
+    return (total + (rest ^ (rest >> 3))) & _MASK32
 
 
 def _signed_word(data: bytes) -> int:
