@@ -52,8 +52,8 @@ def plan(config: Config, modules: Iterable[str], core: Iterable[str], *, keep_db
     """What the embedded proxy takes from a kamailio.cfg whose routes are a Python script.
 
     ``modules``: the names of the modules there are; ``core``: the settings the core knows. ``keep_db``: False leaves
-    the parameters ``db_url`` out. Raises :class:`CfgError` for a cfg that has no Python script, and for an address
-    that is none of this machine's.
+    the parameters ``db_url`` and ``db_mode`` out. Raises :class:`CfgError` for a cfg that has no Python script, and for
+    an address that is none of this machine's.
     """
     _routes_in_python(config)
     script = config.script
@@ -74,7 +74,7 @@ def plan(config: Config, modules: Iterable[str], core: Iterable[str], *, keep_db
             f"modules {', '.join(dict.fromkeys(missing))}"
         )
     for param in config.modparams:
-        if param.module in known and (keep_db or param.name != "db_url"):
+        if param.module in known and (keep_db or param.name not in ("db_url", "db_mode")):
             result.modparams.append(f"{param.module}:{param.name}={param.value}")
     ignored = []
     for name, setting in config.settings.items():
