@@ -8,6 +8,7 @@ from .kemi.declare import Module
 
 if TYPE_CHECKING:
     from .kemi.auth import Auth
+    from .kemi.dialog import Dialogs
     from .kemi.htable import Htable
     from .kemi.pv import Pv
     from .kemi.registrar import Registrar
@@ -27,6 +28,7 @@ class Modules(dict[str, Module]):
     """
 
     auth: Auth
+    dialog: Dialogs
     htable: Htable
     pv: Pv
     registrar: Registrar

@@ -47,7 +47,7 @@ def assign(function: str, run: Run, pvn: str, value: Value) -> bool:
     return True
 
 
-def put_result(function: str, run: Run, pvn: str, value: str | None) -> int:
+def put_result(function: str, run: Run, pvn: str, value: Value) -> int:
     """Write a function's result to the variable it was given: 1, or -1 (logged) when there is none or it cannot be."""
     if value is None:
         return -1
