@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..pv.format import NULL
-from ..pv.state import XAvp, XList
+from ..pv.state import Pointer, XAvp, XList
 from ..pv.transformations.param import scan_params
 from ..pv.xavp import set_xavu_child, shown
 from .declare import Value, export
@@ -32,7 +32,7 @@ def implode(item: XAvp | None) -> str | None:
     out = []
     for child in item.value:
         value = child.value
-        if not isinstance(value, XList) and value is not None:
+        if not isinstance(value, (XList, Pointer)) and value is not None:
             out.append(f"{child.name}={value & 0xFFFFFFFF if isinstance(value, int) else value};")
     return "".join(out)
 

@@ -9,9 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-__all__ = ["Avps", "XAvp", "XList"]
+__all__ = ["Avps", "Pointer", "XAvp", "XList"]
 
 Value = str | int | None
+
+
+class Pointer(str):
+    """A value that is an object of the core: scripts see Kamailio's text for a pointer, modules the ``target``."""
+
+    target: object
+
+    @classmethod
+    def to(cls, target: object) -> Pointer:
+        new = cls(f"<<vptr:{id(target):#x}>>")
+        new.target = target
+        return new
 
 
 class XAvp:
