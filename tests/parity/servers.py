@@ -30,7 +30,7 @@ MODULES = (
 
 _SCHEMAS = "standard auth_db usrloc permissions acc htable dispatcher dialog domain group alias_db uac dialplan".split()
 _WITH_DB = "usrloc auth_db permissions".split()
-_USE_DB = {"dispatcher", "alias_db", "domain", "group", "drouting", "dialplan", "avpops", "speeddial", "lcr", "msilo"}
+_USE_DB = {"alias_db", "domain", "group", "drouting", "dialplan", "avpops", "speeddial", "lcr", "msilo"}
 
 
 class Network:
