@@ -328,7 +328,8 @@ class Live:
                 result = self._act(do, order)
         except LinkLost:
             raise
-        except (KeyboardInterrupt, SystemExit, Exception) as error:
+        except (KeyboardInterrupt, SystemExit, Exception) as raised:
+            error: BaseException = raised
             if isinstance(error, SystemError) and error.__cause__ is not None:
                 error = error.__cause__  # Kamailio's functions leave what is wrong pending, and Python wraps it
             more = {} if isinstance(error, StepError) else {"traceback": traceback.format_exc(limit=-4)}
