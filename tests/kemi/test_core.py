@@ -12,7 +12,7 @@ from lab.observed import Case, check, load
 from .conftest import MakeRun
 
 DIFFERS: dict[str, dict[str, str]] = {
-    "uri set": {"KSR.pv.get('$ru')": "Kamailio shows no Request-URI that it cannot parse"},
+    "uri set": {"KSR.pv.get('$ru')": "after seturi('') Kamailio shows none; it takes a space in a user"},
     "protos tcp": {
         "' '.join(n for n in dir(KSR) if n.startswith(('is_','to_')) and n[3:].isupper() and getattr(KSR,n)())": (
             "is_TCPX is new in 6.x"

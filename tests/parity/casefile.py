@@ -118,6 +118,7 @@ class _Reader:
         self.script = ""
         self.evals: list[tuple[str, list[str]]] = []
         self.messages: dict[str, str] = {}
+        self.latest = ""
         self.play: list[tuple[int, str]] = []
         self.parties = dict(PARTIES)
         self.transports: dict[str, str] = {}
@@ -173,7 +174,7 @@ class _Reader:
             elif line.strip() and not line.startswith("#"):
                 self._directive(at, line.strip())
         heads = [n for n, line in enumerate(lines) if n >= at and line.startswith("==")]
-        for head, end in zip(heads, [*heads[1:], len(lines)], strict=True):
+        for head, end in zip(heads, [*heads[1:], len(lines)], strict=False):
             body = lines[head + 1 : end]
             while body and not body[-1].strip():
                 body.pop()
@@ -234,9 +235,11 @@ class _Reader:
                 text = STOCK.read_text() + text
             self.script += text
         elif kind == "eval":
-            self.evals.append((list(self.messages)[-1] if self.messages else "", body))
+            self.evals.append((self.latest, body))
         elif kind == "message":
-            name = rest or f"message {len(self.messages) + 1}"
+            name = message_name(rest) or str(len(self.messages) + 1)
+            options = rest[len(message_name(rest)) :] if rest else ""
+            self.latest = f"{name} {options.strip()}".strip()
             self.messages[name] = "\n".join(body)
         elif kind == "play":
             self.play += list(enumerate(body, at + 1))
@@ -278,9 +281,6 @@ class _Reader:
         else:
             for name, body in kept:
                 what = f"message {name}" if name else "INVITE sip:bob@example.com"
-                if steps and steps[-1].what == what:
-                    evals[len(steps) - 1] += body
-                    continue
                 steps.append(Step(0, f"alice > {what}", "send", "alice", what))
                 evals[len(steps) - 1] = body
         return steps, evals
@@ -290,7 +290,7 @@ class _Reader:
         if len(words) == 3 and words[1] in ("<", ">"):
             verb = "send" if words[1] == ">" else "wait-for"
             step = Step(at, line, verb, words[0], words[2], block)
-            if verb == "send" and words[2].startswith("message ") and words[2][8:].strip() not in self.messages:
+            if verb == "send" and words[2].startswith("message ") and message_name(words[2]) not in self.messages:
                 raise self.fail(at, f"no section '== {words[2]}'")
             return step
         if words[0] == "wait" and len(words) == 2:
@@ -300,6 +300,11 @@ class _Reader:
         if words[0] == "close" and len(words) == 2:
             return Step(at, line, "close", party=words[1])
         raise self.fail(at, f"not a step: {line!r}; expected 'alice > ...', 'bob < ...', wait, rpc or close")
+
+
+def message_name(text: str) -> str:
+    """The name in ``message NAME over tcp to 127.0.0.2:5060``, or in what follows its first word."""
+    return re.split(r"(?:^| )(?:over (?:tcp|udp)|to \d+\.)", text.removeprefix("message "))[0].strip()
 
 
 def _rpc_args(text: str) -> list[Any]:

@@ -11,7 +11,7 @@ _NONCE = re.compile(r'(?<![a-zA-Z])((?:c?nonce|opaque)=")([^"]+)')
 _RESPONSE = re.compile(r'(nonce="[^\n]*?response=")[0-9a-f]+|(response=")[0-9a-f]+(?="[^\n]*nonce=")')
 _CONNECTION = re.compile(r"(;i=)([0-9a-f]+)(?=[;,\s]|$)", re.M)
 _DATE = re.compile(r"(?im)^(\s*Date\s*:\s*).*$")
-_PRODUCT = re.compile(r"(?im)^(\s*(?:Server|User-Agent)\s*:\s*)(?:kamailio|ksrshell)[^\n]*$")
+_PRODUCT = re.compile(r"(?im)((?:Server|User-Agent)\s*:\s*)(?:kamailio|ksrshell)[^\n]*$")
 _PID = re.compile(r"(Noisy feedback tells:\s+)pid=\d+")
 
 

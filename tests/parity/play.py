@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from parity.casefile import Case, Step
+from parity.casefile import Case, Step, message_name
 from parity.endpoints import Endpoints, Heard
 from parity.normal import Normal
 from parity.servers import Target, barrier
@@ -23,7 +23,7 @@ TCP_QUIET = 0.03
 
 _REPLY = re.compile(r"(\d{3})(?: for ([A-Z]+))?(?: (.*))?$")
 _REQUEST = re.compile(r"([A-Za-z][\w-]*)(?:\s+(\S+:\S*))?((?:\s+(?:over (?:tcp|udp)|to \S+))*)$")
-
+_OPTION = re.compile(r" (over|to) (tcp|udp|\d+\.\d+\.\d+\.\d+:\d+)(?= |$)")
 #: A byte written as such in a raw message.
 _BYTE = re.compile(rb"\\x([0-9a-fA-F]{2})")
 
@@ -109,7 +109,7 @@ class _Play:
 
     def _step(self, step: Step) -> None:
         if step.verb != "wait-for":
-            self.lines.append(f"[{step.text}]" if step.text else "[message]")
+            self.lines.append(f"[{step.text}]")
         if step.verb == "send":
             try:
                 self._send(step)
@@ -158,12 +158,10 @@ class _Play:
             return
         words = what.split()
         to = f"{self.server.host}:5060"
-        if "over" in words:
-            proto = words[words.index("over") + 1]
-        if "to" in words:
-            to = words[words.index("to") + 1]
+        for word, value in _OPTION.findall(what):
+            proto, to = (value, to) if word == "over" else (proto, value)
         if words[0] in ("raw", "message"):
-            text = block if words[0] == "raw" else self.to(self.case.messages[_name(step.what)])
+            text = block if words[0] == "raw" else self.to(self.case.messages[message_name(step.what)])
             text = _raw(text)
         elif found := _REQUEST.match(what):
             text = party.request(found[1], found[2] or "", block, proto)
@@ -298,12 +296,7 @@ class _Play:
             if value.startswith("!"):
                 return value
             return repr(self.normal.text(self.server.back(value).replace("\r\n", "\n")))
-        return repr(value)
-
-
-def _name(what: str) -> str:
-    words = what.removeprefix("message ")
-    return re.split(r" (?:over|to) ", words)[0].strip()
+        return self.normal.text(self.server.back(repr(value)))
 
 
 def _raw(text: str) -> str:

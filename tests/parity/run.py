@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 for folder in ("tests", "core", "."):
     sys.path.insert(0, str(ROOT / folder))
 
-from parity import suite  # noqa: E402
+from parity import suite, usage  # noqa: E402
 from parity.casefile import CaseError, find, load  # noqa: E402
 
 
@@ -45,18 +45,23 @@ def main() -> int:
     for pattern in options.pattern or [""]:
         file = Path(pattern)
         paths += [file.resolve()] if file.suffix == ".case" and file.exists() else find(pattern)
-    try:
-        cases = [load(path) for path in dict.fromkeys(paths)]
-    except CaseError as error:
-        say(str(error))
-        return 2
+    cases, unreadable = [], 0
+    for path in dict.fromkeys(paths):
+        try:
+            cases.append(load(path))
+        except CaseError as error:
+            say(str(error))
+            unreadable += 1
     if not cases:
         say(f"no case matches {' '.join(options.pattern)!r}")
         return 2
     started = time.monotonic()
     results = suite.run(cases, options.pairs, lambda result: show(result, options.verbose))
     say(suite.table(results))
+    say(usage.figures())
     say(f"{time.monotonic() - started:.1f} s")
+    if unreadable:
+        return 2
     return int(any(result.status in (suite.DIFFERENT, suite.BROKEN) for result in results))
 
 

@@ -160,7 +160,7 @@ class Kamailio(Target):
         modules = [*MODULES, *(m for m in setup.modules if m not in MODULES)]
         lines = ["#!KAMAILIO", "debug=2", "log_stderror=yes", "children=1", "tcp_children=1", "auto_aliases=no"]
         lines += ["dns=no", "rev_dns=no", 'alias="example.com"', "tcp_accept_no_cl=yes"]
-        lines += [f'alias="{alias}"' for alias in setup.aliases]
+        lines += [f"alias={alias}" if ":" in alias else f'alias="{alias}"' for alias in setup.aliases]
         lines += [f"listen={text}" for text in self.listens()]
         lines += [f"{name}={self.to(value)}" for name, value in setup.settings]
         lines += [f'loadmodule "{name}.so"' for name in (*modules, "app_python3")]

@@ -46,7 +46,8 @@ class Parsed:
     @property
     def method(self) -> str:
         """Of the request, or of the CSeq of a reply."""
-        return self.first.split()[0] if self.is_request else self.get("CSeq").split()[-1]
+        text = self.first if self.is_request else self.get("CSeq").rpartition(" ")[2]
+        return text.partition(" ")[0]
 
     def all(self, name: str) -> list[str]:
         short = {"via": "v", "from": "f", "to": "t", "call-id": "i", "contact": "m"}.get(name.lower(), name.lower())

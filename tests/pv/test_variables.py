@@ -164,4 +164,4 @@ def test_broken_values_are_null() -> None:
     names = "$fu $fU $fd $fn $ft $via0(host) $cl $expires(min) $ctu $di $au $AU $Au".split()
     assert values(run, *names) == [None] * len(names)
     run.msg.new_uri = "garbage"
-    assert values(run, "$rU", "$rd", "$rp", "$rP", "$rz") == [None, None, None, None, "none"]
+    assert values(run, "$rU", "$rd", "$rp", "$rP", "$rz") == [None] * 5

@@ -38,9 +38,16 @@ def _ruri(run: Run) -> Uri | None:
 
 @pv("ru", "ruri")
 def ru(run: Run) -> Value:
-    """Null for an HTTP request: its URL is ``$hu``."""
+    """Null for an HTTP request, its URL is ``$hu``, and for what is no URI."""
     msg = run.msg
-    return msg.new_uri or (None if msg.http else msg.ruri or None)
+    if msg.http and not msg.new_uri:
+        return None
+    text = msg.new_uri or msg.ruri
+    try:
+        parse_uri(text)
+    except SipError:
+        return None
+    return text
 
 
 @pv("rU", "ruri.user")
@@ -77,7 +84,7 @@ def ru_transport(run: Run) -> Value:
 def ru_scheme(run: Run) -> Value:
     if not run.msg.is_request:
         return None
-    return uri_scheme(_ruri(run)) or "none"
+    return uri_scheme(_ruri(run))
 
 
 @pv("rul")
