@@ -3,7 +3,10 @@
 
 from typing import Any
 
-def query(text1: str, text2: str, /) -> int: ...
+def query(sdata: str, rn: str, /) -> int:
+    """Ask the URL ``sdata``; the callback ``rn`` runs with the answer. 0 with a transaction, which waits until
+    then: the script should end; 1 without, -1 an error.
+    """
 
 def send(text1: str, text2: str, /) -> int: ...
 

@@ -15,6 +15,7 @@ import asyncio
 import logging
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -37,6 +38,10 @@ SPARE = 4
 _CLOSE = 2.0
 
 
+#: What is done in the background at once.
+BACKGROUND = 64
+
+
 class TaskError(Exception):
     """A task is not in the state that was expected."""
 
@@ -47,6 +52,13 @@ class Gone(BaseException):
 
 def _nothing() -> None:
     pass
+
+
+def _attempt(fn: Callable[[], T]) -> tuple[T | None, Exception | None]:
+    try:
+        return fn(), None
+    except Exception as error:
+        return None, error
 
 
 class Task:
@@ -136,6 +148,8 @@ class Tasks:
         self._spare: list[_Worker] = []
         self._numbers = 0
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._background = 0
+        self._queue: deque[Callable[[], None]] = deque()
 
     # -- in the thread that runs the proxy ------------------------------------------------------------------------
 
@@ -181,6 +195,41 @@ class Tasks:
         self.current = None
         env.run = run
 
+    def background(self, fn: Callable[[], T], done: Callable[[T | None, Exception | None], None]) -> None:
+        """Do ``fn`` in a thread, then ``done`` in the one that runs the proxy: with what ``fn`` returned or raised.
+
+        At most ``BACKGROUND`` are under way, further ones queue. Where nobody runs the proxy, ``fn`` is done at once
+        and ``done`` with the next timer.
+        """
+        if self.post is None:
+            found, error = _attempt(fn)
+            self.proxy.after(0.0, lambda: done(found, error))
+            return
+
+        def work() -> None:
+            found, error = _attempt(fn)
+            post = self.post
+            try:
+                if post is not None:
+                    post(lambda: self._background_done(done, found, error))
+            except RuntimeError:  # the event loop is closed
+                pass
+
+        if self._background < BACKGROUND:
+            self._background += 1
+            threading.Thread(target=work, name="ksr-background", daemon=True).start()
+        else:
+            self._queue.append(work)
+
+    def _background_done(
+        self, done: Callable[[T | None, Exception | None], None], found: T | None, error: Exception | None
+    ) -> None:
+        if self._queue:
+            threading.Thread(target=self._queue.popleft(), name="ksr-background", daemon=True).start()
+        else:
+            self._background -= 1
+        done(found, error)
+
     def close(self) -> None:
         """End the threads that have nothing to do; a task that is still paused keeps its thread.
 
@@ -188,6 +237,7 @@ class Tasks:
         """
         with self.proxy.lock:
             self.post = None
+            self._queue.clear()
             for worker in self._workers:
                 worker.ended = True
                 worker.wake.notify()

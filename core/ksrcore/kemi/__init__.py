@@ -5,6 +5,8 @@ from __future__ import annotations
 from .acc import Acc
 from .auth import Auth
 from .auth_db import AuthDb
+from .auth_ephemeral import AuthEphemeral
+from .auth_xkeys import AuthXkeys
 from .cfgutils import Cfgutils
 from .core import Core
 from .corex import Corex
@@ -13,6 +15,7 @@ from .dialog import Dialogs
 from .dispatcher import Dispatcher
 from .hdr import Hdr
 from .htable import Htable
+from .http_async_client import HttpAsyncClient
 from .http_client import HttpClientModule
 from .ipops import Ipops
 from .jsonrpcs import Jsonrpcs
@@ -27,9 +30,11 @@ from .permissions import Permissions
 from .pike import Pike
 from .pv import Pv
 from .pvx import Pvx
+from .regex import Regex
 from .registrar import Registrar
 from .rr import Rr
 from .rtpproxy import Rtpproxy
+from .ruxc import Ruxc
 from .sanity import Sanity
 from .sdpops import Sdpops
 from .siputils import Siputils
@@ -82,11 +87,16 @@ MODULES: list[type[Module]] = [
     Xmlrpc,
     NdbRedis,
     HttpClientModule,
+    HttpAsyncClient,
+    Ruxc,
     Ipops,
     Sdpops,
     Sqlops,
     Mqueue,
     Cfgutils,
+    Regex,
+    AuthXkeys,
+    AuthEphemeral,
 ]
 
 __all__ = ["MODULES", "known"]

@@ -62,16 +62,19 @@ class HttpOptions:
     client_cert: str = ""
     client_key: str = ""
     cacert: str = ""
+    capath: str = ""
     ciphers: str = ""
     tls_version: int = 0
     proxy: str = ""
     proxy_port: int = 0
     interface: str = ""
+    #: Content-Type of a body that has none.
+    body_type: str = "application/x-www-form-urlencoded"
 
     def context(self) -> ssl.SSLContext:
         """Raises :class:`HttpError`."""
         try:
-            context = ssl.create_default_context(cafile=self.cacert or None)
+            context = ssl.create_default_context(cafile=self.cacert or None, capath=self.capath or None)
         except OSError as error:
             raise HttpError(BAD_CA, f"{self.cacert}: {error}") from None
         if not self.verify_peer:
@@ -172,7 +175,7 @@ class HttpClient:
     def request(
         self, method: str, url: str, body: str | None, headers: list[str], options: HttpOptions
     ) -> HttpResponse:
-        """Make a request; ``headers`` are whole fields, a body without a Content-Type is of a form. Raises
+        """Make a request; ``headers`` are whole fields, a body without a Content-Type is of ``body_type``. Raises
         :class:`HttpError`."""
         end = monotonic() + (options.timeout or LONGEST)
         parts = split_url(url)
@@ -395,7 +398,7 @@ def _text(request: _Request) -> bytes:
     if request.body is not None:
         lines.append(f"Content-Length: {len(request.body)}")
         if not typed:
-            lines.append("Content-Type: application/x-www-form-urlencoded")
+            lines.append(f"Content-Type: {options.body_type}")
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace") + (request.body or b"")
 
 
