@@ -28,11 +28,14 @@ def run(
     follow: bool,
     heps: tuple[str, ...],
     hep_send: str,
+    rpc_socket: str,
+    rpc_fifo: str,
+    defines: tuple[str, ...],
     level: int,
     code: str | None,
     as_json: bool,
 ) -> None:
-    """Run SCRIPT as a SIP proxy and open the shell on it. The proxy ends with the shell.
+    """Run SCRIPT (a KEMI script or a kamailio.cfg) as a SIP proxy and open the shell on it, which ends it.
 
     The proxy's log goes to NAME.log in the state folder.
 
@@ -49,13 +52,20 @@ def run(
     end_on_signals()
     arguments = [script, "--debug", str(level)]
     for option, values in (
-        ("--listen", listens), ("--alias", aliases), ("--modparam", modparams), ("--hep", heps),
+        ("--listen", listens), ("--alias", aliases), ("--modparam", modparams), ("--hep", heps), ("--define", defines),
     ):  # fmt: skip
         for value in values:
             arguments += [option, value]
     if follow:
         arguments.append("--reload")
-    for option, value in (("--db", db), ("--name", name), ("--control", control), ("--hep-send", hep_send)):
+    for option, value in (
+        ("--db", db),
+        ("--name", name),
+        ("--control", control),
+        ("--hep-send", hep_send),
+        ("--rpc-socket", rpc_socket),
+        ("--rpc-fifo", rpc_fifo),
+    ):
         if value:
             arguments += [option, value]
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -45,6 +46,23 @@ _OPTIONS: list[Callable[[Any], Any]] = [
         help="Mirror what is received and sent as HEP3, for Homer or sngrep.",
     ),
     click.option(
+        "--rpc-socket",
+        metavar="PATH",
+        default="",
+        help="Answer RPC commands on this Unix datagram socket, as Kamailio's jsonrpcs does (kamcli).",
+    ),
+    click.option(
+        "--rpc-fifo", metavar="PATH", default="", help="Answer RPC commands from this fifo, as jsonrpcs does (kamctl)."
+    ),
+    click.option(
+        "-A",
+        "--define",
+        "defines",
+        multiple=True,
+        metavar="NAME[=VALUE]",
+        help="As Kamailio's -A: what a kamailio.cfg, or KSR.kx.get_def, finds defined; repeatable.",
+    ),
+    click.option(
         "--debug",
         "level",
         type=click.IntRange(-3, 4),
@@ -77,10 +95,13 @@ def serve(
     follow: bool,
     heps: tuple[str, ...],
     hep_send: str,
+    rpc_socket: str,
+    rpc_fifo: str,
+    defines: tuple[str, ...],
     level: int,
     while_stdin: bool,
 ) -> None:
-    """Run SCRIPT (a KEMI script in Python) as a SIP proxy in the foreground.
+    """Run SCRIPT as a SIP proxy in the foreground: a KEMI script in Python, or a kamailio.cfg that loads one.
 
     Prints "ready NAME CONTROL-PATH" once it answers, logs to standard error, ends on SIGTERM or Ctrl-C.
 
@@ -88,6 +109,7 @@ def serve(
     Examples:
       ksrshell serve routes.py --listen udp:10.0.0.1:5060 --alias example.com
       ksrshell serve routes.py --modparam tm:fr_timer=10000 --debug 3
+      ksrshell serve /etc/kamailio/kamailio.cfg -A WITH_AUTH --db sqlite:///kamailio.db
     """
     from ksrcore.logs import log_to_stderr
     from ksrcore.server import Options, ServeError
@@ -97,8 +119,14 @@ def serve(
     options = Options(
         script=script, aliases=list(aliases), modparams=list(modparams), db=db, name=name, control=control
     )
-    if listens:
-        options.listens = list(listens)
+    options.listens = list(listens)
+    options.defines = list(defines)
+    for param, path in (("dgram_socket", rpc_socket), ("fifo_name", rpc_fifo)):
+        if path:
+            # As a shell completes them: from here.
+            options.modparams.append(f"jsonrpcs:{param}={os.path.abspath(path)}")
+    if rpc_socket or rpc_fifo:
+        options.modparams.append("jsonrpcs:transport=0")
     options.ready = _ready
     options.while_stdin = while_stdin
     options.reload = follow

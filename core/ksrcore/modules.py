@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .kemi.auth import Auth
     from .kemi.dialog import Dialogs
     from .kemi.htable import Htable
+    from .kemi.jsonrpcs import Jsonrpcs
     from .kemi.pv import Pv
     from .kemi.registrar import Registrar
     from .kemi.rr import Rr
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from .kemi.usrloc import Usrloc
     from .kemi.x import X
     from .kemi.xhttp import Xhttp
+    from .kemi.xmlrpc import Xmlrpc
 
 
 class Modules(dict[str, Module]):
@@ -30,6 +32,7 @@ class Modules(dict[str, Module]):
     auth: Auth
     dialog: Dialogs
     htable: Htable
+    jsonrpcs: Jsonrpcs
     pv: Pv
     registrar: Registrar
     rr: Rr
@@ -38,6 +41,7 @@ class Modules(dict[str, Module]):
     usrloc: Usrloc
     x: X
     xhttp: Xhttp
+    xmlrpc: Xmlrpc
 
     def __setitem__(self, name: str, module: Module) -> None:
         super().__setitem__(name, module)

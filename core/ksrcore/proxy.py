@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from . import __version__
 from .capture.recorder import Record, Recorder
+from .counting import count_reply, count_request
 from .kemi.declare import ParamError
 from .kemi.facade import Env
 from .modules import Modules
@@ -273,7 +274,10 @@ class Proxy:
             try:
                 msg = SipMessage(record.data, rcv)
             except VersionError as error:
-                if "xhttp" in self.modules and self.modules.xhttp.receive(record, rcv):
+                modules = self.modules
+                if "xhttp" in modules and modules.xhttp.receive(record, rcv):
+                    return
+                if "xmlrpc" in modules and modules.xmlrpc.receive(record, rcv):
                     return
                 self._refuse(record, rcv, error, 505, "Version Not Supported")
                 return
@@ -311,7 +315,7 @@ class Proxy:
             log.error("message %d: %s", record.id, traceback.format_exc())
 
     def _request(self, msg: SipMessage, record: Record) -> None:
-        self.counters["core:rcv_requests"] += 1
+        count_request(self.counters, msg.method)
         run = Run(self, msg, REQUEST_ROUTE, record)
         for taken in self.request_filters:
             if taken(run):
@@ -325,13 +329,13 @@ class Proxy:
             done(run)
 
     def _reply(self, msg: SipMessage, record: Record) -> None:
-        self.counters["core:rcv_replies"] += 1
+        count_reply(self.counters, msg.status, msg.method)
         run = Run(self, msg, CORE_ONREPLY_ROUTE, record)
         script = self.script
         if script is not None and script.has("ksr_reply_route"):
             script.call(run, "ksr_reply_route")
             if run.dropped:
-                self.counters["core:drp_replies"] += 1
+                self.counters["core:drop_replies"] += 1
                 return
         for handler in self.reply_handlers:
             if handler(run):
@@ -342,10 +346,10 @@ class Proxy:
 
     def _broken(self, msg: SipMessage, record: Record, error: SipError) -> None:
         if msg.is_request:
-            self.counters["core:rcv_requests"] += 1
+            count_request(self.counters, msg.method)
             self._bad_request(msg, record, error)
         else:
-            self.counters["core:rcv_replies"] += 1
+            count_reply(self.counters, msg.status, msg.method)
             record.error = str(error)
 
     def _refuse(self, record: Record, rcv: Rcv, error: SipError, code: int, reason: str) -> None:

@@ -18,12 +18,19 @@ from . import logs
 from .assemble import load_script, make_proxy, start_modules
 from .capture.recorder import Record
 from .control import views
+from .control.jsonrpc import Answer
 from .control.methods import Methods
 from .control.rpc import rpc_methods
+from .control.rpcsockets import Access, DatagramRpc, FifoRpc, RpcSocketError
 from .control.server import ControlServer
 from .control.socket import ControlSocketError, check_control_path
+from .kamailio.cfg import CfgError, read
+from .kamailio.embed import Plan, plan
+from .kamailio.lexer import command_line_defines
+from .kemi import MODULES
 from .kemi.core import Core
 from .kemi.declare import ParamError
+from .kemi.jsonrpcs import DATAGRAM, FIFO
 from .mirror import collect, mirroring
 from .net.address import AddressError, Dest, parse_listen
 from .net.dns import ResolveError, Resolver, Target
@@ -57,16 +64,19 @@ _USER_ERRORS = (
     ScriptError,
     DatabaseError,
     ControlSocketError,
+    RpcSocketError,
+    CfgError,
     StateError,
 )
 
 
 @dataclass
 class Options:
-    """What ``ksrshell serve`` was told."""
+    """What ``ksrshell serve`` was told. ``script``: a KEMI script, or a kamailio.cfg that names one."""
 
     script: str
-    listens: list[str] = field(default_factory=lambda: ["udp:127.0.0.1:5060", "tcp:127.0.0.1:5060"])
+    #: Empty: those of the kamailio.cfg, without one UDP and TCP on 127.0.0.1:5060.
+    listens: list[str] = field(default_factory=list)
     aliases: list[str] = field(default_factory=list)
     modparams: list[str] = field(default_factory=list)
     db: str = ""
@@ -80,6 +90,8 @@ class Options:
     #: Where HEP is received (``udp:HOST:PORT``), and where messages are mirrored as HEP ('' nowhere).
     heps: list[str] = field(default_factory=list)
     hep_send: str = ""
+    #: Kamailio's -A: NAME or NAME=VALUE.
+    defines: list[str] = field(default_factory=list)
 
 
 def serve(options: Options) -> None:
@@ -93,9 +105,10 @@ def serve(options: Options) -> None:
 async def _serve(options: Options) -> None:
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
-    name = options.name or Path(options.script).stem
-    if not options.name and Path(options.script).is_dir():
-        raise ScriptError(f"{options.script}: cannot read the script: it is a directory")
+    settings = from_cfg(options)
+    name = options.name or Path(settings.script).stem
+    if not options.name and Path(settings.script).is_dir():
+        raise ScriptError(f"{settings.script}: cannot read the script: it is a directory")
     if not name or "/" in name or name.startswith("."):
         raise ParamError(f"--name is a word without '/', got {name!r}")
     path = Path(options.control) if options.control else runtime_dir() / f"{name}.sock"
@@ -103,18 +116,19 @@ async def _serve(options: Options) -> None:
     async with AsyncExitStack() as stack:
         network = Network()
         stack.push_async_callback(network.close)
-        listens = [parse_listen(text) for text in options.listens]
+        listens = [parse_listen(text) for text in settings.listens]
         now = time.monotonic()
         proxy, ksr = make_proxy(
             transmit=network.send,
             listens=listens,
-            aliases=options.aliases,
-            modparams=options.modparams,
+            aliases=settings.aliases,
+            modparams=settings.modparams,
             now=now,
             wall=time.time(),
             name=name,
             start=False,
         )
+        proxy.defines |= settings.defines
         core: Core = proxy.module("")
         core.apply_network(network.options)
         await network.open(listens)
@@ -127,13 +141,14 @@ async def _serve(options: Options) -> None:
         connect(proxy, network, resolver)
         proxy.tasks.post = _turns(proxy, loop)
         stack.callback(proxy.tasks.close)
-        load_script(options.script, proxy, ksr)
+        load_script(settings.script, proxy, ksr)
         methods = Methods(proxy, stopping.set, Rates(proxy, network))
         control = ControlServer(path, name, _guarded(proxy, rpc_methods(proxy) | methods.table()))
         stack.push_async_callback(control.close)
         stack.callback(methods.close)
         methods.server = control
         await control.start()
+        _open_rpc(proxy, stack)
         proxy.recorder.on_record = _announce(control, loop)
         _open_hep(options, proxy, stack)
         for signum in (signal.SIGTERM, signal.SIGINT):
@@ -151,6 +166,52 @@ async def _serve(options: Options) -> None:
             options.ready(name, str(path))
         await _tick(proxy, stopping, _publish_stats(control, methods))
         await _drain(proxy)
+
+
+def from_cfg(options: Options) -> Plan:
+    """What is run: the options alone for a script; with a kamailio.cfg its settings, and the options over them.
+
+    Raises :class:`CfgError`, :class:`ParamError` for a bad define.
+    """
+    if Path(options.script).suffix != ".cfg":
+        try:
+            defines = command_line_defines(options.defines)
+        except ValueError as error:
+            raise ParamError(str(error)) from None
+        settings = Plan(options.script, defines=defines)
+    else:
+        try:
+            config = read(options.script, options.defines)
+        except CfgError:
+            raise
+        except ValueError as error:
+            raise ParamError(str(error)) from None
+        modules = [module.name for module in MODULES]
+        settings = plan(config, modules, Core.params, keep_db=not options.db)
+        for warning in settings.warnings:
+            log.warning("%s", warning)
+    settings.listens = options.listens or settings.listens or ["udp:127.0.0.1:5060", "tcp:127.0.0.1:5060"]
+    settings.aliases += options.aliases
+    settings.modparams += options.modparams
+    return settings
+
+
+def _open_rpc(proxy: Proxy, stack: AsyncExitStack) -> None:
+    """The datagram socket and the fifo of jsonrpcs, as far as they are wanted. Raises RpcSocketError."""
+    module = proxy.modules.jsonrpcs
+
+    def execute(document: str) -> Answer | None:
+        # Commands work in the core as messages do: under its lock while a route is debugged.
+        proxy.now = time.monotonic()
+        with proxy.lock:
+            return module.execute(document)
+
+    if module.dgram_socket and module.wants(DATAGRAM):
+        access = Access(module.dgram_mode, module.dgram_user, module.dgram_group)
+        stack.callback(DatagramRpc(module.dgram_socket, execute, access).close)
+    if module.fifo_name and module.wants(FIFO):
+        access = Access(module.fifo_mode, module.fifo_user, module.fifo_group)
+        stack.callback(FifoRpc(module.fifo_name, execute, access, module.fifo_reply_dir).close)
 
 
 def _open_hep(options: Options, proxy: Proxy, stack: AsyncExitStack) -> None:
@@ -212,6 +273,7 @@ def connect(proxy: Proxy, network: Network, resolver: Resolver) -> None:
         def resolved(targets: list[Target], error: ResolveError | None) -> None:
             if error is not None:
                 log.warning("%s", error)
+                proxy.count("dns:failed_dns_request")
             with proxy.lock:
                 proxy.now = time.monotonic()
                 done([(target.proto, target.ip, target.port) for target in targets])

@@ -1,19 +1,21 @@
-"""Kamailio's RPC commands on the control channel: those of the core here, a module's own in its file.
+"""Kamailio's RPC commands: those of the core in the files ``rpc_*.py`` beside this one, a module's own in its file.
 
-Parameters are a JSON list, results have Kamailio's shapes (jsonrpcs), errors its codes and reasons.
+Parameters are a JSON list, results have the shapes of Kamailio's jsonrpcs, errors its codes and reasons. They are asked
+over the control channel (:func:`rpc_methods`), the sockets of jsonrpcs, HTTP and from the script (:func:`commands`).
 """
 
 from __future__ import annotations
 
-import os
-import platform
-import time
+import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .. import __version__
 from ..kemi.declare import RpcError
-from ..script.engine import ScriptError
+from .jsonrpc import from_text, to_text
+from .rpc_cfg import CfgRpc
+from .rpc_core import CoreRpc
+from .rpc_network import NetworkRpc
+from .rpc_stats import StatsRpc
 
 if TYPE_CHECKING:
     from ..proxy import Proxy
@@ -22,110 +24,52 @@ if TYPE_CHECKING:
 Command = Callable[[list[Any]], Any]
 
 
-class CoreRpc:
-    """``core.*``, ``system.*``, ``stats.*`` and ``app_python.*``."""
+class SystemRpc:
+    """``system.*``: what commands there are."""
 
-    def __init__(self, proxy: Proxy, names: Callable[[], list[str]]) -> None:
-        self.proxy = proxy
-        self.names = names
+    def __init__(self, known: dict[str, Command]) -> None:
+        self.known = known
 
     def table(self) -> dict[str, Command]:
         return {
-            "core.version": self.version,
-            "core.uptime": self.uptime,
-            "core.psx": self.psx,
-            "core.aliases_list": self.aliases,
-            "core.sockets_list": self.sockets,
-            "core.echo": self.echo,
             "system.listMethods": self.list_methods,
-            "stats.get_statistics": self.get_statistics,
-            "app_python.api_list": self.api_list,
-            "app_python.reload": self.reload,
+            "system.methodHelp": self.method_help,
+            "system.methodSignature": self.method_signature,
         }
-
-    def version(self, params: list[Any]) -> str:
-        """The program and its version."""
-        return f"ksrshell {__version__} ({platform.machine()}/{platform.system().lower()})"
-
-    def uptime(self, params: list[Any]) -> dict[str, Any]:
-        """Now, the start, and the seconds between."""
-        proxy = self.proxy
-        now = proxy.wall()
-        return {"now": time.ctime(now), "up_since": time.ctime(proxy.started), "uptime": int(now - proxy.started)}
-
-    def psx(self, params: list[Any]) -> list[dict[str, Any]]:
-        """The processes: one here, which receives on all sockets and runs the timers."""
-        sockets = ",".join(listen.text for listen in self.proxy.listens)
-        return [{"IDX": 0, "PID": os.getpid(), "DSC": f"proxy sock={sockets}"}]
-
-    def aliases(self, params: list[Any]) -> list[str]:
-        """The names this proxy answers for beside its sockets."""
-        return [f"*:{alias}:*" for alias in sorted(self.proxy.aliases)]
-
-    def sockets(self, params: list[Any]) -> list[dict[str, Any]]:
-        """The listen sockets."""
-        return [
-            {"socket": {"proto": s.proto, "address": s.host, "port": str(s.port), "name": s.name}}
-            for s in self.proxy.listens
-        ]
-
-    def echo(self, params: list[Any]) -> list[Any]:
-        """What was given."""
-        return params
 
     def list_methods(self, params: list[Any]) -> list[str]:
         """The commands there are."""
-        return self.names()
+        return sorted(self.known)
 
-    def get_statistics(self, params: list[Any]) -> list[str]:
-        """``all``, a group with its colon (``core:``) or a name: ``group:name = value`` each."""
+    def method_help(self, params: list[Any]) -> str:
+        """Method: one line on what it does."""
         if not params:
-            raise RpcError(400, "Please provide which stats to retrieve")
-        counters = self.proxy.counters
-        found: dict[str, int] = {}
-        for wanted in map(str, params):
-            for name, value in counters.items():
-                if (
-                    wanted == "all"
-                    or name == wanted
-                    or (wanted.endswith(":") and name.startswith(wanted))
-                    or name.partition(":")[2] == wanted
-                ):
-                    found[name] = value
-        return [f"{name} = {found[name]}" for name in sorted(found)]
+            raise RpcError(400, "Method Name Expected")
+        command = self.known.get(str(params[0]))
+        if command is None:
+            raise RpcError(400, "command not found")
+        return (inspect.getdoc(command) or "undocumented").partition("\n")[0]
 
-    def api_list(self, params: list[Any]) -> dict[str, Any]:
-        """The KEMI functions a script can call."""
-        decls = [decl for module in self.proxy.modules.values() for decl in module.exports.values()]
-        return {
-            "msize": len(decls),
-            "methods": [
-                {"func": {"ret": d.ret, "module": d.module, "name": d.name, "params": ", ".join(d.params) or "none"}}
-                for d in sorted(decls, key=lambda d: (d.module, d.name))
-            ],
-        }
+    def method_signature(self, params: list[Any]) -> str:
+        """Kamailio has none either."""
+        raise RpcError(500, "Not Implemented Yet")
 
-    def reload(self, params: list[Any]) -> dict[str, int]:
-        """Load the script file anew. Unlike Kamailio's, it takes effect whole or not at all, and says which."""
-        script = self.proxy.script
-        if script is None:
-            raise RpcError(500, "no script is loaded")
-        before = script.generation
-        try:
-            script.reload()
-        except ScriptError as error:
-            raise RpcError(500, f"the script was not reloaded: {error}") from None
-        return {"old": before, "new": script.generation}
+
+def commands(proxy: Proxy) -> dict[str, Command]:
+    """Every RPC command of the proxy, by name."""
+    found: dict[str, Command] = {}
+    for part in (CoreRpc(proxy), StatsRpc(proxy), NetworkRpc(proxy), CfgRpc(proxy), SystemRpc(found)):
+        found |= part.table()
+    for module in proxy.modules.values():
+        for name, attr in module.rpcs.items():
+            found[name] = getattr(module, attr)
+    # The parts were given the dict before it was whole.
+    return found
 
 
 def rpc_methods(proxy: Proxy) -> dict[str, Handler]:
-    """Every RPC command of the proxy as control channel methods."""
-    commands: dict[str, Command] = {}
-    commands |= CoreRpc(proxy, lambda: sorted(commands)).table()
-    for module in proxy.modules.values():
-        for name, attr in module.rpcs.items():
-            commands[name] = getattr(module, attr)
-    return {name: _handler(command) for name, command in commands.items()}
+    """Every RPC command as a method of the control channel."""
+    return {name: _handler(command) for name, command in commands(proxy).items()}
 
 
 def _handler(command: Command) -> Handler:
@@ -134,6 +78,6 @@ def _handler(command: Command) -> Handler:
             params = []
         if not isinstance(params, list):
             raise RpcError(400, "parameters are a list")
-        return command(params)
+        return from_text(command(to_text(params)))
 
     return handler

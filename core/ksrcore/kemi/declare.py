@@ -137,6 +137,14 @@ class RpcError(Exception):
         self.reason = reason
 
 
+class Repeated(str):
+    """A name that may stand in an object more than once: equal to itself only. Some of Kamailio's answers have that."""
+
+    __slots__ = ()
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+
 class ParamError(ValueError):
     """A module parameter is unknown or its value is of the wrong kind."""
 

@@ -180,7 +180,9 @@ class HtableRpc(Module, ABC):
 
 
 def _integer(value: Any) -> int:
-    """A number as a command is given it: as Kamailio, 0 for what is none."""
+    """A number as a command is given it: as Kamailio's jsonrpcs, 0 for what is none, also for digits in a string."""
+    if isinstance(value, str):
+        return 0
     try:
         return int(value)
     except (TypeError, ValueError):

@@ -11,7 +11,7 @@ from ..pv.accessor import GETTERS, Accessor, compile_spec
 from ..pv.avp import parse_name
 from ..pv.errors import PvError
 from ..sip.message import Branch
-from .declare import KsrError, Module, Param, ParamError, RpcError, Value, export, rpc
+from .declare import KsrError, Module, Param, ParamError, Repeated, RpcError, Value, export, rpc
 
 if TYPE_CHECKING:
     from typing import Any
@@ -173,28 +173,36 @@ class Pv(Module):
     @rpc("pv.shvGet")
     def rpc_shv_get(self, params: list[Any]) -> Any:
         """Get a shared variable: name; without a name list all."""
-        names = [str(params[0])] if params else list(self.shared)
-        found = []
-        for name in names:
-            if name not in self.shared:
-                raise RpcError(404, "Variable not found")
-            value = self.shared[name]
-            found.append({"name": name, "type": "int" if isinstance(value, int) else "string", "value": value})
-        return found
+        if not params:
+            return {"items": {Repeated("shv"): self._shown(name) for name in reversed(self.shared)}}
+        if str(params[0]) not in self.shared:
+            raise RpcError(404, "Variable not found")
+        return self._shown(str(params[0]))
+
+    def _shown(self, name: str) -> dict[str, Any]:
+        value = self.shared[name]
+        return {"name": name, "type": "int" if isinstance(value, int) else "string", "value": value}
 
     @rpc("pv.shvSet")
     def rpc_shv_set(self, params: list[Any]) -> Any:
         """Set a shared variable: name, type (int or str), value."""
-        if len(params) != 3 or params[1] not in ("int", "str"):
-            raise RpcError(400, "expected a name, the type int or str, and a value")
-        name, kind, value = params
-        if kind == "int":
-            try:
-                self.shared[str(name)] = int(value)
-            except (TypeError, ValueError):
-                raise RpcError(400, f"expected an integer, got {value!r}") from None
-        else:
-            self.shared[str(name)] = str(value)
+        usage = "(Parameters: varname type value)"
+        if not params:
+            raise RpcError(500, f"Missing parameter varname {usage}")
+        if len(params) < 2:
+            raise RpcError(500, f"Missing parameter type {usage}")
+        name, kind = str(params[0]), params[1]
+        if kind not in ("int", "str"):
+            raise RpcError(500, "Unknown parameter type (Types: int or str)")
+        if len(params) < 3:
+            raise RpcError(500, f"Missing {'integer ' if kind == 'int' else ''}parameter value {usage}")
+        value = params[2]
+        if kind == "str" and not isinstance(value, str):
+            raise RpcError(500, f"Missing parameter value {usage}")
+        if name not in self.shared:
+            raise RpcError(404, "Variable not found")
+        # A string where a number is wanted is 0 to jsonrpcs.
+        self.shared[name] = value if kind == "str" else int(value) if isinstance(value, int | float) else 0
         return "Ok. Variable set to new value."
 
 

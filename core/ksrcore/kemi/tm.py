@@ -29,7 +29,7 @@ from ..tm.transaction import (
     Client,
     Transaction,
 )
-from .declare import Param, ParamError, export, rpc
+from .declare import Param, ParamError, RpcError, export, rpc
 from .tm_contacts import TmContacts
 from .tm_settings import TmSettings
 from .tm_uac import TmUac
@@ -454,6 +454,11 @@ class Tm(TmSettings, TmContacts, TmUac):
             if t.kept & RELEASED:
                 engine.waiting -= 1
             engine.free(t)
+
+    @rpc("tm.hash_stats")
+    def rpc_hash_stats(self, params: list[Any]) -> None:
+        """Refused as by a Kamailio that is not built for it."""
+        raise RpcError(500, "Hash statistics not supported (tryrecompiling with -DTM_HASH_STATS)")
 
     @rpc("tm.list")
     def list_transactions(self, params: list[Any]) -> list[dict[str, Any]]:

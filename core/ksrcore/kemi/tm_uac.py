@@ -38,8 +38,9 @@ class TmUac(Module):
     def rpc_uac_start(self, params: list[Any]) -> None:
         """Send a request: method, Request-URI, next hop, socket ('.' for none), headers, and a body or none."""
         texts = [str(p) for p in params]
-        if not 5 <= len(texts) <= 6:
-            raise RpcError(400, "expected method, Request-URI, next hop, socket, headers and a body or none")
+        if len(texts) < 5:
+            # Kamailio counts what it got down from 0.
+            raise RpcError(400, f"too few parameters ({-len(texts)}/5)")
         method, ruri, hop, socket, headers, *body = ["" if t == "." else t for t in texts]
         proxy = self.proxy
         record = Record(0, proxy.wall(), Dest("udp", "", 0), "")
@@ -51,35 +52,34 @@ class TmUac(Module):
     @rpc("tm.cancel")
     def rpc_cancel(self, params: list[Any]) -> None:
         """Cancel the INVITE of a Call-ID and CSeq number."""
-        if len(params) < 2:
-            raise RpcError(400, "expected Call-ID and CSeq number")
-        t = self.engine.find_callid(str(params[0]), str(params[1]))
+        if len(params) < 2 or not all(isinstance(param, str) for param in params[:2]):
+            raise RpcError(400, "Callid and CSeq expected as parameters")
+        t = self.engine.find_callid(params[0], params[1].split(" ")[0])
         if t is None:
-            raise RpcError(404, "no such transaction")
+            raise RpcError(400, "Transaction not found")
         for client in list(t.branches):
             cancel.cancel_branch(self.engine, t, client, "")
 
     @rpc("tm.reply")
     def rpc_reply(self, params: list[Any]) -> None:
         """Reply: code, reason, transaction (index:label), To tag, headers ('.' for none), and a body or none."""
-        if len(params) < 5:
-            raise RpcError(400, "expected code, reason, index:label, To tag, headers and a body or none")
+        _expected(params, "Reply code", "Reason phrase", "Transaction ID", "To tag")
         index, _, label = str(params[2]).partition(":")
-        if not (index.isdigit() and label.isdigit()):
-            raise RpcError(400, f"expected a transaction as index:label, got {params[2]!r}")
-        self._reply(self.engine.find(int(index), int(label)), params[0], params[1], *map(str, params[3:6]))
+        t = self.engine.find(int(index), int(label)) if index.isdigit() and label.isdigit() else None
+        if t is None:
+            raise RpcError(481, "No such transaction")
+        self._reply(t, params[0], params[1], *map(str, params[3:6]))
 
     @rpc("tm.reply_callid")
     def rpc_reply_callid(self, params: list[Any]) -> None:
         """Reply: code, reason, Call-ID, CSeq number, To tag, headers ('.' for none), and a body or none."""
-        if len(params) < 6:
-            raise RpcError(400, "expected code, reason, Call-ID, CSeq number, To tag, headers and a body or none")
-        t = self.engine.find_callid(str(params[2]), str(params[3]))
+        _expected(params, "Reply code", "Reason phrase", "Call-ID", "CSeq", "To tag")
+        t = self.engine.find_callid(str(params[2]), str(params[3]).split(" ")[0])
+        if t is None:
+            raise RpcError(404, "Transaction not found")
         self._reply(t, params[0], params[1], *map(str, params[4:7]))
 
-    def _reply(self, t: Any, code: Any, reason: Any, tag: str, headers: str, body: str = "") -> None:
-        if t is None:
-            raise RpcError(404, "no such transaction")
+    def _reply(self, t: Any, code: Any, reason: Any, tag: str, headers: str = "", body: str = "") -> None:
         if not str(code).isdigit() or not 100 <= int(code) <= 699:
             raise RpcError(400, f"expected a status code, got {code!r}")
         lines = [] if headers == "." else [x for x in headers.replace("\r\n", "\n").split("\n") if x]
@@ -88,3 +88,9 @@ class TmUac(Module):
         content = ("", body) if body else None
         if not self.engine.reply(t, int(code), str(reason), None, None, extra, content, "" if tag == "." else tag):
             raise RpcError(500, "the transaction has its final reply already")
+
+
+def _expected(params: list[Any], *names: str) -> None:
+    """Raises :class:`RpcError` for the first parameter that is missing."""
+    for name in names[len(params) :]:
+        raise RpcError(400, f"{name} expected")

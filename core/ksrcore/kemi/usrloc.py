@@ -384,11 +384,13 @@ class Usrloc(Module):
         return self._rows(params, "count(*)", "<=")
 
     def _rows(self, params: list[Any], what: str, compare: str) -> int:
+        if self.db_mode == MEMORY:
+            raise RpcError(500, "Command is not supported in db_mode=0")
         if not params:
             raise RpcError(500, "Not enough parameters (table to lookup)")
         table = self.tables.get(str(params[0]))
         if table is None or table.db is None:
-            raise RpcError(500, "Failed to query AoR count" if "username" in what else "Failed to query contact count")
+            raise RpcError(500, "Failed to use table")
         # Dates are Julian days; the epoch's is 2440587.5, and a contact without expiry has just that.
         now = self.proxy.wall() / 86400.0 + 2440587.5
         never = "OR expires = 2440587.5" if compare == ">" else "AND expires <> 2440587.5"

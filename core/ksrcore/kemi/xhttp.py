@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..net.address import Rcv
     from ..script.engine import Script
 
-__all__ = ["EVENT", "Xhttp"]
+__all__ = ["EVENT", "HttpModule", "Xhttp"]
 
 log = logging.getLogger("ksrcore.xhttp")
 
@@ -38,12 +38,15 @@ def hu(run: Run) -> Value:
     return run.msg.ruri if run.msg.is_request else None
 
 
-class Xhttp(Module):
-    name = "xhttp"
+class HttpModule(Module):
+    """A module whose callback is run for HTTP requests: xhttp, and xmlrpc for those that xhttp leaves."""
+
+    #: What the callback is given.
+    event = EVENT
 
     url_skip = Param("", "POSIX regular expression of URLs that run no callback: str")
     url_match = Param("", "POSIX regular expression of the URLs that run it, url_skip goes first; '' all: str")
-    event_callback = Param("", "callback run for an HTTP request, with 'xhttp:request'; '' none: str")
+    event_callback = Param("", "callback run for an HTTP request, given the event's name; '' none: str")
 
     _skip: re.Pattern[str] | None = None
     _match: re.Pattern[str] | None = None
@@ -52,27 +55,35 @@ class Xhttp(Module):
         self._skip = self._pattern("url_skip", self.url_skip)
         self._match = self._pattern("url_match", self.url_match)
 
-    @staticmethod
-    def _pattern(name: str, text: str) -> re.Pattern[str] | None:
+    def _pattern(self, name: str, text: str) -> re.Pattern[str] | None:
         if not text:
             return None
         try:
             return compile_posix(text)
         except PosixError as error:
-            raise ParamError(f"modparam xhttp:{name} expects a regular expression: {error}") from None
+            raise ParamError(f"modparam {self.name}:{name} expects a regular expression: {error}") from None
 
     # -- requests -----------------------------------------------------------------------------------------------------
 
+    @property
+    def active(self) -> bool:
+        """Whether it takes requests at all."""
+        return bool(self.event_callback)
+
+    def serves(self, method: str) -> bool:
+        """Whether requests of this method are for the callback."""
+        return True
+
     def receive(self, record: Record, rcv: Rcv) -> bool:
         """A request whose version is not SIP's. False: it is not HTTP for us."""
-        if not self.event_callback or rcv.proto not in STREAMS:
+        if not self.active or rcv.proto not in STREAMS:
             return False
         try:
             msg = parse_http(record.data, rcv)
         except SipError:
             return False
         proxy = self.proxy
-        proxy.counters["xhttp:requests"] += 1
+        proxy.counters[f"{self.name}:requests"] += 1
         msg.id = record.id
         run = Run(proxy, msg, EVENT_ROUTE, record)
         if msg.error is not None:
@@ -81,11 +92,12 @@ class Xhttp(Module):
             msg.reply_close = True
             self._answer(run, 400, "Bad Request")
             return True
-        if self._left_out(msg.ruri):
-            return True
+        if not self.serves(msg.method) or self._left_out(msg.ruri):
+            other = proxy.modules.get("xmlrpc")
+            return not (isinstance(other, HttpModule) and other is not self and other.active)
         script = proxy.script
         if script is None or not script.has(self.event_callback):
-            record.error = f"the script has no callback {self.event_callback!r} (modparam xhttp:event_callback)"
+            record.error = f"the script has no callback {self.event_callback!r} (modparam {self.name}:event_callback)"
             log.error("HTTP request %d: %s", record.id, record.error)
             return True
         debugger = proxy.debugger
@@ -94,7 +106,7 @@ class Xhttp(Module):
         return True
 
     def _serve(self, script: Script, run: Run) -> None:
-        script.call(run, self.event_callback, EVENT)
+        script.call(run, self.event_callback, self.event)
         proxy = run.proxy
         sl = proxy.modules.sl
         if run.exception is not None and not run.handled and sl.exception_reply_code:
@@ -110,7 +122,9 @@ class Xhttp(Module):
     def _answer(self, run: Run, code: int, reason: str) -> None:
         self.proxy.modules.sl.reply(run, code, reason)
 
-    # -- KEMI ---------------------------------------------------------------------------------------------------------
+
+class Xhttp(HttpModule):
+    name = "xhttp"
 
     @export
     def xhttp_reply(self, run: Run, code: int, reason: str, ctype: str, body: str) -> int:
