@@ -3,6 +3,8 @@
 
 from typing import Any
 
-def pcre_match(text1: str, text2: str, /) -> int: ...
+def pcre_match(string: str, regex: str, /) -> int:
+    """1 when the text matches anywhere, -1 when not, -4 for what is no expression. Only pcre_caseless counts."""
 
-def pcre_match_group(text1: str, code2: int, /) -> int: ...
+def pcre_match_group(string: str, num_pcre: int, /) -> int:
+    """1 when the text matches an expression of that group, -1 when not, -2 without a file, -4 no such group."""

@@ -240,16 +240,17 @@ class Auth(Module):
                     return OK, header
         return NO_CREDENTIALS, None
 
-    def pre_auth(self, run: Run, realm: str) -> tuple[int, Header | None]:
+    def pre_auth(self, run: Run, realm: str, key: str = "") -> tuple[int, Header | None]:
         """Find the request's credentials for ``realm`` and check all but the password.
 
         (1, their field) when the password is to be checked, (1, None) for a method that is never challenged, else
-        (a negative code, None). REGISTER has them in Authorization, the others in Proxy-Authorization.
+        (a negative code, None). REGISTER has them in Authorization, the others in Proxy-Authorization, unless ``key``,
+        the key of a field, says otherwise.
         """
         msg = run.msg
         if msg.method in UNCHALLENGED:
             return OK, None
-        key = "authorization" if msg.method == "REGISTER" else "proxy-authorization"
+        key = key or ("authorization" if msg.method == "REGISTER" else "proxy-authorization")
         code, header = self._find(msg, self.strip_realm(realm), key)
         if header is None:
             return code, None
@@ -260,17 +261,17 @@ class Auth(Module):
         code = self.check_nonce(msg, credentials)
         return (OK, header) if code == OK else (code, None)
 
-    def check_response(self, run: Run, header: Header, hashed: str) -> int:
+    def check_response(self, run: Run, header: Header, hashed: str, method: str = "") -> int:
         """Compare the response with what ``hashed``, the HA1, gives: 1, -2 wrong, -1 of the wrong length.
 
-        What is right is marked for :meth:`consume_credentials`.
+        What is right is marked for :meth:`consume_credentials`. ``method``: as if the request had that one.
         """
         credentials = header.parsed(parse_credentials)
         response = credentials.response
         if len(response) != self._digits:
             return ERROR
         msg = run.msg
-        if self._digest(credentials, hashed, msg.method, msg) != response.lower():
+        if self._digest(credentials, hashed, method or msg.method, msg) != response.lower():
             return INVALID_PASSWORD
         msg.extra["auth"] = header
         if self.add_authinfo_hdr:
