@@ -189,10 +189,25 @@ def test_modparams_are_checked() -> None:
 
 def test_rpc(script: Script) -> None:
     pv: Any = script.proxy.modules["pv"]
-    assert pv.rpc_shv_set(["n", "int", "5"]) == "Ok. Variable set to new value."
-    assert pv.rpc_shv_get(["n"]) == [{"name": "n", "type": "int", "value": 5}]
+    pv.shared |= {"n": 1, "m": "x"}
+    assert pv.rpc_shv_set(["n", "int", 5]) == "Ok. Variable set to new value."
+    assert pv.rpc_shv_get(["n"]) == {"name": "n", "type": "int", "value": 5}
+    assert list(pv.rpc_shv_get([])["items"].values())[:2] == [
+        {"name": "m", "type": "string", "value": "x"},
+        {"name": "n", "type": "int", "value": 5},
+    ]
     assert script.get("$shv(n)") == [5]
     with pytest.raises(RpcError, match="Variable not found"):
         pv.rpc_shv_get(["zz"])
-    with pytest.raises(RpcError, match="expected an integer"):
-        pv.rpc_shv_set(["n", "int", "x"])
+    for params, text in (
+        ([], "Missing parameter varname"),
+        (["n"], "Missing parameter type"),
+        (["n", "foo", 1], "Unknown parameter type"),
+        (["n", "int"], "Missing integer parameter value"),
+        (["n", "str", 5], "Missing parameter value"),
+        (["zz", "int", 5], "Variable not found"),
+    ):
+        with pytest.raises(RpcError, match=text):
+            pv.rpc_shv_set(params)
+    pv.rpc_shv_set(["n", "int", "7"])
+    assert pv.shared["n"] == 0
