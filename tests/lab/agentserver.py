@@ -27,7 +27,15 @@ PACKAGE = CORE / "ksrcore" / "kamailio"
 class AgentServer(KamailioServer):
     """Kamailio with the script and ``import ksragent`` as its last line. ``folder``: where the agent meets the node."""
 
-    def __init__(self, directory: Path, script: str, *, workers: int = 4, modparams: tuple[Modparam, ...] = ()) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        script: str,
+        *,
+        workers: int = 4,
+        modparams: tuple[Modparam, ...] = (),
+        log_level: int = 2,
+    ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / "held.py"
         path.write_text(f"import sys\n\nsys.path.insert(0, {str(PACKAGE)!r})\n{script}\nimport ksragent\n")
@@ -40,6 +48,7 @@ class AgentServer(KamailioServer):
             wrapper=path,
             workers=workers,
             modparams=modparams,
+            log_level=log_level,
             environment={"KSRSHELL_DIR": str(meeting)},
         )
         self.meeting = meeting

@@ -19,7 +19,7 @@ from ..debug.states import sent_view
 from ..sip.reasons import reason_for
 from .held import Held
 from .holdspec import ServerHold
-from .workers import Worker, WorkerError, WorkerGone, Workers, WorkerSilent
+from .workers import Worker, WorkerError, Workers
 
 if TYPE_CHECKING:
     from ..control.server import Connection
@@ -30,12 +30,14 @@ log = logging.getLogger("ksrcore.hold")
 
 #: Messages held at once; further ones flow and are counted.
 MAX_HELD = 32
+#: Routes that tm runs with the transaction locked. Where another branch's timer runs out meanwhile, the server's timer
+#: process waits for the lock: so many seconds at most, unless the hold says how long.
+_LOCKED = ("onreply", "failure")
+IN_TRANSACTION = 5.0
 #: Steps of released messages that are remembered.
 _OVER = 16
 #: Notes about messages that are remembered.
 _KEPT = 10_000
-#: Seconds that arming waits for the workers to know; one that is busy learns it before its next message.
-_ARM = 2.0
 
 
 class Holding:
@@ -113,7 +115,7 @@ class Holding:
 
     # -- holds ----------------------------------------------------------------------------------------------------
 
-    async def arm(
+    def arm(
         self,
         connection: Connection,
         where: str = "",
@@ -150,24 +152,21 @@ class Holding:
             )
         self.armed[hold.id] = hold
         connection.when_gone(self.leave)
-        await self._tell_workers()
+        self._tell_workers()
         return hold.view()
 
-    async def _tell_workers(self) -> None:
-        """Every worker gets what is armed now; returns when all have it, or after a while."""
-        orders = [(worker, self._order(worker)) for worker in self.workers.all]
-        self.workers.kick()
-        results = await asyncio.gather(
-            *(worker.answer(future, _ARM) for worker, future in orders), return_exceptions=True
-        )
-        for (worker, _), result in zip(orders, results, strict=True):
-            if isinstance(result, WorkerError):
-                log.error("worker %d cannot arm a hold: %s", worker.pid, result)
-            elif isinstance(result, BaseException) and not isinstance(result, WorkerGone | WorkerSilent):
-                raise result
+    def _tell_workers(self) -> None:
+        """Every worker knows what is armed before it begins with its next message. Idle ones need not be woken."""
+        for worker in self.workers.all:
+            self._order(worker)
+        self.workers.page.bump()
 
-    def _order(self, worker: Worker) -> asyncio.Future[Any]:
-        return worker.order("arm", holds=[hold.spec() for hold in self.armed.values()])
+    def _order(self, worker: Worker) -> None:
+        def answered(future: asyncio.Future[Any]) -> None:
+            if not future.cancelled() and isinstance(future.exception(), WorkerError):
+                log.error("worker %d cannot arm a hold: %s", worker.pid, future.exception())
+
+        worker.order("arm", holds=[hold.spec() for hold in self.armed.values()]).add_done_callback(answered)
 
     def rearm(self) -> None:
         """The script has changed: places that follow a function are found again."""
@@ -177,14 +176,14 @@ class Holding:
         if script is not None:
             for hold in self.armed.values():
                 hold.place.refresh(script)
-        self.later(self._tell_workers())
+        self._tell_workers()
 
     def all_armed(self) -> list[dict[str, Any]]:
         return [hold.view() for hold in self.armed.values()]
 
-    async def disarm(self, id: int) -> dict[str, Any]:
+    def disarm(self, id: int) -> dict[str, Any]:
         hold = self._take(id)
-        await self._tell_workers()
+        self._tell_workers()
         return hold.view()
 
     def _take(self, id: int) -> ServerHold:
@@ -203,7 +202,7 @@ class Holding:
         for held in [h for h in self.held.values() if h.hold.owner is owner and not h.hold.keep]:
             self.later(held._close("its client has gone"))
         if gone:
-            self.later(self._tell_workers())
+            self._tell_workers()
 
     def close(self) -> None:
         """The node ends: what is held goes on; each worker sees to that by itself when its link ends."""
@@ -322,16 +321,19 @@ class Holding:
         if len(self.held) >= self.limit or self._free(worker) < 2:
             hold.missed += 1
             return 0, 0.0
+        seconds = hold.timeout
+        if event["route"] in _LOCKED and not hold.timed:
+            seconds = min(seconds, IN_TRANSACTION)
         self._numbers += 1
         hold.holds += 1
-        self.held[self._numbers] = Held(self, self._numbers, worker, event["ask"], hold, hold.timeout)
+        self.held[self._numbers] = Held(self, self._numbers, worker, event["ask"], hold, seconds)
         self._once(hold)
-        return self._numbers, hold.timeout
+        return self._numbers, seconds
 
     def _once(self, hold: ServerHold) -> None:
         if hold.once and hold.armed:
             self._take(hold.id)
-            self.later(self._tell_workers())
+            self._tell_workers()
 
     def _unasked(self, worker: Worker, event: dict[str, Any]) -> None:
         """It went on: our word came too late."""

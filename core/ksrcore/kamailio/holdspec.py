@@ -68,6 +68,8 @@ class ServerHold(Hold):
     def __init__(self, proxy: Proxy, path: str, number: int, where: str, **options: Any) -> None:
         """Raises what :class:`~ksrcore.debug.hold.Hold` raises."""
         self._path = path
+        #: Whether somebody said how long.
+        self.timed = bool(options.get("timeout"))
         super().__init__(proxy, number, where, **options)
 
     def make_place(self, where: str, proxy: Proxy) -> Place:

@@ -282,14 +282,15 @@ class Holds:
 
     # -- the node's word ------------------------------------------------------------------------------------------
 
-    def ask(self, hold: Hold, held: int) -> dict[str, Any]:
+    def ask(self, hold: Hold, held: int, route: str) -> dict[str, Any]:
         """Whether a message may be held by that hold: ``{"held": number, "seconds": ...}``, empty: it goes on.
 
-        ``held``: the number under which it is held already. Raises :class:`LinkLost`.
+        ``held``: the number under which it is held already; ``route``: the kind of route it is in. Raises
+        :class:`LinkLost`.
         """
         self._asked += 1
         number = self._asked
-        self.send({"event": "hold.ask", "ask": number, "hold": hold.id, "held": held})
+        self.send({"event": "hold.ask", "ask": number, "hold": hold.id, "held": held, "route": route})
         deadline = time.monotonic() + GRANT
         while True:
             order = self._next(deadline)

@@ -65,6 +65,7 @@ class Live:
         for hold in self._wanted:
             self._of.setdefault(hold.kind, []).append(hold)
         self._lines = self._of.get("line", [])
+        self.at_calls = "call" in self._of
         self._watched = [(hold, [_UNSEEN]) for hold in self._of.get("watch", [])]
 
     def disarm(self, left: set[int]) -> None:
@@ -113,8 +114,8 @@ class Live:
     def _relayed(self) -> bool:
         """Whether the script has sent it on."""
         return any(
-            call["name"].startswith("KSR.tm.t_relay") and isinstance(call["result"], int) and call["result"] > 0
-            for call in self.tracer.calls
+            path.startswith("KSR.tm.t_relay") and isinstance(result, int) and result > 0
+            for path, _, result, _ in self.tracer.made
         )
 
     @property
@@ -145,6 +146,8 @@ class Live:
     def lines_of(self, code: CodeType) -> bool | set[int]:
         if self._watched:
             return True
+        if not self._lines:
+            return False
         lines = {hold.line for hold in self._lines if hold.file == real(code.co_filename)}
         return lines & lines_in(code) if lines else False
 
@@ -232,7 +235,7 @@ class Live:
     def _may(self, hold: Hold) -> bool:
         """Whether it may wait here: the node's word."""
         try:
-            grant = self.holds.ask(hold, self.held)
+            grant = self.holds.ask(hold, self.held, self.route)
         except LinkLost:
             self._gone()
             return False
@@ -438,7 +441,7 @@ class Live:
             "event": event,
             "callback": self.callbacks[-1] if self.callbacks else self._first,
             "route": self.route,
-            "calls": list(self.tracer.calls),
+            "calls": self.tracer.calls(),
             "why": self._why,
             "effects": {"sent": [], "diff": "", "state": {}, "writes": []},
         }

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
         def line(self, frame: FrameType) -> bool:
             """A line is about to run."""
 
+        #: Whether :meth:`call` is to be asked.
+        at_calls: bool
+
         def call(self, path: str, args: tuple[Any, ...], frame: FrameType) -> bool:
             """A KSR call is about to be made."""
 
@@ -57,8 +60,8 @@ class Tracer:
 
     Until the first stop only what ``breaks`` asks for is followed; from then on every frame of the script.
     ``frames`` are those that are active, outermost first; ``locals`` is the one snapshot of the stopped frame's
-    variables: values put into it go back into the frame when the route goes on. ``calls`` are the KSR calls made so
-    far, as states show them.
+    variables: values put into it go back into the frame when the route goes on. ``made`` are the KSR calls made so
+    far: path, arguments, result (the exception when it raised), seconds.
     """
 
     def __init__(
@@ -71,13 +74,14 @@ class Tracer:
         self.stop = stop
         self.breaks = breaks
         self.frames: list[FrameType] = []
-        self.calls: list[dict[str, Any]] = []
+        self.made: list[tuple[str, tuple[Any, ...], Any, float]] = []
         self.frame: FrameType | None = None
         self.locals: MutableMapping[str, Any] = {}
         self.error: BaseException | None = None
         self.following = False
         self._edited = False
         self._entered: FrameType | None = None
+        self._known: dict[str, bool] = {}
         self._mode = "finish"
         self._line = 0
         self._file = ""
@@ -113,8 +117,14 @@ class Tracer:
 
     def _trace(self, frame: FrameType, event: str, arg: Any) -> Any:
         """A function is entered."""
-        if self.frame is not None or not self.is_script(frame.f_code.co_filename):
+        if self.frame is not None:
             return None  # what an order runs while the route is stopped is not followed
+        file = frame.f_code.co_filename
+        known = self._known.get(file)
+        if known is None:
+            known = self._known[file] = self.is_script(file)
+        if not known:
+            return None
         entered = self.breaks.function(frame)
         if self.following:
             self.frames.append(frame)
@@ -181,25 +191,22 @@ class Tracer:
             return  # by an order
         if self.following and self._mode == "next_call" and self.frames:
             frame: FrameType | None = self.frames[-1]
-        else:
+        elif self.breaks.at_calls:
             frame = self._script_frame()
             if frame is None or not self.breaks.call(path, args, frame):
                 return
+        else:
+            return
         if frame is not None:
             self.halt("call", frame, call_text(path, args))
 
     def after_call(self, path: str, args: tuple[Any, ...], result: Any, seconds: float) -> None:
         """It was made: ``result`` is the exception when it raised, ``seconds`` how long it took."""
-        raised = isinstance(result, BaseException)
-        self.calls.append(
-            {
-                "name": path,
-                "args": [arg if isinstance(arg, (str, int)) else short_repr(arg) for arg in args],
-                "result": None if raised else plain(result),
-                "error": f"{type(result).__name__}: {result}" if raised else None,
-                "duration": seconds,
-            }
-        )
+        self.made.append((path, args, result, seconds))
+
+    def calls(self) -> list[dict[str, Any]]:
+        """The KSR calls made so far, as states show them."""
+        return [call_view(*each) for each in self.made]
 
     def _script_frame(self) -> FrameType | None:
         """The innermost frame of the script."""
@@ -319,6 +326,18 @@ def short_repr(value: object) -> str:
 def plain(value: Any) -> Any:
     """A value as JSON can carry it."""
     return value if value is None or isinstance(value, (str, int, float, bool)) else short_repr(value)
+
+
+def call_view(path: str, args: Sequence[Any], result: Any, seconds: float) -> dict[str, Any]:
+    """A KSR call that was made."""
+    raised = isinstance(result, BaseException)
+    return {
+        "name": path,
+        "args": [arg if isinstance(arg, (str, int)) else short_repr(arg) for arg in args],
+        "result": None if raised else plain(result),
+        "error": f"{type(result).__name__}: {result}" if raised else None,
+        "duration": seconds,
+    }
 
 
 def call_text(path: str, args: Sequence[Any]) -> str:
