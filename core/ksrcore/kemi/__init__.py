@@ -13,6 +13,7 @@ from .corex import Corex
 from .declare import Module
 from .dialog import Dialogs
 from .dispatcher import Dispatcher
+from .evapi import Evapi
 from .hdr import Hdr
 from .htable import Htable
 from .http_async_client import HttpAsyncClient
@@ -89,6 +90,7 @@ MODULES: list[type[Module]] = [
     HttpClientModule,
     HttpAsyncClient,
     Ruxc,
+    Evapi,
     Ipops,
     Sdpops,
     Sqlops,
