@@ -192,9 +192,8 @@ class Client:
             self._sock = sock
         if before and self.on_back is not None:
             note = f"; {hello['note']}" if hello.get("note") and not same else ""
-            self.on_back(
-                f"reconnected to {self.name}" + ("" if same else ": a new process, its capture begins anew") + note, same
-            )
+            anew = "" if same else ": a new process, its capture begins anew"
+            self.on_back(f"reconnected to {self.name}{anew}{note}", same)
         return rest
 
     def _run(self, buffer: bytes) -> None:

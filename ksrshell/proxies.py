@@ -4,7 +4,6 @@ the Kamailio servers that have the agent, whether somebody is attached to them o
 from __future__ import annotations
 
 import os
-import socket
 import stat
 from contextlib import suppress
 from dataclasses import dataclass, field

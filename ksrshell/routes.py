@@ -181,7 +181,8 @@ class Swapped(View):
             out.append(f"{_count(self.ended, 'pinned transaction')} will go on with this too\n", "yellow")
         if self.workers and self.swapped:
             done = sum(each["status"] == "applied" for each in self.workers)
-            out.append(f"in {done} of {_count(len(self.workers), 'worker')}\n", "" if done == len(self.workers) else "yellow")
+            text = f"in {done} of {_count(len(self.workers), 'worker')}\n"
+            out.append(text, "" if done == len(self.workers) else "yellow")
         if not self.swapped:
             out.append("nothing swapped: the source is the same as what runs\n")
         out.rstrip()

@@ -289,7 +289,8 @@ class Session:
         with progress("messages tried", len(ids)) as shown:
             for at in range(0, len(ids), _BATCH):
                 batch = ids[at : at + _BATCH]
-                answers.append(self.call("ksr.try", _with(engine, {"source": source, "ids": batch}), timeout=STEP_TIMEOUT))
+                params = _with(engine, {"source": source, "ids": batch})
+                answers.append(self.call("ksr.try", params, timeout=STEP_TIMEOUT))
                 shown.step(len(batch))
         return Trial(self, merged(answers))
 

@@ -35,9 +35,15 @@ class LoadResult:
 
 
 class Load:
-    """SIPp on both sides of ``server``: ``users`` subscribers, all reachable at one callee."""
+    """SIPp on both sides of ``server``: ``users`` subscribers, all reachable at one callee.
 
-    def __init__(self, server: Server, directory: Path, transport: str = "udp", users: int = 100) -> None:
+    ``scenario``: ``load``, or ``spaced`` for a server of several workers, which may pass messages on in any order.
+    """
+
+    def __init__(
+        self, server: Server, directory: Path, transport: str = "udp", users: int = 100, scenario: str = "load"
+    ) -> None:
+        self.scenario = scenario
         self.server = server
         self.directory = directory
         self.transport = TRANSPORTS[transport]
@@ -49,7 +55,7 @@ class Load:
 
     def _callee(self, calls: int, timeout: float, port: int | None = None, run: int = 0) -> Sipp:
         folder = self.directory / f"callee-{run}"
-        return Sipp(folder, "load_uas", calls=calls, transport=self.transport, port=port, timeout=timeout)
+        return Sipp(folder, f"{self.scenario}_uas", calls=calls, transport=self.transport, port=port, timeout=timeout)
 
     def register(self, rate: float = 100) -> SippResult:
         """Every subscriber registers once, with digest; the contact is the callee's."""
@@ -72,7 +78,7 @@ class Load:
         with self._callee(calls, timeout, self.callee_port, run) as callee:
             caller = Sipp(
                 self.directory / f"caller-{run}",
-                "load_uac",
+                f"{self.scenario}_uac",
                 self.server.address,
                 calls=calls,
                 rate=rate,

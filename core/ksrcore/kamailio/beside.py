@@ -22,6 +22,8 @@ from ..proxy import Proxy
 from ..script.engine import ScriptError
 from ..script.instrument import compile_counted
 from ..script.python import PythonScript
+from ..store.database import Database
+from ..store.errors import StoreError
 from .embed import plan
 from .info import Info
 from .lexer import CfgError
@@ -94,9 +96,11 @@ class Beside:
                     modparams=modparams,
                     now=time.monotonic(),
                     wall=time.time(),
+                    # The server's own is not touched: what a sandbox asks of a database finds empty tables.
+                    db=Database.open(":memory:"),
                     name=name,
                 )
-            except (ParamError, AddressError, ValueError) as error:
+            except (ParamError, AddressError, StoreError, ValueError) as error:
                 self.notes.append(str(error))
                 left = self._without(modparams, str(error))
                 if left is None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections import OrderedDict
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from ..capture.recorder import Record
@@ -20,6 +23,7 @@ from ..run import (
     REQUEST_ROUTE,
     TM_ONREPLY_ROUTE,
 )
+from ..script.inspect import armed_callbacks
 from .workers import Worker, Workers
 
 #: Messages whose ids are remembered for what comes later of them (a failure route runs minutes later).
@@ -45,10 +49,18 @@ class Raised(Exception):
 class _Run:
     """What the recorder keeps of a callback."""
 
-    __slots__ = (
-        "callback", "route", "branch", "result", "exited", "dropped", "exception", "traceback", "duration",
-        "version", "calls", "kept",
-    )  # fmt: skip
+    callback: str
+    route: int
+    branch: int
+    result: Any
+    exited: bool
+    dropped: bool
+    exception: Exception | None
+    traceback: str
+    duration: float
+    version: int
+    calls: list[Any]
+    kept: None
 
 
 class Stats:
@@ -71,7 +83,7 @@ class Intake:
         self.stats: dict[tuple[int, str], Stats] = {}
         self.lost: dict[int, int] = {}
         self._by_id: OrderedDict[tuple[int, int], int] = OrderedDict()
-        self._by_data: OrderedDict[str, int] = OrderedDict()
+        self._by_key: OrderedDict[str, int] = OrderedDict()
         self._listens: dict[tuple[str, str, int], Listen] = {}
         self._rcvs: OrderedDict[tuple[Any, ...], Rcv] = OrderedDict()
         self._decls: dict[str, Decl] = {}
@@ -79,9 +91,22 @@ class Intake:
         self._armed: dict[str, int] = {}
         workers.on_event("ran", self.ran)
         workers.on_event("sent", self.sent)
-        workers.on_event("message", self.message)
+        workers.on_event("message", self._told)
+
+    def learn(self, source: str) -> None:
+        """What kinds of route the callbacks are that this text of a script arms."""
+        try:
+            tree = ast.parse(source)
+        except (SyntaxError, ValueError, RecursionError):
+            return
+        for name, call in armed_callbacks(tree):
+            if isinstance(call.func, ast.Attribute) and (route := _ARMING.get(f"KSR.tm.{call.func.attr}")):
+                self._armed[name] = route
 
     # -- events of the workers ------------------------------------------------------------------------------------
+
+    def _told(self, worker: Worker, event: dict[str, Any]) -> None:
+        self.message(worker, event)
 
     def message(self, worker: Worker, event: dict[str, Any]) -> Record | None:
         """A message has come. The record it belongs to; None when its own is gone."""
@@ -91,26 +116,23 @@ class Intake:
         data = event.get("data")
         if data is None:
             return self._record(self._by_id.get(key))
-        callback = event.get("cb", "")
-        if callback not in ("ksr_request_route", "ksr_reply_route", ""):
+        own = _key(data)
+        if event.get("top") not in ("ksr_request_route", "ksr_reply_route"):
             # Of a transaction: the request that it is about came earlier, maybe to another worker.
-            found = self._record(self._by_data.get(data))
+            found = self._record(self._by_key.get(own))
             if found is not None:
                 _remember(self._by_id, key, found.id)
                 return found
-        again = self._record(self._by_id.get(key))
-        if again is not None and again.data == data:
-            return again  # a callback inside another one has told of it already
         record = self.recorder.add(float(event["t"]), self._rcv(event), data)
         _remember(self._by_id, key, record.id)
-        if self._record(self._by_data.get(data)) is None:
+        if own and self._record(self._by_key.get(own)) is None:
             # Of the same texts the first had the transaction; others repeat it.
-            _remember(self._by_data, data, record.id)
+            _remember(self._by_key, own, record.id)
         return record
 
     def sent(self, worker: Worker, event: dict[str, Any]) -> None:
         """A message leaves."""
-        cause = self.message(worker, {**event, "cb": "ksr_onsend_route"})
+        cause = self.message(worker, event)
         proto, host, port = event["to"]
         listen = cause.where.listen if cause is not None else None
         where = Dest(_proto(proto), canonical_ip(host) or host, int(port), listen)
@@ -212,6 +234,18 @@ class Intake:
                 self._errors.clear()
             kind = self._errors[name] = type(name, (Raised,), {})
         return kind(text)
+
+
+_PARTS = re.compile(r"^(?:(?:via|v|call-id|i|cseq)[ \t]*:)(.*)$", re.IGNORECASE | re.MULTILINE)
+
+
+def _key(data: str) -> str:
+    """What a request and its copy in a transaction have in common; '' for a reply, which has no copies."""
+    if data.startswith("SIP/"):
+        return ""
+    head = data.partition("\r\n\r\n")[0]
+    # The topmost Via, Call-ID and CSeq; of further Vias there is no need.
+    return head.partition("\r\n")[0] + "".join(match[0] for match in islice(_PARTS.finditer(head), 4))
 
 
 def _proto(text: str) -> str:

@@ -149,7 +149,7 @@ class Table(dict[str, "Handler"]):
         super().__init__(methods.table())
         self._methods = methods
 
-    def get(self, name: str, default: Any = None) -> Any:  # type: ignore[override]
+    def get(self, name: str, default: Any = None) -> Any:
         found = super().get(name)
         if found is None and not name.startswith("ksr."):
             return self._methods.rpc(name)

@@ -95,6 +95,8 @@ class Node:
                 worker.group = self.workers.groups.get(worker.pid, "")
                 self.swaps._hello(worker, worker.hello)
             self.intake = Intake(self.beside.proxy, self.workers)
+            with suppress(OSError):
+                self.intake.learn(Path(str(self.info.facts.get("script"))).read_text("utf-8-sig", "replace"))
             methods = NodeMethods(self, self.stopping.set, self.counts)
             control = ControlServer(Path(f"{name}.sock"), name, Table(methods))
             methods.server = control

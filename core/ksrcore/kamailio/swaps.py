@@ -229,13 +229,15 @@ class WorkerSwaps:
             plan = swaps.prepare(source, remove)
             if not plan.items and not plan.removed:
                 return Swapped(warnings=plan.warnings), []
-            await self.first(self.with_plan(plan))
+            first = await self.first(self.with_plan(plan))
             try:
                 done = swaps.commit(plan, who)
             except ScriptError:
                 await self.spread()  # back in the one that took it
                 raise
             self.want = self.wanted()
+            if first is not None:
+                first.generation = script.generation
             self._done(do="swap", source=source, who=who, remove=remove)
             return done, await self.spread()
 

@@ -137,14 +137,14 @@ class Agent:
             check_folder(path, os.geteuid())
             page = Page(os.path.join(path, "state"))
             if page.owner != os.geteuid():
-                raise PageError("%s belongs to user %d, the process runs as %d" % (path, page.owner, os.geteuid()))
+                raise PageError(f"{path} belongs to user {page.owner}, the process runs as {os.geteuid()}")
             page.hold_life()
             self.slot = page.take_slot(pid, self.rank, self.meeting.fd)
             if self.slot < 0:
-                raise PageError("%s has no slot left" % path)
+                raise PageError(f"{path} has no slot left")
         except (OSError, PageError) as error:
             self.off = str(error)
-            self.say("off in process %d: %s" % (pid, error))
+            self.say(f"off in process {pid}: {error}")
             return
         self.page = page
         self.words = page.words
@@ -181,7 +181,7 @@ class Agent:
 
     def say(self, text: str) -> None:
         """One line in the server's log."""
-        line = "ksragent: %s\n" % text
+        line = f"ksragent: {text}\n"
         for name in ("warn", "err", "info"):
             function = getattr(self.ksr, name, None)
             if function is not None:
@@ -282,7 +282,7 @@ class Agent:
         """Whether this is a datagram of the node's that was only to wake the process."""
         try:
             get = self.ksr.pv.get
-            return get("$rm") == WAKE and get("$ci") == self._secret
+            return bool(get("$rm") == WAKE and get("$ci") == self._secret)
         except Exception:
             return False
 
@@ -379,7 +379,7 @@ class Agent:
         function = self.orders.get(name)
         try:
             if function is None:
-                raise ValueError("the agent knows no order %r" % name)
+                raise ValueError(f"the agent knows no order {name!r}")
             result = function(**{key: value for key, value in order.items() if key not in ("id", "do")})
             answer = {"re": id, "result": result}
         except LinkLost:
@@ -423,7 +423,7 @@ def _number(result: Any) -> int:
         return 1
 
 
-def plainly(function: Callable[..., Any]) -> Callable[..., Any]:
+def plainly(function: Callable[..., Any]) -> Callable[..., int]:
     """The callback with nothing around it but the care for its result."""
 
     def callback(*args: Any) -> int:

@@ -20,7 +20,7 @@ MOST_CALLS = 500
 #: Bytes of a message; SIP over UDP has no more.
 MOST_BYTES = 65535
 #: What says what a message is.
-_ABOUT = ("data", "src", "dst", "proto")
+_ABOUT = ("top", "data", "src", "dst", "proto")
 
 
 class Capture:
@@ -30,23 +30,33 @@ class Capture:
         self.agent = agent
         self.stats: dict[str, list[Any]] = {}
         self._id = -1
-        self._data = ""
+        self._first = ""
         self.failed = ""
 
     def clear(self) -> None:
         """A new node: it has heard nothing."""
         self.stats = {}
         self._id = -1
-        self._data = ""
+        self._first = ""
 
     def begin(self, run: Run) -> dict[str, Any] | None:
         """What the callback ``run`` begins with; None when it cannot be read."""
+        seen: dict[str, Any]
         try:
             get = self.agent.ksr.pv.get
             run.mi = get("$mi") or 0
-            seen: dict[str, Any] = {"mi": run.mi}
+            outer = run.outer
+            if outer is not None and outer.mi == run.mi and outer.seen is not None:
+                # Of the same message, as it came: process_maxfwd() and others write into its buffer.
+                seen = outer.seen
+                if run.callback == "ksr_onsend_route":
+                    self._sent(get, run, seen)
+                return seen
+            seen = {"mi": run.mi}
             data = raw(get, "$mb")
-            if run.mi != self._id or data != self._data:
+            # The request of a failure route may have the number of the reply before: it is another process's.
+            if run.mi != self._id or data.partition("\r\n")[0] != self._first:
+                seen["top"] = run.callback
                 seen["data"] = data
                 seen["src"] = [text(get, "$si"), get("$sp") or 0]
                 seen["dst"] = [text(get, "$Ri"), get("$Rp") or 0]
@@ -55,7 +65,7 @@ class Capture:
                 self._sent(get, run, seen)
             return seen
         except Exception as error:
-            self.failed = "%s: %s" % (type(error).__name__, error)
+            self.failed = f"{type(error).__name__}: {error}"
             return None
 
     def _sent(self, get: Callable[[str], Any], run: Run, seen: dict[str, Any]) -> None:
@@ -104,7 +114,7 @@ class Capture:
                 record["traceback"] = traceback_of(error)
             self._send(record, seen)
         except Exception as failed:
-            self.failed = "%s: %s" % (type(failed).__name__, failed)
+            self.failed = f"{type(failed).__name__}: {failed}"
 
     def _send(self, record: dict[str, Any], seen: dict[str, Any]) -> None:
         link = self.agent.link
@@ -112,19 +122,14 @@ class Capture:
             return
         if link.lost:
             record["lost"] = link.lost
-        if "data" in seen and seen["mi"] == self._id and seen["data"] == self._data:
-            # A callback inside this one, such as that of a branch, was first.
-            for name in _ABOUT:
-                del record[name], seen[name]
         try:
             sent = link.send(record, may_lose=True)
         except LinkLost:
             self.agent.lost()
             return
-        data = seen.pop("data", None)
-        if sent and data is not None:
-            self._id, self._data = seen["mi"], data
-            for name in _ABOUT[1:]:
+        if sent and "data" in seen:
+            self._id, self._first = seen["mi"], seen["data"].partition("\r\n")[0]
+            for name in _ABOUT:
                 del seen[name]
 
 

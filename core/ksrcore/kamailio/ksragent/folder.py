@@ -73,7 +73,7 @@ class Meeting:
         try:
             fcntl.flock(guard, fcntl.LOCK_EX)
             for number in range(1, _NAMES + 1):
-                called = name if number == 1 else "%s-%d" % (name, number)
+                called = name if number == 1 else f"{name}-{number}"
                 path = os.path.join(base, called + ENDING)
                 if _take(path):
                     page = os.path.join(path, "state")
@@ -82,7 +82,7 @@ class Meeting:
                     return path
         finally:
             os.close(guard)
-        raise PageError("no name is free in %s: there are %s to %s-%d" % (base, name, name, _NAMES))
+        raise PageError(f"no name is free in {base}: there are {name} to {name}-{_NAMES}")
 
 
 def meeting(name: str, base: str) -> Meeting:
@@ -97,7 +97,7 @@ def default_base() -> str:
     """``/run/kamailio`` when it can be written, else ``ksrshell-UID`` in the folder for temporary files."""
     if os.access("/run/kamailio", os.W_OK):
         return "/run/kamailio"
-    path = os.path.join(tempfile.gettempdir(), "ksrshell-%d" % os.geteuid())
+    path = os.path.join(tempfile.gettempdir(), f"ksrshell-{os.geteuid()}")
     try:
         os.mkdir(path, 0o700)
     except FileExistsError:

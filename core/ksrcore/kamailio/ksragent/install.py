@@ -78,7 +78,7 @@ def install(package: ModuleType) -> Front | None:
         sys.modules.pop("ksragent", None)
         handler = init(*args)
         if handler is None or isinstance(handler, int):
-            agent.say("mod_init() returned %r, not the object with the callbacks: the agent is off" % (handler,))
+            agent.say(f"mod_init() returned {handler!r}, not the object with the callbacks: the agent is off")
             return handler
         agent.handler = handler
         return front
@@ -106,7 +106,7 @@ def _setting(ksr: Any, name: str) -> str:
     value = os.environ.get(name, "")
     if not value:
         try:
-            value = str(ksr.pv.get("$def(%s)" % name) or "")
+            value = str(ksr.pv.get(f"$def({name})") or "")
         except Exception:
             value = ""
     return value.strip().strip("\"'")
@@ -116,11 +116,11 @@ def _named(ksr: Any) -> str:
     path = _setting(ksr, SCRIPT)
     if not path:
         raise ImportError(
-            'ksragent is loaded as the script, and no script is named: put #!define %s "/path/script.py" into '
-            "kamailio.cfg, or that variable into the server's environment" % SCRIPT
+            f'ksragent is loaded as the script, and no script is named: put #!define {SCRIPT} "/path/script.py" into '
+            "kamailio.cfg, or that variable into the server's environment"
         )
     if not os.path.isfile(path):
-        raise ImportError("ksragent: %s names %s, which is no file" % (SCRIPT, path))
+        raise ImportError(f"ksragent: {SCRIPT} names {path}, which is no file")
     return path
 
 
@@ -132,7 +132,7 @@ def _load(path: str) -> ModuleType:
         sys.path.insert(0, parent)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise ImportError("ksragent: %s is no Python file" % path)
+        raise ImportError(f"ksragent: {path} is no Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -155,7 +155,7 @@ def _child_init(agent: Agent) -> Callable[..., int]:
     return child_init
 
 
-# -- scripts without a class --------------------------------------------------------------------------------------------
+# -- scripts without a class ------------------------------------------------------------------------------------------
 
 
 def _take_places(agent: Agent, front: Front, module: ModuleType) -> None:

@@ -32,7 +32,7 @@ def connect(folder: str) -> socket.socket:
         sock.setblocking(False)
         # By its descriptor: a folder's path may be longer than an address of a socket (108 bytes).
         at = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        sock.connect("/proc/self/fd/%d/link.sock" % at)
+        sock.connect(f"/proc/self/fd/{at}/link.sock")
     except BaseException:
         sock.close()
         raise

@@ -24,7 +24,7 @@ class Recorder:
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._ksr_real, name)
-        path = "%s.%s" % (self._ksr_path, name)
+        path = f"{self._ksr_path}.{name}"
         if isinstance(value, ModuleType) or type(value).__module__ == "KSR":
             made: Any = Recorder(self._ksr_agent, value, path)
         elif callable(value):
@@ -105,7 +105,7 @@ def plain(value: Any) -> Any:
     try:
         return repr(value)[:MOST]
     except Exception as error:
-        return "<%s: repr failed: %s>" % (type(value).__name__, type(error).__name__)
+        return f"<{type(value).__name__}: repr failed: {type(error).__name__}>"
 
 
 def latin(text: str) -> str:

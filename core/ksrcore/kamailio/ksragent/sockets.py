@@ -35,7 +35,7 @@ def listening() -> list[str]:
             # State 0A is listening, 07 a datagram socket that is not connected.
             if len(fields) > 9 and fields[9] in own and fields[3] in ("0A", "07"):
                 host, port = _address(fields[1], family)
-                found.append("%s:%s:%d" % (table[:3], host, port))
+                found.append(f"{table[:3]}:{host}:{port}")
     return found
 
 
@@ -46,4 +46,4 @@ def _address(text: str, family: int) -> tuple[str, int]:
         int(host[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(host), 8)
     )
     ip = socket.inet_ntop(family, raw)
-    return ("[%s]" % ip if family == socket.AF_INET6 else ip), int(port, 16)
+    return (f"[{ip}]" if family == socket.AF_INET6 else ip), int(port, 16)

@@ -80,7 +80,7 @@ class Page:
             if create is not None:
                 os.ftruncate(self.fd, SIZE)
             elif status.st_size < SIZE:
-                raise PageError("%s is no state page: it has %d bytes, expected %d" % (path, status.st_size, SIZE))
+                raise PageError(f"{path} is no state page: it has {status.st_size} bytes, expected {SIZE}")
             self.map = mmap.mmap(self.fd, SIZE)
         except BaseException:
             os.close(self.fd)
@@ -89,13 +89,12 @@ class Page:
             self._fill(create, secret)
         if self.map[:8] != MAGIC:
             self.close()
-            raise PageError("%s is no state page" % path)
+            raise PageError(f"{path} is no state page")
         (layout,) = _U32.unpack_from(self.map, 8)
         if layout != LAYOUT:
             self.close()
             raise PageError(
-                "%s has layout %d, this ksrshell knows %d: the agent in the server is of another version"
-                % (path, layout, LAYOUT)
+                f"{path} has layout {layout}, this ksrshell knows {LAYOUT}: the server has another version of the agent"
             )
         self.words = memoryview(self.map).cast("Q")
 
@@ -103,7 +102,7 @@ class Page:
         text = json.dumps(facts, separators=(",", ":")).encode()
         room = HELD_AT - FACTS_AT
         if len(text) > room:
-            raise PageError("the facts about the server take %d bytes, there is room for %d" % (len(text), room))
+            raise PageError(f"the facts about the server take {len(text)} bytes, there is room for {room}")
         struct.pack_into("=I", self.map, 8, LAYOUT)
         struct.pack_into("=Q", self.map, 16, facts["generation"])
         struct.pack_into("=II32s", self.map, 32, 0, facts["pid"], secret.encode())
@@ -226,8 +225,8 @@ def check_folder(path: str, uid: int) -> None:
     """Raises :class:`PageError` unless it is a real directory of that user, closed to others."""
     status = os.lstat(path)
     if not stat.S_ISDIR(status.st_mode):
-        raise PageError("%s is no directory" % path)
+        raise PageError(f"{path} is no directory")
     if status.st_uid != uid:
-        raise PageError("%s belongs to user %d, the server runs as %d" % (path, status.st_uid, uid))
+        raise PageError(f"{path} belongs to user {status.st_uid}, the server runs as {uid}")
     if stat.S_IMODE(status.st_mode) & 0o077:
-        raise PageError("%s is open to others: chmod 700" % path)
+        raise PageError(f"{path} is open to others: chmod 700")

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    #: (class, name); class '' for the module.
+    Place = tuple[str, str]
+
     from .agent import Agent
 
 _META = "__ksr_class__"
 _GONE = object()
-
-#: (class, name); class '' for the module.
-Place = tuple  # [str, str]
 
 
 class SwapError(Exception):
@@ -79,7 +79,7 @@ class Swaps:
                 return kind
         found = vars(module).get(cls)
         if not isinstance(found, type):
-            raise SwapError("the script has no class %s in this process" % cls)
+            raise SwapError(f"the script has no class {cls} in this process")
         return found
 
     def _scope(self, place: Place) -> Mapping[str, Any]:
@@ -145,7 +145,7 @@ def attribute(place: Place) -> str:
     """Under which name its class or module has it: private names of classes are mangled."""
     cls, name = place
     if cls and name.startswith("__") and not name.endswith("__"):
-        return "_%s%s" % (cls.lstrip("_"), name)
+        return "_{}{}".format(cls.lstrip("_"), name)
     return str(name)
 
 
