@@ -18,8 +18,8 @@ from ..run import BRANCH_ROUTE, FAILURE_ROUTE, ONREPLY_ROUTE
 from ..store.errors import StoreError
 from . import dialog_pv  # noqa: F401
 from .declare import Param, ParamError, Value, export
-from .dialog_calls import Lifetimes, context
 from .dialog_cell import KA_DST, KA_SRC, TIMEOUT_NORESET, Profile, Table
+from .dialog_context import Lifetimes, context
 from .dialog_db import DialogDb
 from .dialog_requests import BRIDGE_BODY
 from .dialog_rpc import DialogRpc

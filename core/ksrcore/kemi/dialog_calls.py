@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from heapq import heapify, heappop, heappush
-from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 from ..pv.errors import PvError
@@ -33,6 +31,7 @@ from .dialog_cell import (
     Table,
     parse_did,
 )
+from .dialog_context import NAME, Context, Lifetimes, context
 
 if TYPE_CHECKING:
     from ..capture.recorder import Record
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from ..sip.message import SipMessage
     from ..tm.transaction import Transaction
 
-__all__ = ["DID_FALLBACK", "DID_NONE", "DID_ONLY", "Context", "DialogCalls", "context"]
+__all__ = ["DID_FALLBACK", "DID_NONE", "DID_ONLY", "DialogCalls"]
 
 log = logging.getLogger("ksrcore.dialog")
 
@@ -49,94 +48,8 @@ DID_ONLY: Final = 0
 DID_FALLBACK: Final = 1
 DID_NONE: Final = 2
 
-#: The key of ``msg.extra`` and of ``Transaction.extra``.
-NAME: Final = "dialog"
-
 #: The name that Kamailio 5.6 gives its event callback when a call rings, and when its ACK comes.
 UNKNOWN_EVENT: Final = "unknown"
-
-
-class Context:
-    """What the script said of a message's dialog, also before there is one. Kept with the message."""
-
-    __slots__ = (
-        "dir", "fresh", "iflags", "key", "on", "profiles", "routed", "sflags", "timeout", "timeout_bye",
-        "timeout_route", "variables",
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        self.key: Key | None = None
-        self.on = self.dir = self.sflags = self.iflags = self.timeout = self.timeout_bye = 0
-        self.timeout_route = ""
-        #: A dialog was made that no transaction carries yet.
-        self.fresh = False
-        #: The message is a request within a dialog: 1, or 2 when it ended it.
-        self.routed = 0
-        self.profiles: list[tuple[str, str]] = []
-        self.variables: dict[str, str] = {}
-
-
-def context(msg: SipMessage) -> Context:
-    """That of the message, made when there is none."""
-    found = msg.extra.get(NAME)
-    if not isinstance(found, Context):
-        found = msg.extra[NAME] = Context()
-    return found
-
-
-class Lifetimes:
-    """When dialogs time out: a timer source of the proxy. A time that moves later costs nothing until it fires."""
-
-    def __init__(self, calls: DialogCalls) -> None:
-        self.calls = calls
-        self.next = inf
-        self._heap: list[tuple[float, Key]] = []
-
-    def set(self, dialog: Dialog, deadline: float) -> None:
-        """``deadline``: monotonic seconds."""
-        if not dialog.deadline:
-            dialog.refs += 1
-        dialog.deadline = deadline
-        if not dialog.queued or deadline < dialog.queued:
-            dialog.queued = deadline
-            heap = self._heap
-            if len(heap) > 1000 and len(heap) > 4 * len(self.calls.table):
-                # Calls end long before their time: drop what is left of them.
-                dialogs = self.calls.table.dialogs
-                heap[:] = [entry for entry in heap if entry[1] in dialogs]
-                heapify(heap)
-            heappush(heap, (deadline, dialog.key))
-            self.next = heap[0][0]
-
-    def stop(self, dialog: Dialog) -> None:
-        if dialog.deadline:
-            dialog.deadline = 0.0
-            dialog.refs -= 1
-
-    def advance(self, now: float) -> None:
-        heap = self._heap
-        debugger = self.calls.proxy.debugger
-        while heap and heap[0][0] <= now:
-            at, key = heappop(heap)
-            dialog = self.calls.table.get(key)
-            if dialog is None or dialog.queued != at:
-                continue
-            dialog.queued = 0.0
-            if not dialog.deadline:
-                continue
-            if dialog.deadline > now:
-                self.set(dialog, dialog.deadline)
-                continue
-
-            def expired(dialog: Dialog = dialog) -> None:
-                self.calls.expired(dialog)
-
-            try:
-                if debugger is None or not debugger.enter(None, expired, "dialog timeout"):
-                    expired()
-            except Exception:
-                log.exception("dialog timeout failed")
-        self.next = heap[0][0] if heap else inf
 
 
 class DialogCalls(Module):
@@ -227,16 +140,11 @@ class DialogCalls(Module):
             log.error("dialog: the INVITE has no Call-ID, From tag or Contact; there is no dialog for it")
             return None
         branch = via.branch if via is not None else ""
-        number = 0
+        number = self._made_before(msg.callid, branch) if self.proxy.sandbox else 0
         found = table.find(msg.callid, from_.tag, "") if self.detect_spirals else None
         if found is not None and found[0].state != DELETED:
-            dialog = found[0]
-            if not self.proxy.sandbox or dialog.branch != branch:
-                own.key = dialog.key
-                return dialog
-            # The message that made it is routed again: it makes the same one.
-            number = dialog.h_id
-            table.remove(dialog)
+            own.key = found[0].key
+            return found[0]
         self._activate()
         dialog = Dialog(table.entry_of(msg.callid), number or table.next_id(), msg.callid)
         dialog.from_uri, dialog.to_uri, dialog.req_uri = from_.uri, to.uri, msg.new_uri or msg.ruri
@@ -265,6 +173,15 @@ class DialogCalls(Module):
         else:
             own.fresh = True
         return dialog
+
+    def _made_before(self, callid: str, branch: str) -> int:
+        """In a sandbox the message that made a dialog is routed again: it makes the same one. Its id, 0 for none."""
+        for key in self.table.entries.get(self.table.entry_of(callid), ()):
+            dialog = self.table.dialogs[key]
+            if dialog.callid == callid and dialog.branch == branch:
+                self.table.remove(dialog)
+                return dialog.h_id
+        return 0
 
     def join(self, dialog: Dialog, name: str, value: str) -> None:
         self.table.join(dialog, self.table.profiles[name], value)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from ..pv.errors import PvError
 from ..pv.registry import Accessor, Value, pv, pv_class
 from ..pv.spec import Spec
-from .dialog_calls import NAME, Context, context
 from .dialog_cell import Dialog
+from .dialog_context import NAME, Context, context
 
 if TYPE_CHECKING:
     from ..run import Run
