@@ -16,6 +16,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("replay:replay", "A script on the messages of a capture: outcomes, exceptions, differences."),
     "open": ("open:open_", "The shell on a recorded run (FILE.ksr), without a proxy."),
     "dap": ("dap.command:dap", "A debug adapter: editors step the script on live or captured messages."),
+    "agent": ("install:agent", "What to change in a kamailio.cfg or its script, so that attach finds the server."),
+    "doctor": ("doctor:doctor", "What keeps the shell from attaching to a Kamailio, with remedies."),
     "ps": ("ps:ps", "The running proxies that can be attached to."),
     "check": ("check:check", "Check KEMI scripts for mistakes, without running them."),
     "api": ("api:api", "Every KEMI function: types, versions, whether it is implemented."),

@@ -18,7 +18,7 @@ from ..net.address import PROTOS, bracketed, canonical_ip
 from .cfg import Config, Socket
 from .lexer import CfgError, Place
 
-__all__ = ["Plan", "local_addresses", "plan"]
+__all__ = ["Plan", "local_addresses", "plan", "real_script"]
 
 #: Modules whose work the core does anyway, or that only load the script.
 _AT_HOME = frozenset((
@@ -48,6 +48,16 @@ class Plan:
     warnings: list[str] = field(default_factory=list)
 
 
+def real_script(config: Config) -> str:
+    """The path of the user's script: the one the agent stands in for, when the agent is loaded in its place."""
+    script = config.script
+    if Path(script).name == "ksragent.py":
+        script = config.defines.get("KSRAGENT_SCRIPT", os.environ.get("KSRAGENT_SCRIPT", "")).strip("\"'")
+    if script and not os.path.isabs(script) and not os.path.exists(script):
+        script = str(Path(config.path).parent / script)
+    return script
+
+
 def plan(config: Config, modules: Iterable[str], core: Iterable[str], *, keep_db: bool = True) -> Plan:
     """What the embedded proxy takes from a kamailio.cfg whose routes are a Python script.
 
@@ -56,10 +66,7 @@ def plan(config: Config, modules: Iterable[str], core: Iterable[str], *, keep_db
     an address that is none of this machine's.
     """
     _routes_in_python(config)
-    script = config.script
-    if not os.path.isabs(script) and not os.path.exists(script):
-        script = str(Path(config.path).parent / script)
-    result = Plan(script, defines=config.defines)
+    result = Plan(real_script(config), defines=config.defines)
     result.listens = _listens(config, result.warnings)
     result.aliases = [_alias(alias) for alias in config.aliases]
     known, core = frozenset(modules), frozenset(core)
