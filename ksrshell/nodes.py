@@ -80,5 +80,5 @@ def _last_line(log: Path) -> str:
         lines = log.read_text(errors="replace").splitlines()
     except OSError:
         return ""
-    found = [line for line in lines if line.startswith("Error: ")] or lines
+    found = [line for line in lines if line.startswith("Error: ")]
     return found[-1].removeprefix("Error: ") if found else ""

@@ -134,6 +134,12 @@ class NodeMethods(Methods):
                 params = []
             if not isinstance(params, list):
                 raise RpcError(400, "parameters are a list")
+            if method == "app_python.reload":
+                raise ControlError(
+                    errors.USER_ERROR,
+                    "app_python.reload is not sent: it answers success whatever happens, and a reload that fails has "
+                    "crashed whole servers; swap(Path('script.py')) changes the script in all workers or in none",
+                )
             try:
                 return await self.node.rpc(method, params)
             except Unreachable as error:

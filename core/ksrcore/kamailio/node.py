@@ -45,6 +45,13 @@ TICK = 0.1
 LEAVE = 2.0
 
 
+#: What the standard library and the core load when it is first needed.
+_LATER = (
+    "base64", "concurrent.futures.thread", "decimal", "difflib", "encodings.idna", "encodings.latin_1",
+    "encodings.utf_8_sig", "getopt", "ipaddress", "linecache", "random", "sqlite3", "tokenize", "traceback",
+)  # fmt: skip
+
+
 class NodeError(Exception):
     """The node cannot start: one line."""
 
@@ -228,18 +235,38 @@ def _announce(control: ControlServer) -> Any:
 def become(uid: int, gid: int) -> None:
     """Root becomes the server's user for good: what it runs of the script is no more than the server is.
 
-    Modules are loaded before, because that user may not be able to read them.
+    What our code reads from its files is read before, because that user may not be able to.
     """
     if os.geteuid() != 0 or uid == 0:
         return
+    for name in _LATER:
+        importlib.import_module(name)
     package = importlib.import_module("ksrcore")
     for module in pkgutil.walk_packages(package.__path__, "ksrcore."):
         if not module.name.endswith(".__main__"):
             with suppress(ImportError):
                 importlib.import_module(module.name)
+    warm_up()
     os.setgroups([])
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
+
+
+def warm_up() -> None:
+    """Make what is made once, from tables in files."""
+    from ..assemble import make_proxy
+    from ..control.methods import Methods
+    from ..net.address import Listen
+    from ..store.database import Database
+
+    proxy, _ = make_proxy(
+        transmit=lambda data, dest: False, listens=[Listen("udp", "127.0.0.1", 5060)], db=Database.open(":memory:")
+    )
+    methods = Methods(proxy, lambda: None, dict)
+    methods.api()
+    methods.pvs()
+    if proxy.db is not None:
+        proxy.db.close()
 
 
 def main(argv: list[str] | None = None) -> int:

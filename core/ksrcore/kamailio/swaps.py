@@ -54,6 +54,7 @@ class WorkerSwaps:
             self._resume(script)
         self.want = self.wanted()
         workers.on_event("hello", self._hello)
+        workers.on_event("reloaded", self._reloaded)
 
     # -- the journal ----------------------------------------------------------------------------------------------
 
@@ -149,6 +150,11 @@ class WorkerSwaps:
         else:
             self._order(worker, self.want)
             self.workers.kick()
+
+    def _reloaded(self, worker: Worker, event: dict[str, Any]) -> None:
+        """``app_python.reload`` in one worker: it has the script's file anew, and gets what was swapped on top."""
+        worker.swaps = {}
+        self._hello(worker, event)
 
     def _generation(self) -> int:
         return self.script.generation if self.script is not None else 0

@@ -64,9 +64,11 @@ class Waker:
         sock.sendto(self.message(listen, (host, port)), (host, listen.port))
 
     def _stream(self, listen: Listen, host: str) -> None:
-        sock = socket.create_connection((host, listen.port), 0.5)
-        sock.setblocking(False)
+        sock = socket.socket(ip_family(host), socket.SOCK_STREAM)
         self._streams.append(sock)
+        sock.settimeout(0.5)  # it is this machine's own
+        sock.connect((host, listen.port))
+        sock.setblocking(False)
         sock.send(self.message(listen, sock.getsockname()[:2]))
 
     def _let_go(self) -> None:

@@ -117,6 +117,24 @@ class Agent:
 
         return callback
 
+    def loaded(self, module: ModuleType) -> None:
+        """The script was loaded, maybe again: what was swapped in was for the module of before."""
+        again = self.module is not None
+        self.module = module
+        self.fronts.clear()
+        self._home = None
+        self._files.clear()
+        if not again:
+            return
+        self.swaps.forget()
+        link = self.link
+        if link is not None:
+            self.recording.start()
+            try:
+                link.send({"event": "reloaded"})
+            except LinkLost:
+                link.close()
+
     def renew(self) -> None:
         """The script's functions have changed: the wrappers are made anew when they are next asked for."""
         for front in self.fronts:

@@ -20,6 +20,10 @@ SCRIPT = "KSRAGENT_SCRIPT"
 CORE = ("ksr_request_route", "ksr_reply_route", "ksr_onsend_route")
 
 
+#: This process's, also when the script is loaded again (app_python.reload).
+_agent: Agent | None = None
+
+
 class Front:
     """Stands for the object that has the callbacks: Kamailio asks it for each by name."""
 
@@ -62,8 +66,11 @@ def install(package: ModuleType) -> Front | None:
         module = _load(_named(ksr))
     else:
         module = sys.modules[scope["__name__"]]
-    agent = Agent(ksr, folder.meeting(_setting(ksr, "KSRSHELL_NAME"), _setting(ksr, "KSRSHELL_DIR")))
-    agent.module = module
+    global _agent
+    if _agent is None:
+        _agent = Agent(ksr, folder.meeting(_setting(ksr, "KSRSHELL_NAME"), _setting(ksr, "KSRSHELL_DIR")))
+    agent = _agent
+    agent.loaded(module)
     init = vars(module).get("mod_init")
     if not callable(init):
         agent.handler = module
@@ -74,8 +81,9 @@ def install(package: ModuleType) -> Front | None:
     front = Front(agent)
 
     def mod_init(*args: Any) -> Any:
-        # A reload of the script imports the package again, which must not be found then.
-        sys.modules.pop("ksragent", None)
+        if scope is not None:
+            # A reload of the script imports the package again, which must not be found then.
+            sys.modules.pop("ksragent", None)
         handler = init(*args)
         if handler is None or isinstance(handler, int):
             agent.say(f"mod_init() returned {handler!r}, not the object with the callbacks: the agent is off")

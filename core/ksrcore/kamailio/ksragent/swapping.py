@@ -39,6 +39,12 @@ class Swaps:
         """What is there beside what was loaded: class, name, key."""
         return [[cls, name, key] for (cls, name), key in self.keys.items()]
 
+    def forget(self) -> None:
+        """The script was loaded again."""
+        self.keys.clear()
+        self.originals.clear()
+        self.changed = True
+
     def apply(self, want: list[dict[str, Any]]) -> list[list[str]]:
         """``want``: dicts with ``cls name key``, ``source`` (None: it is to be removed), ``kind``, ``file``, ``line``.
 
