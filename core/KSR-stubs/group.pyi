@@ -3,4 +3,5 @@
 
 from typing import Any
 
-def is_user_in(text1: str, text2: str, /) -> int: ...
+def is_user_in(suri: str, sgrp: str, /) -> int:
+    """1 when the user of a URI is in a group, -6 when not, -1 for an error."""

@@ -3,6 +3,8 @@
 
 from typing import Any
 
-def publish(text1: str, text2: str, /) -> int: ...
+def publish(subject: str, payload: str, /) -> int:
+    """Publish a message, now or when there is a connection: 1, whatever becomes of it."""
 
-def publish_request(text1: str, text2: str, text3: str, /) -> int: ...
+def publish_request(subject: str, payload: str, reply: str, /) -> int:
+    """Publish a message whose answers go to the subject ``reply``: 1."""

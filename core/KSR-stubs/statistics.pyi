@@ -3,6 +3,8 @@
 
 from typing import Any
 
-def reset_stat(text1: str, /) -> int: ...
+def reset_stat(sname: str, /) -> int:
+    """Set a counter to 0, unless it is not to be reset: 1, -1 without such a counter."""
 
-def update_stat(text1: str, code2: int, /) -> int: ...
+def update_stat(sname: str, sval: int, /) -> int:
+    """Add to a counter: 1, -1 without such a counter."""

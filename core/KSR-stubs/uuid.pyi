@@ -3,8 +3,11 @@
 
 from typing import Any
 
-def get() -> Any | None: ...
+def get() -> Any | None:
+    """A UUID by chance."""
 
-def rget() -> Any | None: ...
+def rget() -> Any | None:
+    """A UUID by chance."""
 
-def tget() -> Any | None: ...
+def tget() -> Any | None:
+    """A UUID by the time."""

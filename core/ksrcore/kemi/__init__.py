@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .acc import Acc
+from .alias_db import AliasDb
 from .auth import Auth
 from .auth_db import AuthDb
 from .auth_ephemeral import AuthEphemeral
@@ -14,6 +15,9 @@ from .declare import Module
 from .dialog import Dialogs
 from .dispatcher import Dispatcher
 from .evapi import Evapi
+from .diversion import Diversion
+from .domain import Domain
+from .group import Group
 from .hdr import Hdr
 from .htable import Htable
 from .http_async_client import HttpAsyncClient
@@ -25,6 +29,7 @@ from .kx import Kx
 from .maxfwd import Maxfwd
 from .mqueue import Mqueue
 from .nathelper import Nathelper
+from .nats import Nats
 from .ndb_redis import NdbRedis
 from .path import Path
 from .permissions import Permissions
@@ -41,11 +46,13 @@ from .sdpops import Sdpops
 from .siputils import Siputils
 from .sl import Sl
 from .sqlops import Sqlops
+from .statistics import Statistics
 from .textops import Textops
 from .textopsx import Textopsx
 from .tm import Tm
 from .tmx import Tmx
 from .usrloc import Usrloc
+from .uuid import Uuid
 from .x import X
 from .xhttp import Xhttp
 from .xlog import Xlog
@@ -91,6 +98,7 @@ MODULES: list[type[Module]] = [
     HttpAsyncClient,
     Ruxc,
     Evapi,
+    Nats,
     Ipops,
     Sdpops,
     Sqlops,
@@ -99,6 +107,12 @@ MODULES: list[type[Module]] = [
     Regex,
     AuthXkeys,
     AuthEphemeral,
+    AliasDb,
+    Uuid,
+    Domain,
+    Group,
+    Statistics,
+    Diversion,
 ]
 
 __all__ = ["MODULES", "known"]
