@@ -7,7 +7,10 @@ def dlg_bridge(from_: str, to: str, op: str, /) -> int:
     """Call ``from_`` (by way of ``op``, '' for none) and refer it to ``to`` once it answers: 1, -1 on failure."""
 
 def dlg_bye(side: str, /) -> int:
-    """End the call with a BYE to "caller", "callee", or both: 1, -1 when it is not up."""
+    """End the call with a BYE to "caller", "callee", or both: 1, -1 when it is not up.
+
+    After ``loose_route()``, ``dlg_manage()`` or ``dlg_get()`` only, and on replies to the INVITE.
+    """
 
 def dlg_db_load_callid(callid: str, /) -> int:
     """Take over the dialogs of that Call-ID from the database: 1, -1 when there is none or no database."""
@@ -57,7 +60,10 @@ def dlg_set_timeout_id(timeout: int, h_entry: int, h_id: int, /) -> int:
 def dlg_set_var(text1: str, text2: str, text3: str, text4: str, text5: str, /) -> int: ...
 
 def dlg_setflag(flag: int, /) -> int:
-    """Set a flag (0 to 31) of the dialog, or of the one that is to be made: 1, -1 for another number."""
+    """Set a flag (0 to 31) of the dialog, or of the one that is to be made: 1, -1 for another number.
+
+    On requests within, after ``loose_route()`` or ``dlg_manage()``.
+    """
 
 def dlg_update_contact() -> int: ...
 

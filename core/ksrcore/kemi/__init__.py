@@ -15,6 +15,7 @@ from .declare import Module
 from .dialog import Dialogs
 from .dispatcher import Dispatcher
 from .evapi import Evapi
+from .dialplan import Dialplan
 from .diversion import Diversion
 from .domain import Domain
 from .group import Group
@@ -113,6 +114,7 @@ MODULES: list[type[Module]] = [
     Group,
     Statistics,
     Diversion,
+    Dialplan,
 ]
 
 __all__ = ["MODULES", "known"]
