@@ -240,7 +240,7 @@ class Usrloc(Module):
         """An AoR as commands are given it: without its domain when domains do not count."""
         return text if self.use_domain else text.partition("@")[0]
 
-    def _shown(self, contact: Contact, now: float) -> dict[str, Any]:
+    def _shown(self, table: Location, contact: Contact, now: float) -> dict[str, Any]:
         q: float = contact.q / 1000 if contact.q % 1000 else contact.q // 1000
         expires: Any = "permanent"
         if contact.expires:
@@ -255,7 +255,7 @@ class Usrloc(Module):
                 "User-Agent": contact.user_agent or "[not set]",
                 "Received": contact.received or "[not set]",
                 "Path": contact.path or "[not set]",
-                "State": "CS_SYNC" if self.db_mode != 2 else "CS_DIRTY",
+                "State": table.state(contact.ruid),
                 "Flags": contact.flags,
                 "CFlags": contact.cflags,
                 "Socket": contact.socket or "[not set]",
@@ -288,7 +288,7 @@ class Usrloc(Module):
                 if brief:
                     aors.append({"AoR": aor})
                 else:
-                    shown = [self._shown(contact, now) for contact in contacts]
+                    shown = [self._shown(table, contact, now) for contact in contacts]
                     aors.append({"Info": {"AoR": aor, "HashID": number, "Contacts": shown}})
             stats = {"Records": len(aors), "Max-Slots": max(slots.values(), default=0)}
             domains.append({"Domain": {"Domain": name, "Size": size, "AoRs": aors, "Stats": stats}})
@@ -302,7 +302,7 @@ class Usrloc(Module):
         if not contacts:
             raise RpcError(500, "AOR not found in location table")
         now = self.proxy.wall()
-        return {"AoR": aor, "Contacts": [self._shown(contact, now) for contact in contacts]}
+        return {"AoR": aor, "Contacts": [self._shown(table, contact, now) for contact in contacts]}
 
     @rpc("ul.rm")
     def rpc_rm(self, params: list[Any]) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class Location:
     __slots__ = (
         "_aors",
         "_changed",
+        "_stored",
         "_counter",
         "_delete_sql",
         "_due",
@@ -86,6 +87,7 @@ class Location:
         self._heap: list[tuple[int, str]] = []
         self._due: dict[str, int] = {}
         self._changed: set[str] = set()
+        self._stored: set[str] = set()  # whose rows the table has, with `db_mode` 2
         self._gone: set[str] = set()
         self._undo: dict[str, list[Contact] | None] | None = None
         self._counter = 0
@@ -305,6 +307,7 @@ class Location:
             self._database().execute(self._delete_sql, (ruid,))
         elif self.db_mode == WRITE_BACK:
             self._changed.discard(ruid)
+            self._stored.discard(ruid)
             self._gone.add(ruid)
         self._due.pop(ruid, None)
         self._put(aor, [c for c in self.record(aor) if c.ruid != ruid])
@@ -335,7 +338,7 @@ class Location:
                 continue
             self._put(contact.aor, self._placed(self.record(contact.aor), contact))
             self._note(contact)
-        self._changed = set()
+        self._stored, self._changed = self._changed, set()
         if expired:
             with self.db.transaction():
                 for ruid in expired:
@@ -357,8 +360,15 @@ class Location:
                     row = to_row(contact, self.use_domain)
                     if db.execute(self._update_sql, row) == 0:
                         db.execute(self._insert_sql, row)
+        self._stored |= self._changed
         self._changed, self._gone = set(), set()
         return written
+
+    def state(self, ruid: str) -> str:
+        """Kamailio's word for how a contact and its row compare: CS_NEW no row, CS_DIRTY another one, CS_SYNC."""
+        if self.db_mode == WRITE_BACK and ruid in self._changed:
+            return "CS_DIRTY" if ruid in self._stored else "CS_NEW"
+        return "CS_NEW" if self.db_mode == MEMORY else "CS_SYNC"
 
     def fork(self) -> "ForkedLocation":
         """A copy-on-write view for sandboxed runs: see ForkedLocation."""
@@ -399,6 +409,9 @@ class ForkedLocation(Location):
         while self._owner_of(ruid := super().new_ruid()) is not None:
             pass
         return ruid
+
+    def state(self, ruid: str) -> str:
+        return self._parent.state(ruid) if self._parent._owner_of(ruid) is not None else "CS_NEW"
 
     def record(self, aor: str) -> list[Contact]:
         own = self._aors.get(aor)
