@@ -50,12 +50,12 @@ def ksr_failure(self, msg):
 """,
     )
     (sent,) = p.feed(request("OPTIONS"))
-    assert seen(sent) == [(0, None, None, None, None), (1, 0, 0, "OPTIONS", 0)]
+    assert seen(sent) == [(0, 0, 0, None, None), (1, 0, 0, None, 0)]
     (ok,) = p.feed(reply(sent, 180), BOB)
     assert seen(ok) == [(2, 0, 180, "OPTIONS", 0)]
     (own,) = p.feed(reply(sent, 404, "Nobody"), BOB)
     assert own.first == "SIP/2.0 499 Own"
-    assert seen(own) == [(3, 1, 404, "OPTIONS", 1, "Nobody")]
+    assert seen(own) == [(3, 1, 404, None, 1, "Nobody")]
 
 
 def test_precheck_sees_a_request_that_is_under_way(tmp_path: Path) -> None:

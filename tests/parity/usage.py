@@ -10,6 +10,7 @@ from ksrcore.kemi import MODULES
 from ksrcore.kemi.known import known
 from ksrcore.pv import registry
 from ksrcore.pv.errors import PvError
+from ksrcore.pv.format import compile_format
 from ksrcore.pv.spec import parse_spec
 
 USAGE = Path(__file__).parent / "usage.txt"

@@ -126,7 +126,7 @@ def test_no_answer_is_cancelled_after_fr_inv_timer(play: Play) -> None:
     p.advance(1)
     p.feed(reply(invite, 180), BOB)
     sent = p.advance(120.2)
-    assert firsts(sent)[-2:] == [f"{BOB} CANCEL sip:bob@{BOB} SIP/2.0", f"{ALICE} SIP/2.0 408 Request Timeout"]
+    assert firsts(sent)[-2:] == [f"{ALICE} SIP/2.0 408 Request Timeout", f"{BOB} CANCEL sip:bob@{BOB} SIP/2.0"]
     assert sent[-1].at == 1121.0
 
 
@@ -137,7 +137,7 @@ def test_provisional_replies_restart_fr_inv_up_to_the_lifetime(play: Play) -> No
     p.advance(100)
     p.feed(reply(invite, 180), BOB)
     assert firsts(p.advance(79.9)) == []
-    assert firsts(p.advance(0.2))[-1] == f"{ALICE} SIP/2.0 408 Request Timeout"
+    assert firsts(p.advance(0.2))[-2] == f"{ALICE} SIP/2.0 408 Request Timeout"
 
 
 def test_restart_fr_on_each_reply_off(play: Play) -> None:
@@ -147,7 +147,7 @@ def test_restart_fr_on_each_reply_off(play: Play) -> None:
     p.advance(100)
     p.feed(reply(invite, 180), BOB)
     p.advance(19.9)
-    assert firsts(p.advance(0.2))[-1] == f"{ALICE} SIP/2.0 408 Request Timeout"
+    assert firsts(p.advance(0.2))[-2] == f"{ALICE} SIP/2.0 408 Request Timeout"
 
 
 def test_negative_reply_is_acknowledged_hop_by_hop(play: Play) -> None:

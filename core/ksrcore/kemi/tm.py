@@ -7,6 +7,7 @@ import logging
 import re
 from typing import TYPE_CHECKING, Any, Self
 
+from ..net.address import PROTOS
 from ..run import (
     BRANCH_FAILURE_ROUTE,
     CORE_ONREPLY_ROUTE,
@@ -188,7 +189,11 @@ class Tm(TmSettings, TmContacts, TmUac):
     @export
     def t_relay_to_proto(self, run: Run, proto: str) -> int:
         """``t_relay`` over a transport: udp, tcp, tls, ws."""
-        return uas.relay(self.engine, run, None, proto.lower())
+        proto = proto.lower()
+        if proto not in PROTOS:
+            log.warning("t_relay_to_proto: %r is no transport; relayed as t_relay() does", proto)
+            proto = ""
+        return uas.relay(self.engine, run, None, proto)
 
     @export
     def t_relay_to_proto_addr(self, run: Run, proto: str, host: str, port: int) -> int:
@@ -216,7 +221,7 @@ class Tm(TmSettings, TmContacts, TmUac):
     def _reply_args(self, code: int, reason: str) -> tuple[int, str]:
         if not 100 <= code <= 699:
             return self.default_code, reason or self.default_reason
-        return code, reason or self.default_reason
+        return code, reason
 
     @export
     def t_send_reply(self, run: Run, code: int, reason: str) -> int:
@@ -240,7 +245,7 @@ class Tm(TmSettings, TmContacts, TmUac):
         """Let the transaction go: it absorbs late messages for wt_timer and is freed."""
         t = self._t(run)
         if t is None:
-            return -1
+            return 1
         run.handled = True
         self.engine.release(t)
         return 1
@@ -259,6 +264,7 @@ class Tm(TmSettings, TmContacts, TmUac):
             result = uas.relay(self.engine, run, flags=1)
         finally:
             msg.dst_uri, msg.branches = before
+            run.local.pop("uri", None)  # t_relay() is still to send it to its destination
         # One that was answered already goes on as it was: it has a state that local ones do not know.
         if result > 0 and run.t is not None and run.t.status < 200:
             run.t.make_local()
@@ -281,6 +287,8 @@ class Tm(TmSettings, TmContacts, TmUac):
     @export
     def t_check_trans(self, run: Run) -> int:
         """For a CANCEL and an ACK: 1 when their INVITE is known. For others: 0 a retransmission, answered; -1 new."""
+        if not run.msg.is_request:
+            return 1 if self._t(run) is not None else -1
         return uas.check(self.engine, run)
 
     @export

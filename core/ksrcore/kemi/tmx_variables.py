@@ -9,10 +9,10 @@ from ..pv.accessor import compile_spec
 from ..pv.errors import PvError
 from ..pv.registry import Accessor, Value, pv, pv_class
 from ..pv.spec import Spec
+from ..sip.message import SipMessage
 from ..run import BRANCH_FAILURE_ROUTE, FAILURE_ROUTE, ONREPLY_ROUTE, REQUEST_ROUTE, Run
 
 if TYPE_CHECKING:
-    from ..sip.message import SipMessage
     from ..tm.transaction import Client, Transaction
 
 
@@ -31,7 +31,7 @@ def branch_index(run: Run) -> Value:
     """The branch in hand; in a failure route, how many branches there are."""
     t = _transaction(run)
     if t is None:
-        return None
+        return 0
     if run.route == FAILURE_ROUTE:
         return len(t.branches)
     return run.branch if run.branch >= 0 else 0
@@ -44,7 +44,7 @@ def reply_code(run: Run) -> Value:
     if run.route & ONREPLY_ROUTE and not run.msg.is_request:
         return run.msg.status
     if t is None:
-        return None
+        return 0
     failed = _failed(run, t)
     return failed.status if failed is not None else t.status
 
@@ -69,6 +69,8 @@ def reply_last(run: Run) -> Value:
     t = _transaction(run)
     if t is None or not 0 <= run.branch < len(t.branches):
         return None
+    if run.route & ONREPLY_ROUTE and not run.msg.is_request:
+        return run.msg.status
     return t.branches[run.branch].status
 
 
@@ -77,8 +79,8 @@ def reply_ruid(run: Run) -> Value:
     """The ruid of the contact whose branch is in hand."""
     t = _transaction(run)
     if t is None or not 0 <= run.branch < len(t.branches):
-        return None
-    return t.branches[run.branch].ruid or None
+        return ""
+    return t.branches[run.branch].ruid
 
 
 def _of(name: str, message: Callable[[Run], SipMessage | None]) -> None:
@@ -100,8 +102,11 @@ def _of(name: str, message: Callable[[Run], SipMessage | None]) -> None:
 
 
 def _request(run: Run) -> SipMessage | None:
+    """The request as it was received, for replies only: what a script changed in it is not seen."""
+    if run.msg.is_request:
+        return None
     t = _transaction(run)
-    return t.msg if t is not None else None
+    return SipMessage(t.msg.buf, t.msg.rcv) if t is not None else None
 
 
 def _reply(run: Run) -> SipMessage | None:

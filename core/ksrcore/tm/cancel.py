@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
 __all__ = ["cancel_all", "cancel_branch", "cancel_invite", "local_reason", "send_cancel"]
 
+_ELSEWHERE = ';text="Call completed elsewhere"'
+
 
 def local_reason(engine: Engine, code: int) -> str:
     """The Reason field of CANCELs that a final reply causes (RFC 3326), '' when switched off."""
     if not engine.cfg.local_cancel_reason:
         return ""
-    text = ';text="Call completed elsewhere"' if code == 200 else ""
+    text = _ELSEWHERE if code == 200 else ""
     return f"Reason: SIP;cause={code}{text}\r\n"
 
 
@@ -65,7 +67,7 @@ def cancel_all(engine: Engine, t: Transaction, reasons: str) -> None:
             if client.state == RESOLVING or client.blind:
                 client.state = TERMINATED
             client.cancel = 1
-            t.cancel_reasons = reasons
+            t.cancel_reasons = reasons.replace(_ELSEWHERE, "")  # Kamailio has no text for it then
 
 
 def cancel_branch(engine: Engine, t: Transaction, client: Client, reasons: str) -> None:

@@ -454,9 +454,9 @@ def timer(engine: Engine, client: Client, now: float) -> None:
             t.flags |= T_EXPIRED
         ringing = client.state == PROCEEDING
         if step(engine, client, FR) & TIMEOUT:
+            _timed_out(engine, t, client)
             if ringing and t.is_invite:
                 cancel.send_cancel(engine, t, client, "")
-            _timed_out(engine, t, client)
         return
     if client.retr_at <= now:
         actions = step(engine, client, RETR)

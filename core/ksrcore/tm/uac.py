@@ -43,11 +43,13 @@ def send(
     body: str,
     record: Record,
     callback: Callback | None = None,
+    routes: str = "",
 ) -> Transaction:
     """Send a request with a transaction. Raises :class:`UacError`.
 
     ``headers``: lines ended by CRLF, with From and To at least; tags, Call-ID and CSeq are made when they are missing.
     ``socket``: ``proto:host:port`` of a listen socket, '' for any. ``callback``: told of the final reply (hooks.py).
+    ``routes``: the body of a Route field, which goes after Call-ID.
     """
     proxy = engine.proxy
     try:
@@ -59,7 +61,7 @@ def send(
     fields = _fields(headers)
     if body and not any(f.key == "content-type" for f in fields):
         raise UacError("t_uac_send: a body needs a Content-Type among the headers")
-    rest = _compose(engine, method, fields, body)
+    rest = _compose(engine, method, fields, body, routes)
     first = f"{method} {ruri} SIP/2.0\r\n"
     send_from = listen or proxy.pick_listen(hop.proto or "udp", hop.ip or "127.0.0.1")
     if send_from is None:
@@ -146,7 +148,7 @@ def _fields(text: str) -> list[Header]:
     return fields
 
 
-def _compose(engine: Engine, method: str, fields: list[Header], body: str) -> str:
+def _compose(engine: Engine, method: str, fields: list[Header], body: str, routes: str = "") -> str:
     """All after the Via, in Kamailio's order."""
     first = {f.key: f for f in reversed(fields)}
     engine.serial += 1
@@ -158,6 +160,7 @@ def _compose(engine: Engine, method: str, fields: list[Header], body: str) -> st
     number = first["cseq"].body.split()[0] if "cseq" in first else "10"
     parts = [
         f"To: {first['to'].body}\r\nFrom: {from_}\r\nCSeq: {number} {method}\r\nCall-ID: {callid}\r\n",
+        f"Route: {routes}\r\n" if routes else "",
         "" if "max-forwards" in first else "Max-Forwards: 70\r\n",
         f"Content-Length: {len(body)}\r\n",
     ]

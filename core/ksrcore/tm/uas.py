@@ -10,7 +10,7 @@ from ..run import BRANCH_FAILURE_ROUTE, FAILURE_ROUTE, REQUEST_ROUTE
 from ..sip.errors import SipError
 from ..sip.uri import parse_uri
 from .cancel import cancel_invite
-from .client import E_BAD_ADDRESS, E_BAD_URI, E_SCRIPT, E_SEND, E_UNSPEC, Target, forward, targets
+from .client import E_BAD_ADDRESS, E_BAD_URI, E_CANCELED, E_SCRIPT, E_SEND, E_UNSPEC, Target, forward, targets
 from .errors import error_reply
 from .hooks import ACK_IN
 from .states import TERMINATED
@@ -31,11 +31,13 @@ def check(engine: Engine, run: Run) -> int:
     if not msg.is_request:
         return 1 if run.t is not None else -1
     if msg.method == "CANCEL":
+        if engine.lookup_invite(msg) is not None:
+            return 1
         if engine.lookup(run) is not None and run.t is not None and run.t.record is not run.record:
             engine.retransmission(run.t, run)
             run.handled = True
             return 0
-        return 1 if engine.lookup_invite(msg) is not None else -1
+        return -1
     t = engine.lookup(run)
     if msg.method == "ACK":
         if t is not None and (t.status >= 300 or (t.status >= 200 and t.relayed == -2)):
@@ -73,9 +75,10 @@ def newtran(engine: Engine, run: Run) -> int:
         return E_SCRIPT if run.t is not None else E_UNSPEC
     if msg.method == "ACK":
         return 1 if check(engine, run) != 0 else 0
+    looked_up = run.t_lookup
     t = engine.lookup(run)
     if t is not None:
-        if t.record is run.record:
+        if t.record is run.record or looked_up:
             return E_SCRIPT
         engine.retransmission(t, run)
         run.handled = True
@@ -126,8 +129,8 @@ def relay(engine: Engine, run: Run, hop: Hop | None = None, proto: str = "", fla
                 t = engine.create(run)
             pending = any(branch.status < 200 for branch in invite.branches) or invite.status < 200
             reason = "canceling" if pending else "ok -- no more pending branches"
-            engine.reply(t, 200, reason, run.record)
             cancel_invite(engine, run, invite)
+            engine.reply(t, 200, reason, run.record)
             return 1
         mode = engine.cfg.unmatched_cancel
         if mode == 2:
@@ -149,7 +152,14 @@ def relay(engine: Engine, run: Run, hop: Hop | None = None, proto: str = "", fla
         t.flags |= T_DISABLE_FAILOVER
     if method == "INVITE" and t.status < 100 and not (flags & 1 or t.flags & T_NO_AUTO_100) and auto_100(engine, run):
         engine.reply(t, 100, engine.cfg.auto_inv_100_reason, run.record)
-    result = forward(engine, run, t, msg, targets(msg, True), hop, proto)
+    local = run.local
+    # The Request-URI is used up by the first t_relay(), until it is set again.
+    main = not t.branches or msg.new_uri is not local.get("uri") or msg.dst_uri is not local.get("dst_uri")
+    if not main and not msg.branches:
+        log.warning("%s: is relayed already, and there is no new destination", t)
+        return E_UNSPEC
+    result = forward(engine, run, t, msg, targets(msg, main), hop, proto)
+    local["uri"], local["dst_uri"] = msg.new_uri, msg.dst_uri
     if result < 0:
         if engine.cfg.failure_exec_mode and t.on_failure:
             if not t.branches:
@@ -193,7 +203,7 @@ def _relay_again(engine: Engine, run: Run, hop: Hop | None, proto: str) -> int:
     msg.branches = []
     local["uri"], local["dst_uri"] = msg.new_uri, msg.dst_uri
     result = forward(engine, run, t, msg, wanted, hop, proto)
-    return E_UNSPEC if result == E_SEND else result
+    return E_UNSPEC if result in (E_SEND, E_CANCELED) else result
 
 
 def _relay_ack(engine: Engine, run: Run, hop: Hop | None, proto: str) -> int:
