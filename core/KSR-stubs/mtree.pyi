@@ -3,4 +3,8 @@
 
 from typing import Any
 
-def mt_match(text1: str, text2: str, code3: int, /) -> int: ...
+def mt_match(tname: str, tomatch: str, mval: int, /) -> int:
+    """Put the value of the longest prefix of ``tomatch`` into pv_value: 1, -1 for none.
+
+    ``mval`` 2: all values of that prefix into pv_values instead.
+    """

@@ -3,6 +3,11 @@
 
 from typing import Any
 
-def pd_translate(text1: str, code2: int, /) -> int: ...
+def pd_translate(sdomain: str, mode: int, /) -> int:
+    """Replace the Request-URI's domain by that of the longest prefix of its user: 1, -1 for none.
 
-def pprefix2domain(code1: int, code2: int, /) -> int: ...
+    ``mode``: 0 takes the prefix off, 1 keeps the user, 2 takes only the parameter ``prefix`` off.
+    """
+
+def pprefix2domain(m: int, s: int, /) -> int:
+    """``pd_translate`` for any source domain, that of From (``s`` 1), or it and then any (2)."""

@@ -29,10 +29,12 @@ from .known import known
 from .kx import Kx
 from .maxfwd import Maxfwd
 from .mqueue import Mqueue
+from .mtree import Mtree
 from .nathelper import Nathelper
 from .nats import Nats
 from .ndb_redis import NdbRedis
 from .path import Path
+from .pdt import Pdt
 from .permissions import Permissions
 from .pike import Pike
 from .pv import Pv
@@ -115,6 +117,8 @@ MODULES: list[type[Module]] = [
     Statistics,
     Diversion,
     Dialplan,
+    Mtree,
+    Pdt,
 ]
 
 __all__ = ["MODULES", "known"]
