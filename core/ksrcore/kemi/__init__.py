@@ -37,8 +37,10 @@ from .path import Path
 from .pdt import Pdt
 from .permissions import Permissions
 from .pike import Pike
+from .pipelimit import Pipelimit
 from .pv import Pv
 from .pvx import Pvx
+from .ratelimit import Ratelimit
 from .regex import Regex
 from .registrar import Registrar
 from .rr import Rr
@@ -119,6 +121,8 @@ MODULES: list[type[Module]] = [
     Dialplan,
     Mtree,
     Pdt,
+    Pipelimit,
+    Ratelimit,
 ]
 
 __all__ = ["MODULES", "known"]
