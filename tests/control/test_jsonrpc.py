@@ -62,8 +62,8 @@ HEAD = '{\n\t"jsonrpc":\t"2.0",\n\t"result":\t'
         ),
         (
             '{"jsonrpc":"2.0","method":"no.such","id":1}',
-            '{\n\t"jsonrpc":\t"2.0",\n\t"error":\t{\n\t\t"code":\t500,\n\t\t"message":\t"Method Not Found"\n\t},\n\t"id":'
-            "\t1\n}",
+            '{\n\t"jsonrpc":\t"2.0",\n\t"error":\t{\n\t\t"code":\t500,\n\t\t"message":\t"Method Not Found"\n\t},'
+            '\n\t"id":\t1\n}',
         ),
     ],
 )

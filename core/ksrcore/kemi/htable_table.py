@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from ..corehash import core_hash
 from ..posixre import compile_posix
 from .declare import ParamError
 
@@ -24,15 +25,7 @@ class BadMatch(Exception):
 
 def item_hash(key: str) -> int:
     """Kamailio's hash of a key: it says in which slot an item is and so in which order items are listed."""
-    data = key.encode("latin-1")
-    full = len(data) - len(data) % 4
-    total = 0
-    for at in range(0, full, 4):
-        word = int.from_bytes(data[at : at + 4], "big")
-        total += word ^ word >> 3
-    rest = int.from_bytes(data[full:], "big")
-    total = (total + (rest ^ rest >> 3)) & 0xFFFFFFFF
-    return (total + (total >> 11) + (total >> 13) + (total >> 23)) & 0xFFFFFFFF
+    return core_hash(key)
 
 
 class Table:

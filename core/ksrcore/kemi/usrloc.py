@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
+from ..corehash import core_hash
 from ..store.contact import Contact
 from ..store.database import Database
 from ..store.errors import StoreError
@@ -48,16 +49,8 @@ _RPC_AGENT = "kamailio SIP Router - RPC Server"
 
 
 def aor_hash(aor: str) -> int:
-    """Kamailio's hash of an AoR (``get_hash1_raw``): ``ul.dump`` shows it and temporary GRUUs end with it."""
-    data = aor.encode("latin-1")
-    total = 0
-    full = len(data) - len(data) % 4
-    for at in range(0, full, 4):
-        word = int.from_bytes(data[at : at + 4], "big")
-        total += word ^ word >> 3
-    rest = int.from_bytes(data[full:], "big")
-    total = (total + (rest ^ rest >> 3)) & 0xFFFFFFFF
-    return (total + (total >> 11) + (total >> 13) + (total >> 23)) & 0xFFFFFFFF
+    """Kamailio's hash of an AoR: ``ul.dump`` shows it and temporary GRUUs end with it."""
+    return core_hash(aor)
 
 
 def reversed_hex(number: int) -> str:
@@ -335,6 +328,7 @@ class Usrloc(Module):
         if len(params) < 9 or not all(isinstance(p, kind) for p, kind in zip(params, kinds, strict=False)):
             raise RpcError(500, "Not enough parameters or wrong format")
         _, _, uri, expires, q, path, flags, cflags, methods = params[:9]
+        path = "" if path == "." else path  # kamctl has no empty parameter
         table, (aor,) = self._rpc_table(params, 2, "table and AOR to lookup")
         found = table.match(aor, uri, _RPC_CALLID, path)
         contact = Contact(
