@@ -27,6 +27,7 @@ from .ipops import Ipops
 from .jsonrpcs import Jsonrpcs
 from .known import known
 from .kx import Kx
+from .log_systemd import LogSystemd
 from .maxfwd import Maxfwd
 from .mqueue import Mqueue
 from .mtree import Mtree
@@ -52,6 +53,7 @@ from .siputils import Siputils
 from .sl import Sl
 from .sqlops import Sqlops
 from .statistics import Statistics
+from .statsd import Statsd
 from .textops import Textops
 from .textopsx import Textopsx
 from .tm import Tm
@@ -123,6 +125,8 @@ MODULES: list[type[Module]] = [
     Pdt,
     Pipelimit,
     Ratelimit,
+    Statsd,
+    LogSystemd,
 ]
 
 __all__ = ["MODULES", "known"]
