@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .acc import Acc
 from .alias_db import AliasDb
+from .async_ import Async
 from .auth import Auth
 from .auth_db import AuthDb
 from .auth_ephemeral import AuthEphemeral
@@ -127,6 +128,7 @@ MODULES: list[type[Module]] = [
     Ratelimit,
     Statsd,
     LogSystemd,
+    Async,
 ]
 
 __all__ = ["MODULES", "known"]
