@@ -3,7 +3,8 @@
 
 from typing import Any
 
-def auth_algorithm(text1: str, /) -> int: ...
+def auth_algorithm(alg: str, /) -> int:
+    """Use another algorithm from now on, MD5 or SHA-256 ('' MD5, not named): 1, -1 for another."""
 
 def auth_challenge(realm: str, flags: int, /) -> int:
     """Challenge: 401 with WWW-Authenticate for a REGISTER, 407 with Proxy-Authenticate for others.
@@ -12,7 +13,8 @@ def auth_challenge(realm: str, flags: int, /) -> int:
     be sent (an ACK).
     """
 
-def auth_get_www_authenticate(text1: str, code2: int, text3: str, /) -> int: ...
+def auth_get_www_authenticate(realm: str, flags: int, pvdst: str, /) -> int:
+    """Put a WWW-Authenticate field, with its line end, into a variable: 1, -1 when it cannot be."""
 
 def consume_credentials() -> int:
     """Remove the credentials that were found right: 1, -1 when there are none (1 all the same for ACK, CANCEL)."""
@@ -20,7 +22,8 @@ def consume_credentials() -> int:
 def has_credentials(realm: str, /) -> int:
     """1 when the request has credentials for ``realm`` in Authorization or Proxy-Authorization, else -1."""
 
-def proxy_challenge(text1: str, code2: int, /) -> int: ...
+def proxy_challenge(realm: str, flags: int, /) -> int:
+    """``auth_challenge`` with 407 and Proxy-Authenticate for every method."""
 
 def pv_auth_check(realm: str, passwd: str, flags: int, checks: int, /) -> int:
     """Check the credentials against a password.
@@ -31,10 +34,17 @@ def pv_auth_check(realm: str, passwd: str, flags: int, checks: int, /) -> int:
     -8 another user.
     """
 
-def pv_proxy_authenticate(text1: str, text2: str, code3: int, /) -> int: ...
+def pv_proxy_authenticate(realm: str, passwd: str, flags: int, /) -> int:
+    """``pv_www_authenticate`` for the credentials in Proxy-Authorization."""
 
-def pv_www_authenticate(text1: str, text2: str, code3: int, /) -> int: ...
+def pv_www_authenticate(realm: str, passwd: str, flags: int, /) -> int:
+    """Check the credentials in Authorization against a password.
 
-def pv_www_authenticate_method(text1: str, text2: str, code3: int, text4: str, /) -> int: ...
+    ``flags`` and results as of pv_auth_check, without its checks of users.
+    """
 
-def www_challenge(text1: str, code2: int, /) -> int: ...
+def pv_www_authenticate_method(realm: str, passwd: str, flags: int, method: str, /) -> int:
+    """``pv_www_authenticate`` as if the request had that method."""
+
+def www_challenge(realm: str, flags: int, /) -> int:
+    """``auth_challenge`` with 401 and WWW-Authenticate for every method."""

@@ -17,6 +17,11 @@ def is_subscriber(uri: str, table: str, flags: int, /) -> int:
     Without 2 in ``flags`` the columns of load_credentials are loaded; -1 then when none are set.
     """
 
-def www_authenticate(text1: str, text2: str, /) -> int: ...
+def www_authenticate(realm: str, table: str, /) -> int:
+    """Check the credentials in Authorization against ``table`` (Kamailio 6.0 and later).
 
-def www_authenticate_method(text1: str, text2: str, text3: str, /) -> int: ...
+    Results as of auth_check.
+    """
+
+def www_authenticate_method(realm: str, table: str, method: str, /) -> int:
+    """``www_authenticate`` as if the request had that method."""

@@ -6,7 +6,8 @@ from typing import Any
 def send_reply(code: int, reason: str, /) -> int:
     """Reply to the request: with its transaction when one was created, else without."""
 
-def send_reply_error() -> int: ...
+def send_reply_error() -> int:
+    """``sl_reply_error`` with the transaction when one was created (Kamailio 6.0 and later)."""
 
 def send_reply_mode(code: int, reason: str, mode: int, /) -> int:
     """``send_reply``; mode is a sum of 1: open no connection for it, 2: close the connection after it."""

@@ -21,7 +21,11 @@ def xinfo(lmsg: str, /) -> int:
 def xlog(slevel: str, lmsg: str, /) -> int:
     """Log the evaluated format at ``L_DBG``, ``L_INFO`` ... ``L_ALERT``; anything else is an error."""
 
-def xlog_facility(text1: str, text2: str, text3: str, /) -> int: ...
+def xlog_facility(sfacility: str, slevel: str, lmsg: str, /) -> int:
+    """``xlog`` to a facility of syslog, LOG_LOCAL0 ... (Kamailio 6.0 and later): -1 for what is none.
+
+    The script's logger has no facilities: they are only checked.
+    """
 
 def xnotice(lmsg: str, /) -> int:
     """Log the evaluated format at level NOTICE."""

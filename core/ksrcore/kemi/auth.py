@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from ..sip.digest import Credentials, parse_credentials
 from ..sip.errors import SipError
+from .auth_more import AuthFunctions
 from .declare import Module, Param, ParamError, export
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def same_user(value: NameAddr | None, user: str, host: str | None) -> bool:
     return bool(uri.user) and uri.user == user and (host is None or uri.host == host)
 
 
-class Auth(Module):
+class Auth(AuthFunctions, Module):
     """Challenges and credentials; ``auth_db`` finds the passwords."""
 
     name = "auth"

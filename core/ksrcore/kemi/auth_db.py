@@ -106,10 +106,14 @@ class AuthDb(Module):
         if not realm or not table:
             log.error("auth_check: the %s is empty", "table" if realm else "realm")
             return ERROR
+        return self._check(run, realm, table, flags, "", "")
+
+    def _check(self, run: Run, realm: str, table: str, flags: int, key: str, method: str) -> int:
+        """``key``: of the field with the credentials, '' for that of the method; ``method``: '' for the request's."""
         msg = run.msg
         if msg.method in UNCHALLENGED:
             return OK
-        code, header = self.auth.pre_auth(run, realm)
+        code, header = self.auth.pre_auth(run, realm, key)
         if header is None:
             return code
         credentials = header.parsed(parse_credentials)
@@ -125,7 +129,7 @@ class AuthDb(Module):
         secret = "" if row[0] is None else str(row[0])
         if self.calculate_ha1:
             secret = self.auth.ha1(credentials, realm, secret)
-        code = self.auth.check_response(run, header, secret)
+        code = self.auth.check_response(run, header, secret, method)
         if code == OK or self.force_generate_avps:
             self._load(run, row)
         if code == OK and flags & 1:
@@ -150,6 +154,22 @@ class AuthDb(Module):
             if uri.user != user or (host is not None and uri.host != host):
                 return USER_MISMATCH
         return OK
+
+    @export
+    def www_authenticate(self, run: Run, realm: str, table: str) -> int:
+        """Check the credentials in Authorization against ``table`` (Kamailio 6.0 and later).
+
+        Results as of auth_check.
+        """
+        return self.www_authenticate_method(run, realm, table, "")
+
+    @export
+    def www_authenticate_method(self, run: Run, realm: str, table: str, method: str) -> int:
+        """``www_authenticate`` as if the request had that method."""
+        if not realm or not table:
+            log.error("www_authenticate: the %s is empty", "table" if realm else "realm")
+            return ERROR
+        return self._check(run, realm, table, 0, "authorization", method)
 
     @export
     def is_subscriber(self, run: Run, uri: str, table: str, flags: int) -> int:

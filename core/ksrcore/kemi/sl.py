@@ -185,6 +185,14 @@ class Sl(Module):
         return self.reply(run, code, reason)
 
     @export
+    def send_reply_error(self, run: Run) -> int:
+        """``sl_reply_error`` with the transaction when one was created (Kamailio 6.0 and later)."""
+        code, reason = error_reply(1, "SL")
+        log.error("error reply used: %s", reason)
+        self.proxy.count("sl:sent_err_replies")
+        return self.stateful_reply(run, code, reason)
+
+    @export
     def sl_forward_reply(self, run: Run, code: str, reason: str) -> int:
         """Forward the reply without its transaction, with another code of its class and reason ('' keeps both)."""
         msg = run.msg

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 _LEVELS = {f"L_{name.upper()}": level for name, level in LEVELS.items()} | {"L_ALERT": logging.CRITICAL}
 
 
+_FACILITIES = frozenset(
+    f"LOG_{name}"
+    for name in "AUTH AUTHPRIV CRON DAEMON FTP KERN LPR MAIL NEWS SYSLOG USER UUCP".split()
+    + [f"LOCAL{number}" for number in range(8)]
+)
+
+
 class Xlog(Module):
     """The ``x*`` functions give 1, or -1 for a format that cannot be understood, which is logged."""
 
@@ -72,4 +79,15 @@ class Xlog(Module):
     @export
     def xlog(self, run: Run, slevel: str, lmsg: str) -> int:
         """Log the evaluated format at ``L_DBG``, ``L_INFO`` ... ``L_ALERT``; anything else is an error."""
+        return self._log(run, _LEVELS.get(slevel, logging.ERROR), lmsg)
+
+    @export
+    def xlog_facility(self, run: Run, sfacility: str, slevel: str, lmsg: str) -> int:
+        """``xlog`` to a facility of syslog, LOG_LOCAL0 ... (Kamailio 6.0 and later): -1 for what is none.
+
+        The script's logger has no facilities: they are only checked.
+        """
+        if sfacility not in _FACILITIES:
+            log.error("KSR.xlog.xlog_facility expects a facility such as LOG_LOCAL0, got %r", sfacility)
+            return -1
         return self._log(run, _LEVELS.get(slevel, logging.ERROR), lmsg)
