@@ -272,7 +272,6 @@ def forward_reply(run: Run, code: int = 0, reason: str = "") -> bool:
         top = vias[0]
         via = vias[1] if len(vias) > 1 else _second_via(msg)
         if via is None:
-            proxy.count("core:drp_replies")
             return False
         target = _via_target(top, via, msg)
     except SipError as error:

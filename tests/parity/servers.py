@@ -134,8 +134,22 @@ class Target(Server):
             self.current = -1
 
     def rpc(self, method: str, params: list[Any]) -> Any:
-        """The answer to an RPC command: ``{"result": ...}`` or ``{"error": {"code", "message"}}``."""
-        raise NotImplementedError
+        """The answer of jsonrpcs' datagram socket: ``{"result": ...}`` or ``{"error": {"code", "message"}}``."""
+        request: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": method}
+        if params:
+            request["params"] = params
+        path = self.directory / f"rpc-{time.monotonic_ns()}"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            sock.bind(str(path))
+            sock.settimeout(5.0)
+            sock.sendto(json.dumps(request).encode(), str(self.directory / "rpc.sock"))
+            data = sock.recv(1 << 20)
+        path.unlink()
+        try:
+            answer = json.loads(data)
+        except ValueError:
+            return {"text": data.decode("latin-1")}
+        return {name: answer[name] for name in ("result", "error") if name in answer}
 
 
 def barrier(source: str, token: str) -> bytes:
@@ -175,23 +189,6 @@ class Kamailio(Target):
         ]
         return "\n".join(lines) + "\n"
 
-    def rpc(self, method: str, params: list[Any]) -> Any:
-        request: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": method}
-        if params:
-            request["params"] = params
-        path = self.directory / f"rpc-{time.monotonic_ns()}"
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-            sock.bind(str(path))
-            sock.settimeout(5.0)
-            sock.sendto(json.dumps(request).encode(), str(self.directory / "rpc.sock"))
-            data = sock.recv(1 << 20)
-        path.unlink()
-        try:
-            answer = json.loads(data)
-        except ValueError:
-            return {"text": data.decode("latin-1")}
-        return {name: answer[name] for name in ("result", "error") if name in answer}
-
 
 class Embedded(Target):
     kind = "embedded"
@@ -206,22 +203,8 @@ class Embedded(Target):
         for module, name, value in (*params, *self.setup.modparams):
             command += ["--modparam", f"{module}:{name}={self.to(value) if isinstance(value, str) else value}"]
         command += ["--db", f"sqlite:///{self.database}", "--name", "parity"]
+        command += ["--rpc-socket", str(self.directory / "rpc.sock")]
         return [*command, "--control", str(self.directory / "control")]
-
-    def rpc(self, method: str, params: list[Any]) -> Any:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-            sock.settimeout(5.0)
-            sock.connect(str(self.directory / "control"))
-            request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-            sock.sendall(json.dumps(request).encode() + b"\n")
-            data = b""
-            while not data.endswith(b"\n"):
-                chunk = sock.recv(65536)
-                if not chunk:
-                    break
-                data += chunk
-        answer = json.loads(data)
-        return {name: answer[name] for name in ("result", "error") if name in answer}
 
 
 def _modparam(module: str, name: str, value: int | str) -> str:

@@ -78,6 +78,7 @@ def _handler(command: Command) -> Handler:
             params = []
         if not isinstance(params, list):
             raise RpcError(400, "parameters are a list")
-        return from_text(command(to_text(params)))
+        result = command(to_text(params))
+        return {} if result is None else from_text(result)
 
     return handler

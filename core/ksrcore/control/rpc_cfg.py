@@ -18,7 +18,7 @@ Command = Callable[[list[Any]], Any]
 
 
 class Variable(NamedTuple):
-    """``attr``: the parameter of the module; ``hidden``: Kamailio's RPC does not read it (it keeps it in ticks)."""
+    """``attr``: the parameter of the module, '' for one that is always 0; ``hidden``: Kamailio's RPC does not read it (it keeps it in ticks)."""
 
     group: str
     name: str
@@ -42,6 +42,7 @@ _VARIABLES: list[Variable] = [
         "default_expires default_expires_range expires_range min_expires max_expires max_contacts retry_after "
         "case_sensitive default_q append_branches",
     ),
+    Variable("registrar", "use_expired_contacts", "registrar", "", fixed=True),
     *_group("tm", "tm", "auto_inv_100_reason default_reason ac_extra_hdrs ruri_matching via1_matching callid_matching"),
     *(Variable("tm", name, "tm", name, hidden=True) for name in _TICKS.split()),
     *_group(
@@ -102,7 +103,7 @@ class CfgRpc:
     # -- reading ----------------------------------------------------------------------------------------------------
 
     def _value(self, variable: Variable) -> Any:
-        return getattr(self.proxy.module(variable.module), variable.attr)
+        return getattr(self.proxy.module(variable.module), variable.attr) if variable.attr else 0
 
     def list_variables(self, params: list[Any]) -> list[str]:
         """Group (none: all): its settings."""
@@ -135,6 +136,8 @@ class CfgRpc:
         variable = self.known.get((str(params[0]), str(params[1])))
         if variable is None:
             raise RpcError(400, "Failed to get the variable description")
+        if not variable.attr:
+            return "not used here (parameter type is integer)"
         param = self.proxy.module(variable.module).params[variable.attr]
         return f"{param.doc} (parameter type is {'integer' if param.type is int else 'string'})"
 

@@ -126,7 +126,7 @@ class StatsRpc:
             raise RpcError(400, "Please provide stats name")
         found = list(self._select(params, ""))
         for name, _ in found:
-            if name in self.proxy.counters and not _is_gauge(name):
+            if name in self.proxy.counters and not _is_fixed(name):
                 self.proxy.counters[name] = 0
         return found
 
@@ -146,7 +146,7 @@ class StatsRpc:
         return {name: counters.get(f"sl:{name}_replies", 0) for name in _SL_STATS.split()}
 
 
-def _is_gauge(name: str) -> bool:
-    """What is no count of events: it stays as it is."""
+def _is_fixed(name: str) -> bool:
+    """What Kamailio computes when it is asked for cannot be reset."""
     group, _, rest = name.partition(":")
-    return group in ("shmem", "usrloc") or (group == "registrar" and not rest.endswith("_regs"))
+    return group in ("shmem", "sl", "tmx", "usrloc") or (group == "registrar" and not rest.endswith("_regs"))

@@ -91,6 +91,7 @@ class TmUac(Module):
 
 
 def _expected(params: list[Any], *names: str) -> None:
-    """Raises :class:`RpcError` for the first parameter that is missing."""
-    for name in names[len(params) :]:
-        raise RpcError(400, f"{name} expected")
+    """Raises :class:`RpcError` for the first parameter that is missing, or, but for the code, no string."""
+    for at, name in enumerate(names):
+        if at >= len(params) or (at and not isinstance(params[at], str)):
+            raise RpcError(400, f"{name} expected")

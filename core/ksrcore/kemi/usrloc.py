@@ -237,7 +237,7 @@ class Usrloc(Module):
         q: float = contact.q / 1000 if contact.q % 1000 else contact.q // 1000
         expires: Any = "permanent"
         if contact.expires:
-            expires = int(contact.expires - now) if contact.expires > now else "expired"
+            expires = contact.expires - int(now) if contact.expires > now else "expired"
         return {
             "Contact": {
                 "Address": contact.contact,
