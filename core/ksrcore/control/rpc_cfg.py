@@ -18,7 +18,10 @@ Command = Callable[[list[Any]], Any]
 
 
 class Variable(NamedTuple):
-    """``attr``: the parameter of the module, '' for one that is always 0; ``hidden``: Kamailio's RPC does not read it (it keeps it in ticks)."""
+    """``attr``: the parameter of the module, '' for one that is always 0.
+
+    ``hidden``: Kamailio's RPC does not read it (it keeps it in ticks).
+    """
 
     group: str
     name: str
