@@ -1,7 +1,11 @@
 """What is known of each pseudo-variable without compiling it."""
 
+import pytest
+
 import ksrcore.kemi  # noqa: F401  (modules declare variables too)
 from ksrcore.pv import registry
+from ksrcore.pv.accessor import compile_spec
+from ksrcore.pv.errors import PvError
 from ksrcore.pv.known import doc_of, module_of
 
 
@@ -18,3 +22,9 @@ def test_each_variable_has_a_line_that_says_what_it_is() -> None:
 def test_modules() -> None:
     assert module_of("RANDOM") == "cfgutils"
     assert module_of("nope") == ""
+
+
+@pytest.mark.parametrize("name", ["$body", "$myself", "$bitval(x)"])
+def test_names_that_only_scripts_have(name: str) -> None:
+    with pytest.raises(PvError, match="no Kamailio has it; .+"):
+        compile_spec(name)

@@ -19,6 +19,7 @@ from .evapi import Evapi
 from .dialplan import Dialplan
 from .diversion import Diversion
 from .domain import Domain
+from .drouting import Drouting
 from .group import Group
 from .hdr import Hdr
 from .htable import Htable
@@ -129,6 +130,7 @@ MODULES: list[type[Module]] = [
     Statsd,
     LogSystemd,
     Async,
+    Drouting,
 ]
 
 __all__ = ["MODULES", "known"]

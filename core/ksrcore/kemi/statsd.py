@@ -6,6 +6,7 @@ import logging
 import socket
 from typing import TYPE_CHECKING, Self
 
+from ..net.address import canonical_ip, ip_family
 from .declare import Module, Param, ParamError, export
 
 if TYPE_CHECKING:
@@ -33,10 +34,9 @@ class Statsd(Module):
     def start(self) -> None:
         if not (self.port.isascii() and self.port.isdigit() and 0 < int(self.port) < 65536):
             raise ParamError(f"modparam statsd:port expects a port, got {self.port!r}")
-        try:
-            self._family = socket.getaddrinfo(self.ip, None, flags=socket.AI_NUMERICHOST)[0][0]
-        except OSError:
-            raise ParamError(f"modparam statsd:ip expects an IP address, got {self.ip!r}") from None
+        if not canonical_ip(self.ip):
+            raise ParamError(f"modparam statsd:ip expects an IP address, got {self.ip!r}")
+        self._family = ip_family(self.ip)
         self._to = (self.ip, int(self.port))
 
     def stop(self) -> None:

@@ -67,7 +67,17 @@ def compile_parsed(spec: Spec) -> Accessor:
     return Accessor(spec, _transformed(accessor.get, compile_chain(spec.transformations)))
 
 
+#: Names that scripts use and no Kamailio has, with what does what they mean.
+_MISTAKEN = {
+    "body": "$rb is the body",
+    "myself": "KSR.is_myself_ruri() and its kin tell whether a host is our own",
+    "bitval": "read a flag with KSR.isflagset(), bits of a number with Python's &",
+}
+
+
 def _nearest(name: str) -> str:
+    if name in _MISTAKEN:
+        return f": no Kamailio has it; {_MISTAKEN[name]}"
     near = difflib.get_close_matches(name, registry.known(), 3)
     return f"; nearest: {', '.join('$' + n for n in near)}" if near else ""
 
