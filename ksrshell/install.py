@@ -71,9 +71,12 @@ def agent(cfg: str, defines: tuple[str, ...], only_path: bool, as_json: bool) ->
             click.echo(f"  {problem}")
 
 
+_ELSEWHERE = "the environment variable KSRAGENT_SCRIPT of the server names the script"
+
+
 def _where(config: Config, script: str) -> str:
     if Path(config.script).name == "ksragent.py":
-        return f"{config.path} loads {config.script}, the script is {script}"
+        return f"{config.path} loads {config.script}, {f'the script is {script}' if script else _ELSEWHERE}"
     return f"{script} imports it"
 
 

@@ -199,9 +199,12 @@ def _script(config: Config) -> Iterator[Problem]:
         return
     if not script:
         yield Problem(
-            "error", "no-script", "ksragent.py is loaded, and KSRAGENT_SCRIPT names no script",
-            'add before it: #!define KSRAGENT_SCRIPT "/path/script.py"', str(param.place),
-        )  # fmt: skip
+            "warning",
+            "no-script",
+            "ksragent.py is loaded, and KSRAGENT_SCRIPT names no script in the cfg: is it in the server's environment?",
+            'else add before it: #!define KSRAGENT_SCRIPT "/path/script.py"',
+            str(param.place),
+        )
         return
     try:
         source = Path(script).read_text("utf-8-sig")
@@ -395,6 +398,8 @@ def check_server(server: Server) -> list[Problem]:
     if info.config is None:
         found.append(Problem("warning", "config", info.problem))
     else:
+        # Where it is in the server's environment, the server has said which script it loaded.
+        info.config.defines.setdefault("KSRAGENT_SCRIPT", str(server.facts.get("script", "")))
         found += check_config(info.config, running=True)
     found += _asked(info.rpc)
     return sorted(found, key=lambda problem: _RANKS.index(problem.severity))
