@@ -284,6 +284,7 @@ KAMCTL = [
 
 def kamctl(server: Server, words: str) -> str:
     """What kamctl prints, without what each call chooses."""
+    need("sqlite3", "sqlite3")
     environment = {
         **os.environ,
         "RPCFIFOPATH": f"{server.directory}/rpc.fifo",
