@@ -60,6 +60,7 @@ from .textops import Textops
 from .textopsx import Textopsx
 from .tm import Tm
 from .tmx import Tmx
+from .userblocklist import Userblocklist
 from .usrloc import Usrloc
 from .uuid import Uuid
 from .x import X
@@ -131,6 +132,7 @@ MODULES: list[type[Module]] = [
     LogSystemd,
     Async,
     Drouting,
+    Userblocklist,
 ]
 
 __all__ = ["MODULES", "known"]
