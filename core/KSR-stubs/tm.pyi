@@ -33,7 +33,8 @@ def t_drop_replies(mode: str, /) -> int:
 def t_drop_replies_all() -> int:
     """``t_drop_replies`` of all."""
 
-def t_exists() -> int: ...
+def t_exists() -> int:
+    """1 when the message has a transaction already, else -1 (Kamailio 6.0 and later)."""
 
 def t_get_branch_index() -> int:
     """The index of the branch in hand, -1 when there is none."""
@@ -116,7 +117,8 @@ def t_replicate(uri: str, /) -> int:
 def t_reply(code: int, reason: str, /) -> int:
     """Reply with the transaction, which must exist."""
 
-def t_reply_error() -> int: ...
+def t_reply_error() -> int:
+    """``t_reply`` with 500 (Kamailio 6.0 and later)."""
 
 def t_reset_fr() -> int:
     """Timeouts of this transaction as the module has them."""

@@ -1,4 +1,4 @@
-"""What KSR.auth and KSR.auth_db have since Kamailio 6.0: as the same functions of 5.6.3's native language answer."""
+"""What KSR.auth, auth_db, sl, tm and xlog have since Kamailio 6.0; as 5.6.3 answers in its native language."""
 
 from __future__ import annotations
 
@@ -91,3 +91,10 @@ def test_error_replies_and_facilities() -> None:
     assert results == [1, 1] and "500" in replies[0][0]
     calls = ["KSR.xlog.xlog_facility('LOG_LOCAL0', 'L_INFO', '$ru')", "KSR.xlog.xlog_facility('X', 'L_INFO', '$ru')"]
     assert Bench().request({}, calls)[0] == [1, -1]
+
+
+def test_transactions() -> None:
+    calls = ["KSR.tm.t_exists()", "KSR.tm.t_reply_error()", "KSR.tm.t_newtran()", "KSR.tm.t_exists()"]
+    results, replies = Bench().request({}, [*calls, "KSR.tm.t_reply_error()"])
+    assert results == [-1, -1, 1, 1, 1]
+    assert replies[0][0] == "SIP/2.0 500 I'm terribly sorry, server error occurred (1/TM)"

@@ -20,6 +20,7 @@ from ..tm import client as clients
 from ..tm import replies, uas
 from ..tm.client import E_BAD_ADDRESS, relay_to
 from ..tm.engine import Engine
+from ..tm.errors import error_reply
 from ..tm.redirect import redirect_contacts
 from ..tm.timers import NEVER
 from ..tm.transaction import (
@@ -335,6 +336,16 @@ class Tm(TmSettings, TmContacts, TmUac):
         return 1 if t is not None and t.flags & T_SUSPENDED_REPLY else -1
 
     @export
+    def t_exists(self, run: Run) -> int:
+        """1 when the message has a transaction already, else -1 (Kamailio 6.0 and later)."""
+        return 1 if self._t(run) is not None else -1
+
+    @export
+    def t_reply_error(self, run: Run) -> int:
+        """``t_reply`` with 500 (Kamailio 6.0 and later)."""
+        return self.t_reply(run, *error_reply(1, "TM"))
+
+    @export
     def t_is_set(self, run: Run, target: str) -> int:
         """1 when 'branch_route', 'failure_route' or 'onreply_route' was set with t_on_...()."""
         attribute = _ROUTES.get(target)
@@ -492,4 +503,3 @@ class Tm(TmSettings, TmContacts, TmUac):
                 }
             )
         return found
-
