@@ -131,7 +131,7 @@ def test_addresses_of_a_name(bench: Bench) -> None:
     assert got == [1, 3, 1, 1, "2001:db8::1", 6, "10.0.0.2", "2001:db8::1", 4, None]
     got = calls(bench, "KSR.ipops.dns_query('no.test', 'q')", "KSR.pv.get('$dns(q=>count)')")
     assert got == [-4, None]
-    assert calls(bench, "KSR.ipops.dns_query('', 'q')", "KSR.ipops.dns_query('a.test', '')") == [-4, -4]
+    assert calls(bench, "KSR.ipops.dns_query('', 'q')", "KSR.ipops.dns_query('a.test', '')") == [-4, 1]
     assert calls(bench, "KSR.ipops.dns_query('1.2.3.4', 'q')", "KSR.pv.get('$dns(q=>addr)')") == [1, "1.2.3.4"]
     with pytest.raises(KsrError, match=r"keys count, ipv4"):
         calls(bench, "KSR.pv.get('$dns(q=>zz)')")

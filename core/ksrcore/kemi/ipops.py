@@ -294,7 +294,7 @@ class Ipops(Module):
     @export
     def dns_query(self, run: Run, naptrname: str, pvid: str) -> int:
         """Put the addresses of a host name, by the system's resolver, into ``$dns(pvid=>...)``: 1, -4 for none."""
-        found = self._addresses(naptrname) if pvid else []
+        found = self._addresses(naptrname)
         if not found:
             self.dns.pop(pvid, None)
             return -4
