@@ -14,12 +14,12 @@ from .core import Core
 from .corex import Corex
 from .declare import Module
 from .dialog import Dialogs
-from .dispatcher import Dispatcher
-from .evapi import Evapi
 from .dialplan import Dialplan
+from .dispatcher import Dispatcher
 from .diversion import Diversion
 from .domain import Domain
 from .drouting import Drouting
+from .evapi import Evapi
 from .group import Group
 from .hdr import Hdr
 from .htable import Htable
