@@ -44,7 +44,11 @@ def handle_ruri_alias() -> int:
     """
 
 def handle_ruri_alias_mode(mode: int, /) -> int:
-    """Like ``handle_ruri_alias``; ``mode`` other than 0 takes the last ``;alias=``."""
+    """Like ``handle_ruri_alias``; ``mode`` other than 0 takes the last ``;alias=``, unless no parameter follows it.
+
+    Kamailio cuts the value of the last parameter short, so it is never whole. What cannot be read after its first
+    ``~`` stays changed, as there.
+    """
 
 def is_rfc1918(address: str, /) -> int:
     """1 when ``address`` is an IPv4 address of a private network, else -1."""

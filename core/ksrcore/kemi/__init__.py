@@ -60,6 +60,7 @@ from .textops import Textops
 from .textopsx import Textopsx
 from .tm import Tm
 from .tmx import Tmx
+from .uac import Uac
 from .userblocklist import Userblocklist
 from .usrloc import Usrloc
 from .uuid import Uuid
@@ -100,6 +101,7 @@ MODULES: list[type[Module]] = [
     Acc,
     Rtpproxy,
     Dispatcher,
+    Uac,
     Xhttp,
     Jsonrpcs,
     Xmlrpc,

@@ -44,12 +44,14 @@ def send(
     record: Record,
     callback: Callback | None = None,
     routes: str = "",
+    *,
+    any_body: bool = False,
 ) -> Transaction:
     """Send a request with a transaction. Raises :class:`UacError`.
 
     ``headers``: lines ended by CRLF, with From and To at least; tags, Call-ID and CSeq are made when they are missing.
     ``socket``: ``proto:host:port`` of a listen socket, '' for any. ``callback``: told of the final reply (hooks.py).
-    ``routes``: the body of a Route field, which goes after Call-ID.
+    ``routes``: the body of a Route field, which goes after Call-ID. ``any_body``: a body needs no Content-Type.
     """
     proxy = engine.proxy
     try:
@@ -59,7 +61,7 @@ def send(
         raise UacError(f"t_uac_send: {error}") from None
     listen = _socket(engine, socket)
     fields = _fields(headers)
-    if body and not any(f.key == "content-type" for f in fields):
+    if body and not any_body and not any(f.key == "content-type" for f in fields):
         raise UacError("t_uac_send: a body needs a Content-Type among the headers")
     rest = _compose(engine, method, fields, body, routes)
     first = f"{method} {ruri} SIP/2.0\r\n"
@@ -155,7 +157,10 @@ def _compose(engine: Engine, method: str, fields: list[Header], body: str, route
     unique = md5(f"{engine.secret} uac {engine.serial}".encode(), usedforsecurity=False).hexdigest()
     from_ = first["from"].body
     if ";tag=" not in from_.rpartition(">")[2].replace(" ", "").lower():
-        from_ += f";tag={unique[16:]}"
+        # The same for the same Call-ID, as Kamailio's.
+        given = f"{engine.secret} {first['call-id'].body}" if "call-id" in first else ""
+        tag = md5(given.encode("latin-1"), usedforsecurity=False).hexdigest() if given else unique
+        from_ += f";tag={tag[16:]}"
     callid = first["call-id"].body if "call-id" in first else f"{unique[:16]}-{engine.serial}@ksrshell"
     number = first["cseq"].body.split()[0] if "cseq" in first else "10"
     parts = [
