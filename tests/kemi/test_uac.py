@@ -126,8 +126,8 @@ def registered(db: Database, **change: Any) -> None:
         "uacreg",
         {
             "l_uuid": "u1", "l_username": "alice", "l_domain": "local.org", "r_username": "ra",
-            "r_domain": "remote.org", "realm": "ex.org", "auth_username": "au", "auth_password": "pw", "auth_proxy": "sip:127.0.0.2",
-            "expires": 60, **change,
+            "r_domain": "remote.org", "realm": "ex.org", "auth_username": "au", "auth_password": "pw",
+            "auth_proxy": "sip:127.0.0.2", "expires": 60, **change,
         },
     )  # fmt: skip
 
