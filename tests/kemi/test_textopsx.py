@@ -11,7 +11,6 @@ DIFFERS: dict[str, dict[str, str]] = {
         "KSR.textops.regex_substring('abc', 'b', -1, 1, '$var(o)')": "there is no group -1",
         "KSR.pv.get('$var(o)')": "there is no group -1",
     },
-    "fnmatch": {"KSR.textopsx.fnmatch_ex('abc', 'A*', 'i')": "the documentation's flag i has no effect in Kamailio"},
     "set buffer bad": {
         "KSR.textopsx.msg_set_buffer('garbage')": "Kamailio leaves an unusable message behind",
         "KSR.pv.get('$ru')": "Kamailio leaves an unusable message behind",

@@ -28,6 +28,11 @@ class Normal:
         self.names: dict[tuple[str, str], str] = {}
         self.counts: dict[str, int] = {}
 
+    def restart(self) -> None:
+        """Begin to count anew."""
+        self.names.clear()
+        self.counts.clear()
+
     def name(self, kind: str, value: str) -> str:
         found = self.names.get((kind, value))
         if found is None:

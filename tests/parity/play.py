@@ -97,6 +97,9 @@ class _Play:
         try:
             for number, step in enumerate(self.case.steps):
                 self.server.at(player.number, number)
+                if not step.line:  # messages that have nothing to do with each other
+                    self.normal.restart()
+                    self.seen.clear()
                 self._step(step)
             self._settle()
             self._write()

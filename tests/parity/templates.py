@@ -130,11 +130,15 @@ class Party:
         asked = next((r for r in reversed(self.requests) if r.method == "INVITE"), None)
         if answer is not None:
             source, local, remote = answer, answer.get("From"), answer.get("To")
-            routes = [uri for value in reversed(answer.all("Record-Route")) for uri in reversed(_split(value))]
+            # The route set is that of the first answer: later requests of the dialog bring none.
+            first = next(r for r in self.replies if r.method == "INVITE" and r.code > 100 and _dialog(r) == _dialog(answer))
+            routes = [uri for value in reversed(first.all("Record-Route")) for uri in reversed(_split(value))]
             cseq = int(answer.get("CSeq").split()[0])
         elif asked is not None:
             source, local, remote = asked, _tagged(asked.get("To"), self), asked.get("From")
-            routes = [uri for value in asked.all("Record-Route") for uri in _split(value)]
+            call = asked.get("Call-ID")
+            first = next(r for r in self.requests if r.method == "INVITE" and r.get("Call-ID") == call)
+            routes = [uri for value in first.all("Record-Route") for uri in _split(value)]
             cseq = 0
         else:
             raise TemplateError(f"{self.name} is in no dialog: give a URI, as in 'BYE sip:bob@example.com'")
@@ -236,6 +240,10 @@ class Party:
 
 def _tagged(value: str, party: Party) -> str:
     return value if ";tag=" in value else f"{value};tag={party.name}{party.id}"
+
+
+def _dialog(reply: Parsed) -> tuple[str, str]:
+    return reply.get("Call-ID"), reply.get("To")
 
 
 def _split(value: str) -> list[str]:

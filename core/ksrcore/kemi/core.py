@@ -183,7 +183,8 @@ class Core(Conditions, FlagFunctions, ForwardFunctions, LogFunctions, CoreParams
             return True
         # A sandbox has no network: the connection of its message is the live proxy's, or long gone.
         network = self.proxy.network
-        return network is None or 0 < port < 65536 and network.add_alias(rcv.conid, port)
+        # Kamailio takes any number, and one that is no port has no effect.
+        return network is None or not 0 < port < 65536 or network.add_alias(rcv.conid, port)
 
     # -- the script -------------------------------------------------------------------------------------------------
 

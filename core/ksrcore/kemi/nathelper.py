@@ -370,7 +370,11 @@ class Nathelper(SdpFunctions, Module):
 
     @export
     def handle_ruri_alias_mode(self, run: Run, mode: int) -> int:
-        """Like ``handle_ruri_alias``; ``mode`` other than 0 takes the last ``;alias=``."""
+        """Like ``handle_ruri_alias``; ``mode`` other than 0 takes the last ``;alias=``, unless no parameter follows it.
+
+        Kamailio cuts the value of the last parameter short, so it is never whole. What cannot be read after its first
+        ``~`` stays changed, as there.
+        """
         msg = run.msg
         if not msg.is_request:
             return -1
@@ -386,9 +390,21 @@ class Nathelper(SdpFunctions, Module):
         if not places:
             return 2
         at = places[-1 if mode else 0]
-        target = self._alias_uri(parts[at][len(self._alias) :])
-        if target is None:
+        value = parts[at][len(self._alias) :]
+        if mode and at == len(parts) - 1:
+            value = value[: -len(self._alias)]
+        host, tilde, rest = value.partition("~")
+        if not tilde:
+            log.error("handle_ruri_alias: no ~ in the alias of %s", text)
             return -1
+        port, tilde, number = rest.partition("~")
+        if not tilde or number not in _NUMBER_PROTOS:
+            log.error("handle_ruri_alias: the alias of %s is not host~port~number", text)
+            parts[at] = parts[at].replace("~", ":", 1)
+            msg.new_uri = uri.with_(params=";".join(parts))
+            return -1
+        proto = _NUMBER_PROTOS[number]
+        target = f"sip:{host}:{port}{';transport=' + proto if proto else ''}"
         del parts[at]
         msg.new_uri = uri.with_(params=";".join(parts))
         msg.dst_uri = target

@@ -159,9 +159,7 @@ class Textopsx(ValueFunctions, Module):
 
     @export
     def fnmatch_ex(self, run: Run, text: str, pattern: str, flags: str) -> int:
-        """Like ``fnmatch``; with the flag i in any case."""
-        if "i" in flags:
-            text, pattern = text.lower(), pattern.lower()
+        """Like ``fnmatch``: the flag i of Kamailio's documentation has no effect there (5.6, Linux) either."""
         return 0 if fnmatchcase(text, pattern) else -1
 
     # -- iterators ----------------------------------------------------------------------------------------------------

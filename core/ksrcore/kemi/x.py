@@ -27,6 +27,10 @@ _NATIVE = {
 }
 
 
+class NoFunction(KsrError, RuntimeError):
+    """``KSR.x.modf()`` was given a name that no function has; app_python3 raises a RuntimeError."""
+
+
 class X(Module):
     """Exit, drop and ``modf``."""
 
@@ -81,4 +85,4 @@ class X(Module):
             decl_ = module.exports.get(name)
             if decl_ is not None and module is not self:
                 return decl_, getattr(module, decl_.attr)
-        raise KsrError(f"KSR.x.modf({name!r}): no KEMI function of that name; call its KSR.<module>.<function> instead")
+        raise NoFunction(f"KSR.x.modf({name!r}): no KEMI function of that name; call its KSR.<module>.<function> instead")
