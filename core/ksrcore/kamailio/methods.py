@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from ..control.server import Connection, Handler
     from .node import Node
 
-#: Seconds for a command of the server's RPC.
-RPC_TIMEOUT = 5.0
-
 
 class NodeMethods(Methods):
     """``ksr.*`` of a node."""
