@@ -51,6 +51,7 @@ from .rtpproxy import Rtpproxy
 from .ruxc import Ruxc
 from .sanity import Sanity
 from .sdpops import Sdpops
+from .siptrace import Siptrace
 from .siputils import Siputils
 from .sl import Sl
 from .sqlops import Sqlops
@@ -102,6 +103,7 @@ MODULES: list[type[Module]] = [
     Rtpproxy,
     Dispatcher,
     Uac,
+    Siptrace,
     Xhttp,
     Jsonrpcs,
     Xmlrpc,
