@@ -1,4 +1,4 @@
-"""HEP, the encapsulation of Homer: packets with their addresses and times, version 3 both ways, 1 and 2 read.
+"""HEP, the encapsulation of Homer: packets with their addresses and times, all three versions both ways.
 
 Version 3 is "HEP3", the length of all, then chunks: vendor, type, length, value (draft of the HEP3 protocol,
 https://github.com/sipcapture/HEP). Kamailio's siptrace, heplify, sngrep and Homer speak it.
@@ -15,9 +15,11 @@ from typing import BinaryIO, Final, NamedTuple
 from .captured import Captured, CaptureError
 from .pcap import Damaged, read_exactly
 
-__all__ = ["Hep", "HepError", "decode", "encode", "is_hep", "read_hep"]
+__all__ = ["LOG", "Hep", "HepError", "decode", "encode", "encode_log", "encode_old", "is_hep", "read_hep"]
 
 _SIP: Final = 1
+#: The kind of a line of a log.
+LOG: Final = 100
 _AF_INET, _AF_INET6 = 2, 10
 _PROTOS: Final = {6: "tcp", 17: "udp", 132: "sctp"}
 _MAX_PAYLOAD: Final = 1 << 20
@@ -122,36 +124,76 @@ def _decode_old(data: bytes, now: float) -> Hep:
     return Hep(Captured(time, _PROTOS[proto], src, src_port, dst, dst_port, data[at:]), _SIP, capture_id)
 
 
-def encode(message: Captured, capture_id: int = 0, correlation: str = "") -> bytes:
-    """The message as a HEP3 packet. Raises :class:`HepError` for one that does not fit, or whose addresses are none."""
+def _addresses(message: Captured) -> tuple[bool, bytes, bytes]:
+    """Whether they are IPv6, and both. Raises :class:`HepError`."""
     try:
         src, dst = ip_address(message.src_ip), ip_address(message.dst_ip)
     except ValueError:
         raise HepError(f"HEP needs addresses, got {message.src_ip!r} and {message.dst_ip!r}") from None
-    ipv6 = src.version == 6 or dst.version == 6
     if src.version != dst.version:
         raise HepError(f"HEP needs addresses of one family, got {src} and {dst}")
+    return src.version == 6, src.packed, dst.packed
+
+
+def encode(message: Captured, capture_id: int = 0, correlation: str = "", key: str = "") -> bytes:
+    """The message as a HEP3 packet. ``key``: what the collector asks for, '' for nothing.
+
+    Raises :class:`HepError` for one that does not fit, or whose addresses are none.
+    """
+    return _encode3(message, capture_id, correlation, key, _SIP, 17 if message.proto == "udp" else 6)
+
+
+def encode_log(line: Captured, capture_id: int, correlation: str, key: str) -> bytes:
+    """A line of a log as a HEP3 packet, as Kamailio's hlog() writes it. Raises :class:`HepError`."""
+    return _encode3(line, capture_id, correlation, key, LOG, 17)
+
+
+def _encode3(message: Captured, capture_id: int, correlation: str, key: str, kind: int, proto: int) -> bytes:
+    ipv6, src, dst = _addresses(message)
     seconds = int(message.time)
+    ports = [(7, struct.pack(">H", message.src_port)), (8, struct.pack(">H", message.dst_port))]
+    if kind == LOG:
+        ports.reverse()
     chunks = [
         (1, bytes((_AF_INET6 if ipv6 else _AF_INET,))),
-        (2, bytes((17 if message.proto == "udp" else 6,))),
-        (5 if ipv6 else 3, src.packed),
-        (6 if ipv6 else 4, dst.packed),
-        (7, struct.pack(">H", message.src_port)),
-        (8, struct.pack(">H", message.dst_port)),
+        (2, bytes((proto,))),
+        (5 if ipv6 else 3, src),
+        (6 if ipv6 else 4, dst),
+        *ports,
         (9, struct.pack(">I", seconds & 0xFFFFFFFF)),
         (10, struct.pack(">I", int((message.time - seconds) * 1e6))),
-        (11, bytes((_SIP,))),
+        (11, bytes((kind,))),
         (12, struct.pack(">I", capture_id)),
     ]
     if correlation:
         chunks.append((17, correlation.encode("utf-8")))
+    if key:
+        chunks.append((14, key.encode("utf-8")))
     chunks.append((15, message.data))
     total = 6 + sum(6 + len(value) for _, value in chunks)
     if total > 65507:
         raise HepError(f"a message of {len(message.data)} bytes does not fit into a HEP3 datagram")
     body = b"".join(struct.pack(">HHH", 0, kind, 6 + len(value)) + value for kind, value in chunks)
     return b"HEP3" + struct.pack(">H", total) + body
+
+
+def encode_old(message: Captured, version: int, capture_id: int = 0) -> bytes:
+    """The message as a packet of HEP 1 or 2, which adds time and ``capture_id``, as Kamailio on this kind of machine
+    writes them. Raises :class:`HepError`."""
+    ipv6, src, dst = _addresses(message)
+    head = struct.pack(
+        ">BBBBHH", version, 8 + 2 * len(src), _AF_INET6 if ipv6 else _AF_INET, 17 if message.proto == "udp" else 6,
+        message.src_port, message.dst_port,
+    )  # fmt: skip
+    tail = b""
+    if version == 2:
+        seconds = int(message.time)
+        micros = int((message.time - seconds) * 1e6)
+        tail = struct.pack("<IIHxx", seconds & 0xFFFFFFFF, micros, capture_id & 0xFFFF)
+    packet = head + src + dst + tail + message.data
+    if len(packet) > 65507:
+        raise HepError(f"a message of {len(message.data)} bytes does not fit into a HEP datagram")
+    return packet
 
 
 def read_hep(file: BinaryIO) -> Iterator[Hep]:

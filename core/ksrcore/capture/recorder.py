@@ -162,8 +162,43 @@ class Recorder:
         self.bytes = 0
         self.gone = 0
         self.last_id = 0
-        self.on_record: Callable[[Record], None] | None = None
+        self._on_record: Callable[[Record], None] | None = None
+        self._taps: tuple[Callable[[Record], None], ...] = ()
+        # What on_record and the taps come to: one look for each message.
+        self._told: Callable[[Record], None] | None = None
         self.resize(max_count, max_bytes)
+
+    @property
+    def on_record(self) -> Callable[[Record], None] | None:
+        """Who is told of each new record, None: nobody."""
+        return self._on_record
+
+    @on_record.setter
+    def on_record(self, told: Callable[[Record], None] | None) -> None:
+        self._on_record = told
+        self._combine()
+
+    def tap(self, told: Callable[[Record], None]) -> None:
+        """Tell ``told`` too of each new record, before ``on_record``. It must not raise."""
+        self._taps += (told,)
+        self._combine()
+
+    def untap(self, told: Callable[[Record], None]) -> None:
+        """Tell it no more."""
+        self._taps = tuple(tap for tap in self._taps if tap != told)
+        self._combine()
+
+    def _combine(self) -> None:
+        every = (*self._taps, *((self._on_record,) if self._on_record is not None else ()))
+        if len(every) < 2:
+            self._told = every[0] if every else None
+            return
+
+        def tell(record: Record) -> None:
+            for told in every:
+                told(record)
+
+        self._told = tell
 
     def resize(self, max_count: int, max_bytes: int) -> None:
         """Keep so many messages of so many bytes from now on."""
@@ -193,8 +228,8 @@ class Recorder:
         self.bytes = size = self.bytes + size
         if size > self.max_bytes or id - self.gone > self._most:
             self._trim()
-        if self.on_record is not None:
-            self.on_record(record)
+        if self._told is not None:
+            self._told(record)
         return record
 
     def insert(
@@ -215,8 +250,8 @@ class Recorder:
         self.records.append(record)
         self.bytes += record.size
         self._trim()
-        if told and self.on_record is not None:
-            self.on_record(record)
+        if told and self._told is not None:
+            self._told(record)
         return record
 
     def ran(self, record: Record, run: Run) -> None:
