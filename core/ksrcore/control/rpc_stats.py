@@ -87,7 +87,7 @@ class StatsRpc:
         found["shmem:fragments"] = 0
         return dict(sorted(found.items()))
 
-    def _select(self, params: list[Any], separators: str) -> Iterator[tuple[str, int]]:
+    def select(self, params: list[Any], separators: str) -> Iterator[tuple[str, int]]:
         """``all``, ``group:`` or names; with "." among the separators also ``group.name``."""
         every = self._all()
         for wanted in map(str, params):
@@ -109,7 +109,7 @@ class StatsRpc:
         """``all``, a group with its colon (``core:``) or a name: ``group:name = value`` each."""
         if not params:
             raise RpcError(400, "Please provide which stats to retrieve")
-        return [f"{name} = {value}" for name, value in self._select(params, "")]
+        return [f"{name} = {value}" for name, value in self.select(params, "")]
 
     def fetch(self, params: list[Any]) -> dict[str, str]:
         """The same as text by ``group.name``."""
@@ -119,12 +119,12 @@ class StatsRpc:
         """The same as numbers by ``group.name``."""
         if not params:
             raise RpcError(400, "Please provide which stats to retrieve")
-        return {name.replace(":", ".", 1): value for name, value in self._select(params, ".:")}
+        return {name.replace(":", ".", 1): value for name, value in self.select(params, ".:")}
 
     def _reset(self, params: list[Any]) -> list[tuple[str, int]]:
         if not params:
             raise RpcError(400, "Please provide stats name")
-        found = list(self._select(params, ""))
+        found = list(self.select(params, ""))
         for name, _ in found:
             if name in self.proxy.counters and not _is_fixed(name):
                 self.proxy.counters[name] = 0

@@ -51,6 +51,8 @@ from .rtpproxy import Rtpproxy
 from .ruxc import Ruxc
 from .sanity import Sanity
 from .sdpops import Sdpops
+from .sipdump import Sipdump
+from .sipjson import Sipjson
 from .siptrace import Siptrace
 from .siputils import Siputils
 from .sl import Sl
@@ -67,6 +69,7 @@ from .usrloc import Usrloc
 from .uuid import Uuid
 from .x import X
 from .xhttp import Xhttp
+from .xhttp_prom import XhttpProm
 from .xlog import Xlog
 from .xmlrpc import Xmlrpc
 
@@ -104,10 +107,13 @@ MODULES: list[type[Module]] = [
     Dispatcher,
     Uac,
     Siptrace,
+    Sipdump,
+    Sipjson,
     Xhttp,
     Jsonrpcs,
     Xmlrpc,
     NdbRedis,
+    XhttpProm,
     HttpClientModule,
     HttpAsyncClient,
     Ruxc,
