@@ -2,8 +2,8 @@
 
 A dialog is made by ``dlg_manage()`` (or ``dlg_flag``) for an initial INVITE; what follows of the call finds it by the
 ``did`` in our Record-Route or by Call-ID and tags. The parts: ``dialog_cell`` what is remembered, ``dialog_calls`` how
-it changes, ``dialog_requests`` what we send, ``dialog_db`` the tables, ``dialog_rpc`` and ``dialog_pv`` the commands
-and variables.
+it changes, ``dialog_ends`` how it ends, ``dialog_requests`` what we send, ``dialog_db`` the tables, ``dialog_rpc`` and
+``dialog_pv`` the commands and variables.
 """
 
 from __future__ import annotations
@@ -215,8 +215,11 @@ class Dialogs(DialogRpc, DialogDb):
 
     @export
     def dlg_bye(self, run: Run, side: str) -> int:
-        """End the call with a BYE to "caller", "callee", or both: 1, -1 when it is not up."""
-        dialog = self.of(run)
+        """End the call with a BYE to "caller", "callee", or both: 1, -1 when it is not up.
+
+        After ``loose_route()``, ``dlg_manage()`` or ``dlg_get()`` only, and on replies to the INVITE.
+        """
+        dialog = self.current(run)
         if dialog is None:
             return -1
         return 1 if self.end(dialog, side, "", run.record) else -1
@@ -255,7 +258,7 @@ class Dialogs(DialogRpc, DialogDb):
         if bit is None:
             log.error("dialog: expected one of %s, got %r", ", ".join(_PROPERTIES), attr)
             return -1
-        holder = self.of(run) or context(run.msg)
+        holder = self.current(run) or context(run.msg)
         holder.iflags = holder.iflags | bit if on else holder.iflags & ~bit
         return 1
 
@@ -263,10 +266,13 @@ class Dialogs(DialogRpc, DialogDb):
 
     @export
     def dlg_setflag(self, run: Run, flag: int) -> int:
-        """Set a flag (0 to 31) of the dialog, or of the one that is to be made: 1, -1 for another number."""
+        """Set a flag (0 to 31) of the dialog, or of the one that is to be made: 1, -1 for another number.
+
+        On requests within, after ``loose_route()`` or ``dlg_manage()``.
+        """
         if not 0 <= flag <= 31:
             return -1
-        holder = self.of(run) or context(run.msg)
+        holder = self.current(run) or context(run.msg)
         holder.sflags |= 1 << flag
         return 1
 
@@ -275,7 +281,7 @@ class Dialogs(DialogRpc, DialogDb):
         """Take a flag back: 1, -1 for a number that is none."""
         if not 0 <= flag <= 31:
             return -1
-        holder = self.of(run) or context(run.msg)
+        holder = self.current(run) or context(run.msg)
         holder.sflags &= ~(1 << flag)
         return 1
 
@@ -284,7 +290,7 @@ class Dialogs(DialogRpc, DialogDb):
         """1 when a flag is set, else -1."""
         if not 0 <= flag <= 31:
             return -1
-        holder = self.of(run) or context(run.msg)
+        holder = self.current(run) or context(run.msg)
         return 1 if holder.sflags & 1 << flag else -1
 
     # -- variables ----------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from ..pv.errors import PvError
 from ..pv.registry import Getter
 from ..run import EVENT_ROUTE, Run
 from ..sip.errors import SipError
-from ..tm.hooks import DESTROYED, REPLY_OUT, REQUEST_IN, Hooks
+from ..tm.hooks import DESTROYED, REPLY_IN, REPLY_OUT, REQUEST_IN, Hooks
 from .declare import Module
 from .dialog_cell import (
     CHANGED,
@@ -79,6 +79,9 @@ class DialogCalls(Module):
     def end(self, dialog: Dialog, side: str, headers: str, record: Record | None) -> bool:
         raise NotImplementedError
 
+    def expired(self, dialog: Dialog) -> None:
+        raise NotImplementedError
+
     def changed(self, dialog: Dialog) -> None:
         raise NotImplementedError
 
@@ -120,6 +123,11 @@ class DialogCalls(Module):
             return None
         found = self.table.find(msg.callid, from_.tag if from_ is not None else "", msg.to_tag)
         return found[0] if found is not None else None
+
+    def current(self, run: Run) -> Dialog | None:
+        """The dialog that the run's message was given: by making it, by its Route, by ``dlg_get()``."""
+        known = run.msg.extra.get(NAME)
+        return self.table.get(known.key) if isinstance(known, Context) else None
 
     # -- making -------------------------------------------------------------------------------------------------------
 
@@ -201,7 +209,7 @@ class DialogCalls(Module):
         """The INVITE's transaction tells the dialog what becomes of it."""
         if self._hooks is None:
             return
-        self._hooks.arm(t, REPLY_OUT | DESTROYED, self._invite_event)
+        self._hooks.arm(t, REPLY_IN | REPLY_OUT | DESTROYED, self._invite_event)
         if t.extra is not None:
             t.extra[NAME] = dialog.key
         dialog.dflags |= IN_TM
@@ -255,6 +263,10 @@ class DialogCalls(Module):
     def _invite_event(self, event: int, t: Transaction, run: Run | None, reply: SipMessage | None, code: int) -> None:
         dialog = self.table.get(t.extra.get(NAME)) if t.extra is not None else None
         if dialog is None:
+            return
+        if event == REPLY_IN:
+            if reply is not None:
+                context(reply).key = dialog.key
             return
         if event == DESTROYED:
             dialog.dflags &= ~IN_TM
@@ -435,61 +447,6 @@ class DialogCalls(Module):
     def _cleared(self, dialog: Dialog) -> None:
         """It is over, though it stays for late messages: nothing counts it any more."""
         self.table.leave_profiles(dialog)
-
-    # -- the end by ourselves -----------------------------------------------------------------------------------------
-
-    def ended(self, key: Key) -> None:
-        """The first answer to our BYE has come."""
-        dialog = self.table.get(key)
-        if dialog is None or dialog.state == DELETED:
-            return
-        dialog.state = DELETED
-        dialog.dflags |= HAS_BYE
-        dialog.end_ts = int(self.proxy.wall())
-        self.count("active_dialogs", -1)
-        self.remove(dialog)
-
-    def expired(self, dialog: Dialog) -> None:
-        """Its lifetime is over."""
-        if dialog.state not in (CONFIRMED, CONFIRMED_NA) or self.table.get(dialog.key) is not dialog:
-            return
-        self.lifetimes.stop(dialog)
-        if dialog.toroute:
-            self.tell("dialog:timeout", dialog)
-        self.count("expired_dialogs", 1)
-        dialog.dflags |= EXPIRED
-        if dialog.iflags & TIMEOUT_BYE:
-            self.end(dialog, "all", "", None)
-            return
-        dialog.state = DELETED
-        dialog.end_ts = int(self.proxy.wall())
-        self.count("active_dialogs", -1)
-        self.tell("dialog:end", dialog)
-        self.remove(dialog)
-
-    def set_timeout(self, dialog: Dialog, seconds: int) -> bool:
-        """Give it another lifetime, from now when it runs already. False: it is over."""
-        if dialog.state == DELETED:
-            return False
-        dialog.lifetime = seconds
-        if dialog.state >= CONFIRMED_NA:
-            self.lifetimes.set(dialog, self.proxy.now + max(seconds, 0))
-        return True
-
-    def clean(self) -> None:
-        """Every 90 seconds: what nobody ended goes, and who waits for an ACK too long times out soon."""
-        now = int(self.proxy.wall())
-        for dialog in self.table.ordered():
-            if dialog.state < CONFIRMED_NA and dialog.init_ts < now - self.early_timeout:
-                log.warning("dialog: %s is in its early state too long and goes", dialog)
-                if dialog.state == EARLY:
-                    self.count("early_dialogs", -1)
-                self.remove(dialog)
-            elif dialog.state == CONFIRMED_NA and dialog.start_ts < now - self.noack_timeout:
-                if dialog.lifetime != 10:
-                    self.set_timeout(dialog, 10)
-            elif dialog.state == DELETED and dialog.end_ts < now - self.end_timeout:
-                self.remove(dialog)
 
     # -- events -------------------------------------------------------------------------------------------------------
 

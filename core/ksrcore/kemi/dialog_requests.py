@@ -11,8 +11,8 @@ from ..sip.errors import SipError
 from ..sip.nameaddr import parse_nameaddrs
 from ..sip.uri import parse_uri
 from ..tm import uac
-from .dialog_calls import DialogCalls
-from .dialog_cell import CONFIRMED, CONFIRMED_NA, DELETED, KA_DST, KA_SRC, Dialog, Key, Leg
+from .dialog_cell import CONFIRMED, CONFIRMED_NA, DELETED, KA_DST, KA_SRC, Dialog, Key
+from .dialog_ends import DialogEnds
 
 if TYPE_CHECKING:
     from ..run import Run
@@ -34,7 +34,7 @@ BRIDGE_BODY: Final = (
 _LAST_SECONDS: Final = 10
 
 
-class DialogRequests(DialogCalls):
+class DialogRequests(DialogEnds):
     """A part of the dialog module."""
 
     dlg_extra_hdrs: Any
@@ -72,7 +72,7 @@ class DialogRequests(DialogCalls):
         number = int(other.cseq) + further if other.cseq.isdigit() else further
         headers = (
             f"To: <{uri}>;tag={leg.tag}\r\nFrom: <{other_uri}>;tag={other.tag}\r\nCSeq: {number} {method}\r\n"
-            f"Call-ID: {dialog.callid}\r\n{_route_field(leg)}{more}"
+            f"Call-ID: {dialog.callid}\r\n{more}"
         )
         if not to_caller:
             headers += self.lreq_callee_headers
@@ -81,7 +81,7 @@ class DialogRequests(DialogCalls):
             hop = parse_nameaddrs(leg.routes)[0].uri if leg.routes else ""
             uac.send(
                 self.proxy.modules.tm.engine, method, leg.contact, hop, socket, headers, "",
-                record or self._own_record(), callback,
+                record or self._own_record(), callback, leg.routes.replace(",<", ", <"),
             )  # fmt: skip
         except (SipError, uac.UacError) as error:
             log.error("dialog: %s: no %s is sent: %s", dialog, method, error)
@@ -102,7 +102,8 @@ class DialogRequests(DialogCalls):
         def answered(event: int, t: Transaction, run: Run | None, reply: SipMessage | None, code: int) -> None:
             self.ended(key)
 
-        more = f"{_lines(self.dlg_extra_hdrs)}{_lines(headers)}"
+        # In the order of Kamailio's BYEs.
+        more = f"Max-Forwards: 70\r\n{_lines(self.dlg_extra_hdrs)}{_lines(headers)}"
         sent = True
         for word, to_caller in (("caller", True), ("callee", False)):
             if side not in ("caller", "callee") or side == word:
@@ -187,7 +188,6 @@ class DialogRequests(DialogCalls):
         if their is None or ours is None or cseq is None:
             return
         fields = f"To: {their.body}\r\nFrom: {ours.body}\r\nCall-ID: {reply.callid}\r\n"
-        fields += f"Route: {', '.join(routes)}\r\n" if routes else ""
         number = cseq.number
 
         def referred(event: int, t: Transaction, run: Run | None, answer: SipMessage | None, code: int) -> None:
@@ -196,17 +196,12 @@ class DialogRequests(DialogCalls):
         def send(method: str, number: int, more: str, callback: Callback | None) -> None:
             headers = f"{fields}CSeq: {number} {method}\r\n{more}"
             try:
-                uac.send(engine, method, target, hop, "", headers, "", self._own_record(), callback)
+                uac.send(engine, method, target, hop, "", headers, "", self._own_record(), callback, ", ".join(routes))
             except uac.UacError as error:
                 log.error("dialog: a bridged call gets no %s: %s", method, error)
 
         more = f"Referred-By: {self.bridge_controller}\r\nRefer-To: {to}\r\nContact: <{self.bridge_contact}>\r\n"
-        # The ACK of the answer goes first.
-        self.proxy.after(0.0, lambda: send("REFER", number + 1, more, referred))
-
-
-def _route_field(leg: Leg) -> str:
-    return f"Route: {leg.routes.replace(',<', ', <')}\r\n" if leg.routes else ""
+        send("REFER", number + 1, more, referred)
 
 
 def _lines(text: str) -> str:

@@ -79,7 +79,8 @@ class DialogRpc(DialogRequests):
             "timeout": int(now + dialog.deadline - proxy.now) if dialog.deadline else 0,
             "lifetime": dialog.lifetime,
             "dflags": dialog.dflags,
-            "sflags": dialog.sflags,
+            # Flag 31 is the sign, in Kamailio's lists.
+            "sflags": dialog.sflags - (dialog.sflags >> 31 << 32),
             "iflags": dialog.iflags,
             "caller": _leg(dialog.caller),
             "callee": _leg(dialog.callee),
@@ -231,7 +232,7 @@ class DialogRpc(DialogRequests):
             raise RpcError(500, "Invalid state value")
         dialog = self._tagged(params)
         if dialog is None:
-            raise RpcError(500, "Couldnt find dialog")
+            raise RpcError(500, "Dialog not found")
         dialog.state = state
         return "Done"
 
