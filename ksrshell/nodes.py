@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: Seconds until a node that was started answers.
 PATIENCE = 15.0
+#: Seconds that a node stays after its last client.
+LINGER = 5.0
 
 
 def start(server: Server) -> Path:
@@ -38,7 +40,7 @@ def start(server: Server) -> Path:
         raise AttachError(f"{log} cannot be written: {error.strerror}") from None
     with errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "ksrcore.kamailio.node", str(server.folder)],
+            [sys.executable, "-m", "ksrcore.kamailio.node", str(server.folder), "--linger", f"{LINGER:g}"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=errors,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from .client import Client
 from .effects import Effects
-from .errors import KsrShellError, NotFound, RemoteError, UsageError
+from .errors import Disconnected, KsrShellError, NotFound, RemoteError, UsageError
 from .flow import Flow
 from .holds import Disarmed, HeldList, Hold, Holds, arm
 from .ksr import Ksr
@@ -474,6 +474,10 @@ def connect(name_or_path: str | Path | None = None, *, timeout: float = 10.0, pe
 
     ``timeout`` is in seconds, for each call. ``persistent``: reconnect in the background when the proxy went away.
     """
-    client = Client(resolve(name_or_path), timeout=timeout, persistent=persistent)
+    try:
+        client = Client(resolve(name_or_path), timeout=timeout, persistent=persistent)
+    except Disconnected:
+        # It was just ending. The node of a Kamailio is started again, whatever else went away is named.
+        client = Client(resolve(name_or_path), timeout=timeout, persistent=persistent)
     client.revive = revive
     return Session(client)

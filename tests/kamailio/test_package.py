@@ -87,7 +87,7 @@ def test_the_last_line_of_a_script_wraps_its_callbacks(tmp_path: Path) -> None:
 def test_a_script_of_functions_has_its_callbacks_wrapped(tmp_path: Path) -> None:
     (tmp_path / "plain.py").write_text(
         "import KSR\n\ndef ksr_request_route():\n    return helper()\n\ndef helper():\n    return None\n\n"
-        "def ksr_event(name):\n    return 7\n\nNAME = 'ksr_event'\n\ndef arm():\n    return 'ksr_event'\n\nimport ksragent\n"
+        "def ksr_event(name):\n    return 7\n\ndef arm():\n    return 'ksr_event'\n\nimport ksragent\n"
     )
     done = run(
         KSR + f"sys.path.insert(0, {str(tmp_path)!r}); import plain\n"

@@ -57,8 +57,8 @@ class Info:
         return self.rpc.call(method, params, timeout)
 
     def groups(self) -> dict[int, str]:
-        """What each process receives on (``udp:127.0.0.1:5060``, '' nothing of its own), by its id, from ``core.psx``;
-        empty when the server's RPC cannot be asked. Blocks."""
+        """What each process receives on (``udp:127.0.0.1:5060``, ``tcp``: connections of all sockets, '' nothing of its
+        own), by its id, from ``core.psx``; empty when the server's RPC cannot be asked. Blocks."""
         try:
             rows = self.call("core.psx", [], 1.0)
         except (RpcError, Unreachable, OSError) as error:
@@ -69,7 +69,7 @@ class Info:
             text = str(row.get("DSC", ""))
             socket = _SOCKET.search(text)
             proto = text.split(" ", 1)[0].lower()
-            where = ""
+            where = "tcp" if text.startswith("tcp receiver") else ""
             if socket is not None and proto in ("udp", "tcp", "tls", "sctp"):
                 where = socket[1].rstrip("]")
                 if where.partition(":")[0] not in ("udp", "tcp", "tls", "sctp"):

@@ -14,11 +14,12 @@ import logging
 import os
 import pkgutil
 import signal
+import socket
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from .. import logs
 from ..capture.recorder import Record
@@ -29,6 +30,7 @@ from ..script.python import PythonScript
 from .beside import Beside
 from .info import Info
 from .intake import Intake
+from .ksragent.folder import ENDING
 from .ksragent.state import Page, PageError, check_folder
 from .methods import NodeMethods, Table
 from .rpcclient import RpcError, Unreachable
@@ -114,9 +116,10 @@ class Node:
             finally:
                 methods.close()
         finally:
-            await self._leave()
+            # First nobody can come any more: who tries starts another node, which waits until this one has left.
             if control is not None:
                 await control.close()
+            await self._leave()
             await self.workers.close()
         return self._again
 
@@ -293,15 +296,35 @@ def _main(folder: Path, linger: float) -> int:
     become(status.st_uid, status.st_gid)
     logs.log_to_stderr()
     with open("node.lock", "a", opener=lambda path, flags: os.open(path, flags, 0o600)) as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _alone(lock, folder):
             return 0  # somebody was faster: its node serves all
         again = asyncio.run(_run(folder, linger))
     if again:
         # A process of its own, because the script's modules are those of before. Clients come to it by themselves.
-        os.execv(sys.executable, [sys.executable, "-m", "ksrcore.kamailio.node", str(folder), "--linger", str(linger)])
+        # One that has become the server's user may not be able to: a client starts another then.
+        arguments = [sys.executable, "-m", "ksrcore.kamailio.node", str(folder), "--linger", str(linger)]
+        with suppress(OSError):
+            os.execv(sys.executable, arguments)
     return 0
+
+
+def _alone(lock: IO[str], folder: Path) -> bool:
+    """Whether this is the server's only node; one that is about to end is waited for."""
+    control = f"{folder.name.removesuffix(ENDING)}.sock"
+    end = time.monotonic() + LEAVE + 5.0
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except OSError:
+            pass
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, suppress(OSError):
+            probe.settimeout(1.0)
+            probe.connect(control)
+            return False
+        if time.monotonic() > end:
+            raise NodeError(f"another node of {folder} neither answers nor ends")
+        time.sleep(0.02)
 
 
 async def _run(folder: Path, linger: float) -> bool:

@@ -67,9 +67,7 @@ class WorkerSwaps:
         done = kept.get("done") or []
         if kept.get("generation") != self.generation:
             if done:
-                self.note = (
-                    f"the server was started anew: it runs the script's file, and {_swaps(done)} of before are gone"
-                )
+                self.note = "the server was started anew: it runs the script's file, what was swapped before is gone"
             self._write()
             return
         for each in done:
@@ -171,7 +169,7 @@ class WorkerSwaps:
         future.add_done_callback(answered)
         return future
 
-    async def first(self, want: Want) -> Worker | None:
+    async def first(self, want: Want) -> Worker:
         """Have one worker take it. Raises :class:`ScriptError` when it cannot; then nothing has changed anywhere."""
         silent: list[Worker] = []
         for worker in sorted(self.workers.all, key=lambda worker: worker.rank < 1):
@@ -195,11 +193,11 @@ class WorkerSwaps:
                     break
         for each in silent:
             self._order(each, self.want)
-        if self.workers.receivers():
-            raise ScriptError(
-                "not swapped: no process of the server has answered (all may be held, or busy with one message)"
-            )
-        return None
+        if not self.workers.receivers():
+            raise ScriptError("not swapped: the server does not run")
+        raise ScriptError(
+            "not swapped: no process of the server has answered (all may be held, or busy with one message)"
+        )
 
     async def spread(self) -> list[str]:
         """Have all workers take what is wanted; a line for each that has not (yet)."""
@@ -242,8 +240,7 @@ class WorkerSwaps:
                 await self.spread()  # back in the one that took it
                 raise
             self.want = self.wanted()
-            if first is not None:
-                first.generation = script.generation
+            first.generation = script.generation
             self._done(do="swap", source=source, who=who, remove=remove)
             return done, await self.spread()
 
@@ -264,10 +261,6 @@ def _entry(place: Place, kind: str, source: str | None, file: str, line: int, li
     return {
         "cls": cls, "name": name, "kind": kind, "key": key, "source": text, "file": file, "line": line, "lines": lines,
     }  # fmt: skip
-
-
-def _swaps(done: list[Any]) -> str:
-    return f"{len(done)} swap{'' if len(done) == 1 else 's'}"
 
 
 class NodeSwapping(Swapping):

@@ -19,7 +19,7 @@ log = logging.getLogger("ksrcore.kamailio")
 #: Seconds until an order is given up that no answer has come to.
 PATIENCE = 5.0
 #: When (seconds after an order) workers that have not looked are woken.
-_WAKES = (0.003, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5)
+_WAKES = (0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2)
 #: One line of a worker at most: a record of a message with its calls.
 _LINE = 64 * 1024 * 1024
 
@@ -170,6 +170,7 @@ class Workers:
         self._ids = 0
         self._server: asyncio.Server | None = None
         self._waking: asyncio.Task[None] | None = None
+        self._kicked = asyncio.Event()
 
     @property
     def all(self) -> list[Worker]:
@@ -232,26 +233,33 @@ class Workers:
     def kick(self) -> None:
         """Something waits for workers: they look at their next message, and the idle ones are woken."""
         self.page.bump()
+        self._kicked.set()
         if self._waking is None or self._waking.done():
             self._waking = asyncio.create_task(self._wake(), name="kamailio-wake")
 
     async def _wake(self) -> None:
-        epoch = -1
-        while epoch != self.page.epoch:
+        while True:
             epoch = self.page.epoch
+            self._kicked.clear()
             for pause in _WAKES:
-                await asyncio.sleep(pause)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._kicked.wait(), pause)
+                    break  # something new: at once, whoever has not seen what was before
                 lagging = self.lagging(epoch)
                 if not lagging:
                     break
                 self._send(lagging)
+            if not self._kicked.is_set():
+                return
 
     def _send(self, lagging: Iterable[Proc]) -> None:
         """Datagrams to the sockets of those that lag: as many as could be needed, and one more."""
         wanted: dict[str, int] = {}
         for proc in lagging:
             own = self.groups.get(proc.pid, "")
-            for text in [own] if own else self.sockets:
+            # Workers for connections take them from all sockets.
+            places = [own] if ":" in own else [text for text in self.sockets if text.startswith(own)]
+            for text in places:
                 wanted[text] = wanted.get(text, 1) + 1
         for text, times in wanted.items():
             self.waker.wake([text], min(times, 64))
