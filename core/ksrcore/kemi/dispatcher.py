@@ -8,20 +8,18 @@ turns; it sends no probes.
 from __future__ import annotations
 
 import logging
-import socket
 from typing import TYPE_CHECKING, Any, Self
 
-from ..net.address import Listen, canonical_ip
+from ..net.address import Listen
 from ..proxy import Proxy
 from ..pv.accessor import compile_spec
 from ..pv.errors import PvError
 from ..pv.format import Format, compile_format
-from ..pv.registry import Accessor
 from ..pv.state import Pointer, XAvp, XList
 from ..run import EVENT_ROUTE
 from ..sip.errors import SipError
 from ..sip.message import Branch
-from ..sip.uri import parse_uri, strip_brackets
+from ..sip.uri import parse_uri
 from ..store.errors import StoreError
 from . import dispatcher_pv  # noqa: F401
 from .dbparam import module_database
@@ -41,7 +39,7 @@ from .dispatcher_list import (
 )
 from .dispatcher_load import Loads
 from .dispatcher_ping import Pinger
-from .dispatcher_rpc import DispatcherRpc
+from .dispatcher_questions import DispatcherQuestions
 from .dispatcher_select import Selection, select
 
 if TYPE_CHECKING:
@@ -53,15 +51,12 @@ __all__ = ["Dispatcher"]
 log = logging.getLogger("ksrcore.dispatcher")
 
 _FAILOVER = 2
-_MATCH_NO_PORT = 1
-_MATCH_NO_PROTO = 2
-_MATCH_ACTIVE = 4
 _STATES = {"a": 0, "i": INACTIVE, "d": DISABLED, "t": TRYING}
 
 _DST, _DOMAIN, _ONLY = 0, 1, 2
 
 
-class Dispatcher(DispatcherRpc):
+class Dispatcher(DispatcherQuestions):
     """Destinations in sets: selection, failover, states, probing."""
 
     name = "dispatcher"
@@ -114,8 +109,6 @@ class Dispatcher(DispatcherRpc):
         super().__init__(proxy)
         self.hash_format: Format | None = None
         self.loads = Loads(self)
-        self._setid: Accessor | None = None
-        self._attrs: Accessor | None = None
         self._default: Listen | None = None
         self._db: Database | None = None
         self._extra: list[tuple[str, str]] = []
@@ -193,24 +186,6 @@ class Dispatcher(DispatcherRpc):
 
     def loader(self) -> Loader:
         return Loader(self.proxy, self._resolve, self._default, bool(self.ds_attrs_none), bool(self.ds_load_mode))
-
-    def _resolve(self, name: str) -> str:
-        """The first address of a host name by the system's resolver, '' for none and in a sandbox."""
-        if self.proxy.sandbox:
-            return ""
-
-        def ask() -> str:
-            try:
-                return str(socket.getaddrinfo(name, None, type=socket.SOCK_DGRAM)[0][4][0])
-            except (OSError, UnicodeError):
-                return ""
-
-        return self.proxy.wait(ask)
-
-    def _resolve_all(self) -> None:
-        for _, item in list(self.sets.destinations()):
-            if item.ip and item.ip != strip_brackets(item.url.host):
-                item.ip = self._resolve(item.url.host) or item.ip
 
     def _rows(self) -> Rows:
         """Raises ListError, StoreError, OSError."""
@@ -304,9 +279,7 @@ class Dispatcher(DispatcherRpc):
 
     # -- selection ----------------------------------------------------------------------------------------------------
 
-    def _select(
-        self, run: Run, rules: list[tuple[int, int]], mode: int, limit: int, *, context: bool = True
-    ) -> int:
+    def _select(self, run: Run, rules: list[tuple[int, int]], mode: int, limit: int, *, context: bool = True) -> int:
         msg = run.msg
         if not len(self.sets):
             log.error("there are no destination sets")
@@ -561,85 +534,6 @@ class Dispatcher(DispatcherRpc):
             if not isinstance(fields, XList) or fields.get("dstid") is None:
                 return 0
         return 0 if self.loads.remove(msg.callid) else -1
-
-    # -- questions ----------------------------------------------------------------------------------------------------
-
-    def _find(self, run: Run, number: int, mode: int, uri: str) -> int:
-        msg = run.msg
-        if uri:
-            try:
-                parsed = parse_uri(uri)
-            except SipError as error:
-                log.error("ds_is_from_list: %s", error)
-                return -1
-            host, port, proto = strip_brackets(parsed.host), parsed.port_no, parsed.transport
-        elif msg.rcv is not None:
-            host, port, proto = msg.rcv.src_ip, msg.rcv.src_port, msg.rcv.proto
-        else:
-            return -1
-        ip = canonical_ip(host) or self._resolve(host)
-        if not ip:
-            log.error("ds_is_from_list: %s cannot be resolved", host)
-            return -1
-        chosen = [self.sets.get(number)] if number != -1 else list(self.sets)
-        for each in chosen:
-            for item in each.items if each is not None else ():
-                if self._address(item) != ip:
-                    continue
-                if not mode & _MATCH_NO_PORT and item.url.port_no and item.url.port_no != port:
-                    continue
-                if not mode & _MATCH_NO_PROTO and item.proto != proto:
-                    continue
-                if mode & _MATCH_ACTIVE and not item.usable:
-                    continue
-                if number == -1 and self._setid is not None and each is not None:
-                    self._setid.set(run, each.id)
-                if self._attrs is not None and item.body:
-                    self._attrs.set(run, item.body)
-                return 1
-        return -1
-
-    def _address(self, item: Destination) -> str:
-        if self.ds_dns_mode & 2 and item.ip and item.ip != strip_brackets(item.url.host):
-            return self._resolve(item.url.host) or item.ip
-        return item.ip
-
-    @export
-    def ds_is_from_list(self, run: Run, group: int) -> int:
-        """1 when the source address and port are those of a destination of the set (-1: of any), else -1."""
-        return self._find(run, group, _MATCH_NO_PROTO, "")
-
-    @export
-    def ds_is_from_lists(self, run: Run) -> int:
-        """``ds_is_from_list`` over all sets."""
-        return self._find(run, -1, _MATCH_NO_PROTO, "")
-
-    @export
-    def ds_is_from_list_mode(self, run: Run, vset: int, vmode: int) -> int:
-        """``ds_is_from_list``; the mode is a sum of 1: any port, 2: any transport, 4: only active destinations."""
-        return self._find(run, vset, vmode, "")
-
-    @export
-    def ds_is_from_list_uri(self, run: Run, vset: int, vmode: int, vuri: str) -> int:
-        """``ds_is_from_list_mode`` for the address of a URI."""
-        return self._find(run, vset, vmode, vuri)
-
-    @export
-    def ds_is_active(self, run: Run, set: int) -> int:
-        """1 when a destination of the set can be used, else -1."""
-        return self.ds_is_active_uri(run, set, "")
-
-    @export
-    def ds_is_active_uri(self, run: Run, set: int, uri: str) -> int:
-        """1 when the destination of the set with that URI can be used, else -1."""
-        found = self.sets.get(set)
-        items = found.items if found is not None else []
-        return 1 if any(item.usable and (not uri or item.uri == uri) for item in items) else -1
-
-    @export
-    def ds_list_exists(self, run: Run, set: int) -> int:
-        """1 when there is such a set, else -1."""
-        return 1 if self.sets.get(set) is not None else -1
 
     @export
     def ds_reload(self, run: Run) -> int:

@@ -18,7 +18,8 @@ from .dbparam import module_database
 from .declare import Param, ParamError, export
 from .dispatcher_list import find_socket
 from .uac_digest import answer, challenge_of
-from .uac_reg import Registration, UacReg
+from .uac_reg import Registration
+from .uac_reg_rpc import UacRegRpc
 from .uac_replace import UacReplace
 from .uac_request import Request, UacRequest
 
@@ -30,7 +31,7 @@ __all__ = ["Uac"]
 log = logging.getLogger("ksrcore.uac")
 
 
-class Uac(UacReplace, UacRequest, UacReg):
+class Uac(UacReplace, UacRequest, UacRegRpc):
     """A user agent client's work: credentials, other identities, requests and registrations of our own."""
 
     name = "uac"
