@@ -94,6 +94,16 @@ class Timer:
         self.fn = None
 
 
+#: Fields that a message has once, or it is not routed (Kamailio's sip_parser_mode 1).
+_ONCE = frozenset(("from", "to", "call-id", "cseq"))
+
+
+def _not_once(msg: SipMessage) -> SipError | None:
+    keys = [header.key for header in msg.headers]
+    wrong = [f"{key} {keys.count(key)} times" for key in sorted(_ONCE) if keys.count(key) != 1]
+    return SipError(f"expected once: {', '.join(wrong)}") if wrong else None
+
+
 class Proxy:
     """One proxy: its listen sockets, aliases, modules, script, recorder.
 
@@ -289,6 +299,8 @@ class Proxy:
             try:
                 if msg.via is None:
                     defect = defect or SipError("no Via")
+                elif len([True for header in msg.headers if header.key in _ONCE]) != len(_ONCE):
+                    defect = defect or _not_once(msg)
             except SipError as broken:
                 defect = defect or broken
             if defect is not None:

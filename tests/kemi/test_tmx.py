@@ -50,7 +50,7 @@ def ksr_failure(self, msg):
 """,
     )
     (sent,) = p.feed(request("OPTIONS"))
-    assert seen(sent) == [(0, 0, 0, None, None), (1, 0, 0, None, 0)]
+    assert seen(sent) == [(0, 0, 0, None, 0), (1, 0, 0, None, 0)]
     (ok,) = p.feed(reply(sent, 180), BOB)
     assert seen(ok) == [(2, 0, 180, "OPTIONS", 0)]
     (own,) = p.feed(reply(sent, 404, "Nobody"), BOB)

@@ -273,7 +273,9 @@ class _Reader:
             while block and not block[-1].strip():
                 block.pop()
             steps.append(self._step(at, line.strip(), textwrap.dedent("\n".join(block))))
-        kept = [(name, [line for line in body if line.strip() and not line.startswith("#")]) for name, body in self.evals]
+        kept = [
+            (name, [line for line in body if line.strip() and not line.startswith("#")]) for name, body in self.evals
+        ]
         if steps:
             if kept:  # one list for the whole conversation
                 whole = [line for _, body in kept for line in body]
@@ -296,7 +298,7 @@ class _Reader:
         if words[0] == "wait" and len(words) == 2:
             return Step(at, line, "wait", args=[float(words[1])])
         if words[0] == "rpc" and len(words) > 1:
-            return Step(at, line, "rpc", what=words[1], args=_rpc_args(line.split(None, 2)[2] if len(words) > 2 else ""))
+            return Step(at, line, "rpc", what=words[1], args=_rpc_args(words[2] if len(words) > 2 else ""))
         if words[0] == "close" and len(words) == 2:
             return Step(at, line, "close", party=words[1])
         raise self.fail(at, f"not a step: {line!r}; expected 'alice > ...', 'bob < ...', wait, rpc or close")

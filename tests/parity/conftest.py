@@ -3,6 +3,7 @@
 import pytest
 
 from parity import suite, usage
+from parity.casefile import Case
 
 RESULTS = pytest.StashKey[list[suite.Result]]()
 
@@ -10,12 +11,9 @@ RESULTS = pytest.StashKey[list[suite.Result]]()
 @pytest.fixture(scope="session")
 def results(request: pytest.FixtureRequest) -> dict[str, suite.Result]:
     """Every selected case, played once: servers are shared, several pairs run at a time."""
-    cases = [
-        item.callspec.params["case"]
-        for item in request.session.items
-        if isinstance(item, pytest.Function) and item.name.startswith("test_as_in_kamailio[") and "parity" in item.nodeid
-    ]
-    found = suite.run([case for case in cases if isinstance(case, suite.Case)])
+    callspecs = [getattr(item, "callspec", None) for item in request.session.items if "parity" in item.nodeid]
+    cases = [callspec.params.get("case") for callspec in callspecs if callspec is not None]
+    found = suite.run([case for case in cases if isinstance(case, Case)])
     request.config.stash[RESULTS] = found
     return {result.case.name: result for result in found}
 

@@ -43,7 +43,7 @@ class Stream:
 
     def take(self) -> list[bytes]:
         """Whole messages out of what was read; line ends between them are dropped."""
-        found = []
+        found: list[bytes] = []
         while True:
             self.buffer = self.buffer.lstrip(b"\r\n")
             end = self.buffer.find(b"\r\n\r\n")
@@ -137,7 +137,7 @@ class Endpoints:
         return heard, others
 
     def _datagrams(self, sock: socket.socket, address: str) -> list[Heard]:
-        found = []
+        found: list[Heard] = []
         while True:
             try:
                 data, control, _, source = sock.recvmsg(65536, 64)

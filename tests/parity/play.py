@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from parity.casefile import Case, Step, message_name
-from parity.endpoints import Endpoints, Heard
+from parity.endpoints import Endpoints, Heard, Stream
 from parity.normal import Normal
 from parity.servers import Target, barrier
 from parity.templates import Parsed, Party, TemplateError
@@ -19,7 +19,9 @@ from parity.templates import Parsed, Party, TemplateError
 PATIENCE = 4.0
 DEALT = 5.0
 #: Silence after which a server is taken to be done where connections of TCP are in use.
-TCP_QUIET = 0.03
+TCP_QUIET = 0.04
+#: A connection may not bring the barrier any more: what was sent before is no message.
+STREAM_DEALT = 1.0
 
 _REPLY = re.compile(r"(\d{3})(?: for ([A-Z]+))?(?: (.*))?$")
 _REQUEST = re.compile(r"([A-Za-z][\w-]*)(?:\s+(\S+:\S*))?((?:\s+(?:over (?:tcp|udp)|to \S+))*)$")
@@ -154,8 +156,8 @@ class _Play:
             assert isinstance(source, Heard)
             data = text.encode()
             if source.stream is not None and source.stream in self.endpoints.streams:
-                source.stream.sock.send(data)
                 party.last = data, "tcp", source.source
+                self._stream(source.stream, data)
             else:
                 self._out(party, data, "udp", source.source)
             return
@@ -180,9 +182,18 @@ class _Play:
             self.callids.add(callid)
             self.player.stale.discard(callid)
         if proto == "tcp":
-            self.endpoints.connect(party.address, to).sock.send(data)
+            self._stream(self.endpoints.connect(party.address, to), data)
         else:
             self.endpoints.send_udp(party.address, data, to)
+
+    def _stream(self, stream: Stream, data: bytes) -> None:
+        """Send over a connection, and wait for the server to have dealt with it: a barrier follows."""
+        self.player.tokens += 1
+        token = str(self.player.tokens)
+        stream.sock.send(data + barrier(self.player.control, token).replace(b"SIP/2.0/UDP", b"SIP/2.0/TCP"))
+        end = time.monotonic() + STREAM_DEALT
+        while token not in self.barriers and stream in self.endpoints.streams and time.monotonic() < end:
+            self._collect(0.05)
 
     def _wait_for(self, step: Step) -> None:
         wanted, _, within = step.what.partition(" within ")

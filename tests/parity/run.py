@@ -1,4 +1,4 @@
-"""Plays parity cases against Kamailio and the embedded core: ``python tests/parity/run.py [PATTERN ...] [--verbose]``."""
+"""Plays parity cases against Kamailio and the embedded core: ``python tests/parity/run.py [PATTERN ...] [-v]``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def say(text: str = "") -> None:
 
 def show(result: suite.Result, verbose: bool) -> None:
     case = result.case
-    if result.status in (suite.EQUAL, suite.EXPLAINED) and not verbose:
+    if result.good and not verbose:
         return
     say(f"{case.name}: {result.status} ({result.seconds:.2f} s){' - ' + result.why if result.why else ''}")
     if result.status == suite.DIFFERENT:
@@ -62,7 +62,7 @@ def main() -> int:
     say(f"{time.monotonic() - started:.1f} s")
     if unreadable:
         return 2
-    return int(any(result.status in (suite.DIFFERENT, suite.BROKEN) for result in results))
+    return int(any(not result.good for result in results))
 
 
 if __name__ == "__main__":

@@ -131,7 +131,8 @@ class Party:
         if answer is not None:
             source, local, remote = answer, answer.get("From"), answer.get("To")
             # The route set is that of the first answer: later requests of the dialog bring none.
-            first = next(r for r in self.replies if r.method == "INVITE" and r.code > 100 and _dialog(r) == _dialog(answer))
+            invites = [r for r in self.replies if r.method == "INVITE" and r.code > 100]
+            first = next(r for r in invites if _dialog(r) == _dialog(answer))
             routes = [uri for value in reversed(first.all("Record-Route")) for uri in reversed(_split(value))]
             cseq = int(answer.get("CSeq").split()[0])
         elif asked is not None:

@@ -9,8 +9,8 @@ from ..pv.accessor import compile_spec
 from ..pv.errors import PvError
 from ..pv.registry import Accessor, Value, pv, pv_class
 from ..pv.spec import Spec
-from ..sip.message import SipMessage
 from ..run import BRANCH_FAILURE_ROUTE, FAILURE_ROUTE, ONREPLY_ROUTE, REQUEST_ROUTE, Run
+from ..sip.message import SipMessage
 
 if TYPE_CHECKING:
     from ..tm.transaction import Client, Transaction
@@ -31,7 +31,7 @@ def branch_index(run: Run) -> Value:
     """The branch in hand; in a failure route, how many branches there are."""
     t = _transaction(run)
     if t is None:
-        return 0
+        return 0 if run.msg.is_request else -1
     if run.route == FAILURE_ROUTE:
         return len(t.branches)
     return run.branch if run.branch >= 0 else 0
@@ -52,11 +52,11 @@ def reply_code(run: Run) -> Value:
 @pv("T_reply_reason")
 def reply_reason(run: Run) -> Value:
     """The reason phrase that belongs to $T_reply_code."""
-    if run.route & ONREPLY_ROUTE and not run.msg.is_request:
-        return run.msg.reason
     t = _transaction(run)
     if t is None:
-        return None
+        return ""
+    if run.route & ONREPLY_ROUTE and not run.msg.is_request:
+        return run.msg.reason
     failed = _failed(run, t)
     if failed is not None:
         return failed.reply.reason if failed.reply is not None else "Request Timeout"
@@ -146,13 +146,15 @@ _T: dict[str, Callable[[Run, Any], Value]] = {
 @pv_class("T")
 def _t(spec: Spec) -> Accessor:
     """``$T(id_index)``, ``$T(id_label)`` and others."""
-    read = _T.get((spec.inner or "").strip())
+    name = (spec.inner or "").strip()
+    read = _T.get(name)
+    without = name in ("branch_index", "reply_code", "reply_reason")
     if read is None:
         raise PvError(f"expected one of {', '.join(_T)} in the parentheses, got {spec.inner!r}", str(spec))
 
     def get(run: Run) -> Value:
         t = _transaction(run)
-        return read(run, t) if t is not None else None
+        return read(run, t) if t is not None or without else None
 
     return Accessor(spec, get)
 

@@ -85,4 +85,6 @@ class X(Module):
             decl_ = module.exports.get(name)
             if decl_ is not None and module is not self:
                 return decl_, getattr(module, decl_.attr)
-        raise NoFunction(f"KSR.x.modf({name!r}): no KEMI function of that name; call its KSR.<module>.<function> instead")
+        raise NoFunction(
+            f"KSR.x.modf({name!r}): no KEMI function of that name; call its KSR.<module>.<function> instead"
+        )

@@ -64,8 +64,8 @@ def accounting_user(run: Run) -> Value:
     found = _authorized(run)
     if found is not None:
         return found.user
-    sender = _sender(run)
-    return uri_user(uri_or_none(sender)) if sender else None
+    uri = uri_or_none(_sender(run))
+    return uri_user(uri) or "" if uri is not None else None
 
 
 @pv("Au")

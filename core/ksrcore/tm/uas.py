@@ -217,7 +217,8 @@ def _relay_ack(engine: Engine, run: Run, hop: Hop | None, proto: str) -> int:
             engine.ack(t, run)
             return 1
         _passing_ack(engine, t, run)
-    return _stateless(run, hop, proto)
+    result = _stateless(run, hop, proto)
+    return E_SEND if result == -1 else result
 
 
 def _stateless(run: Run, hop: Hop | None, proto: str) -> int:

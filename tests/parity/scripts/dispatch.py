@@ -23,7 +23,10 @@ SILENT = {"dbg", "info", "notice", "warn", "err", "crit", "alert", "log", "xinfo
 
 
 def tell(kind, *values):
-    NOTES.send(json.dumps([kind, *values], default=repr).encode())
+    try:
+        NOTES.send(json.dumps([kind, *values], default=repr).encode())
+    except OSError as error:
+        NOTES.send(json.dumps([kind, *(str(value)[:200] for value in values[:-1]), f"!{error}"]).encode())
 
 
 def kind_of(error):

@@ -79,7 +79,7 @@ def _encode_base58(value: str) -> Value:
 
 @text("s.decode.base58")
 def _decode_base58(value: str) -> Value:
-    """Null when a character is not of the alphabet. (Kamailio 5.6.3 adds a zero byte to the result.)"""
+    """Null when a character is not of the alphabet. A zero byte ends the result, as in Kamailio 5.6."""
     number = 0
     for char in value:
         digit = _B58.find(char)
@@ -87,7 +87,7 @@ def _decode_base58(value: str) -> Value:
             return None
         number = number * 58 + digit
     zeros = len(value) - len(value.lstrip("1"))
-    return "\0" * zeros + number.to_bytes((number.bit_length() + 7) // 8, "big").decode("latin-1")
+    return "\0" * zeros + number.to_bytes((number.bit_length() + 7) // 8, "big").decode("latin-1") + "\0"
 
 
 def _encode64(value: str, alphabet: str) -> str:
