@@ -74,12 +74,18 @@ def msgs(namespace: Namespace, line: str, cell: str | None) -> Any:
 
 @magic
 def use(namespace: Namespace, line: str, cell: str | None) -> Any:
-    """%use ID | -1 | none: KSR.* works on that message from now on, in a sandbox."""
+    """%use [--embedded] ID | -1 | none: KSR.* works on that message from now on, in a sandbox.
+
+    --embedded (also of %step, %trace and %try): of a message of a Kamailio, on the embedded core beside it.
+    """
     usage = "%use ID (or -1 for the newest, or none)"
-    given = words(line, usage, 0, 1)
+    given = words(line, usage, 0, 2)
+    engine = _engine(given)
+    if len(given) > 1:
+        raise UsageError(f"usage: {usage}")
     if not given:
         return namespace["use"]()
-    return namespace["use"](None if given[0].lower() == "none" else message(namespace, given[0], usage))
+    return namespace["use"](None if given[0].lower() == "none" else message(namespace, given[0], usage), **engine)
 
 
 @magic
@@ -110,13 +116,16 @@ _COUNTED = {"to": True, "goto": True, "back": False, "back_over": False, "forwar
 
 @magic
 def step(namespace: Namespace, line: str, cell: str | None) -> Any:
-    """%step [ID] [CALLBACK]: begin to step through the script with a message (default: the one in use).
+    """%step [--embedded] [ID] [CALLBACK]: begin to step through the script with a message (default: the one in use).
 
     %step next | into | out | call | to LINE | finish: go on with it (n, s, r, c as in pdb); %step back | back_call |
     goto N | first | last: in what is recorded; %step close gives it up. %next, %back ... are the same, shorter.
     """
     usage = "%step [ID] [CALLBACK], then %step next | into | out | call | to LINE | finish | back | back_call | close"
-    given = words(line, usage, 0, 2)
+    given = words(line, usage, 0, 3)
+    engine = _engine(given)
+    if len(given) > 2:
+        raise UsageError(f"usage: {usage}")
     verb = given[0] if given else ""
     if verb in MOVES:
         return _move(namespace, verb, given[1:])
@@ -124,7 +133,8 @@ def step(namespace: Namespace, line: str, cell: str | None) -> Any:
         _stepping(namespace).close()
         namespace.stepping = None
         return None
-    return namespace["step"](message(namespace, verb, usage) if verb else None, given[1] if len(given) == 2 else None)
+    picked = message(namespace, verb, usage) if verb else None
+    return namespace["step"](picked, given[1] if len(given) == 2 else None, **engine)
 
 
 def _stepping(namespace: Namespace) -> Any:
@@ -191,11 +201,14 @@ def when(namespace: Namespace, line: str, cell: str | None) -> Any:
 
 @magic
 def trace(namespace: Namespace, line: str, cell: str | None) -> Any:
-    """%trace [ID] [CALLBACK]: run the script with a message to its end and record every step; %next and %back walk."""
-    usage = "%trace [ID] [CALLBACK]"
-    given = words(line, usage, 0, 2)
+    """%trace [--embedded] [ID] [CALLBACK]: run the script with a message to its end and record every step; %next and %back walk."""
+    usage = "%trace [--embedded] [ID] [CALLBACK]"
+    given = words(line, usage, 0, 3)
+    engine = _engine(given)
+    if len(given) > 2:
+        raise UsageError(f"usage: {usage}")
     picked = message(namespace, given[0], usage) if given else None
-    return namespace["trace"](picked, given[1] if len(given) == 2 else None)
+    return namespace["trace"](picked, given[1] if len(given) == 2 else None, **engine)
 
 
 @magic
@@ -218,6 +231,11 @@ def _flag(given: list[str], name: str) -> bool:
         return False
     given.remove(name)
     return True
+
+
+def _engine(given: list[str]) -> dict[str, str]:
+    """What ``--embedded`` asks for."""
+    return {"engine": "embedded"} if _flag(given, "--embedded") else {}
 
 
 def _option(given: list[str], name: str, usage: str) -> int:
@@ -248,19 +266,22 @@ def _new(namespace: Namespace, given: list[str], cell: str | None, usage: str) -
 
 
 def try_(namespace: Namespace, line: str, cell: str | None) -> Any:
-    """%%try [N | FILTER] with new functions below it, %try NAME or FILE [N | FILTER]: what they would change.
+    """%%try [--embedded] [N | FILTER] with new functions below it, %try NAME or FILE [N | FILTER]: what they would change.
 
     On the newest N requests (50), or on those that match, such as method == "INVITE".
     """
     usage = "%%try [N | FILTER] with the new functions below, or %try NAME or FILE [N | FILTER]"
     line = line.strip()
+    engine = {}
+    if line.partition(" ")[0] == "--embedded":
+        engine, line = {"engine": "embedded"}, line.partition(" ")[2].strip()
     new: Any = cell
     if cell is None:
         word, _, line = line.partition(" ")
         new = _new(namespace, [word] if word else [], None, usage)
     line = line.strip()
     id = number(line) if line else 50
-    return namespace.session.try_swap(new, namespace.session.msgs.where(line) if id is None else id)
+    return namespace.session.try_swap(new, namespace.session.msgs.where(line) if id is None else id, **engine)
 
 
 LINE["try"] = CELL["try"] = try_

@@ -67,6 +67,7 @@ def statuses(session: Session) -> set[str]:
 
 def test_before_and_after(server: KamailioServer) -> None:
     """Listed by ps without being disturbed; attached to; left as it was."""
+    wait(lambda: found().workers == WORKERS + 1)
     (alone,) = [each for each in running() if each.name == "lab"]
     assert (alone.hello["engine"], alone.hello["workers"], alone.hello["attached"]) == ("kamailio", WORKERS + 1, False)
     with connect("lab") as session:

@@ -36,9 +36,13 @@ def places(folder: Path) -> Iterator[Path]:
 def with_agent(
     folder: Path, database: Path, script: Path = STOCK_SCRIPT, *, name: str, **options: Any
 ) -> KamailioServer:
-    """A Kamailio that loads the agent in the script's place; it is attached to by ``name``."""
+    """A Kamailio that loads the agent in the script's place; it is attached to by ``name``.
+
+    ``wrapper``: a script to load instead, which finds the script's path in ``KSR_LAB_SCRIPT``.
+    """
     modparams: tuple[Modparam, ...] = options.pop("modparams", ())
-    environment = {"KSRAGENT_SCRIPT": str(script), "KSRSHELL_NAME": name, **options.pop("environment", {})}
+    loaded = str(options.pop("wrapper", script))
+    environment = {"KSRAGENT_SCRIPT": loaded, "KSRSHELL_NAME": name, **options.pop("environment", {})}
     return KamailioServer(
         folder, database, script, wrapper=AGENT, environment=environment, modparams=(*PATIENT, *modparams), **options
     )

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lab.agent import with_agent
 from lab.database import make_database
 from lab.embedded import EmbeddedServer
 from lab.kamailio import KamailioServer
@@ -24,9 +25,17 @@ TIMED = Path(__file__).parent / "scripts" / "timed.py"
 # load. 512 MiB: at 1,000 calls/s the transactions of wt_timer, 5 s, need room.
 _kamailio = partial(KamailioServer, shared=512, private=16, log_level=1)
 
+
+def _agent(folder: Path, database: Path, **options: Any) -> Server:
+    """The same with ksrshell's agent in it, to which nobody is attached."""
+    options["environment"] = {"KSRSHELL_DIR": str(folder.parent), **options.get("environment", {})}
+    return with_agent(folder, database, name="bench", shared=512, private=16, log_level=1, **options)
+
+
 SERVERS: dict[str, Callable[..., Server]] = {
     "embedded": EmbeddedServer,
     "kamailio": _kamailio,
+    "kamailio-agent": _agent,
     "kamailio-fm": partial(_kamailio, allocator="fm"),
     "kamailio-native": partial(_kamailio, native=True),
     "kamailio-native-fm": partial(_kamailio, native=True, allocator="fm"),

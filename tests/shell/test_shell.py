@@ -145,7 +145,7 @@ def test_help(shell: KsrShell, capsys: pytest.CaptureFixture[str]) -> None:
         "Send a stateless reply.",
     ]
     run(shell, "step?")
-    assert capsys.readouterr().out.startswith("step(m=None, callback=None)")
+    assert capsys.readouterr().out.startswith("step(m=None, callback=None, engine=")
     run(shell, "%use?")
     assert "KSR.* works on that message" in capsys.readouterr().out
 
