@@ -3,24 +3,33 @@
 
 from typing import Any
 
-def bcast_message(text1: str, text2: str, text3: str, /) -> int: ...
+def bcast_message(peer_str: str, body_str: str, ct_str: str, /) -> int:
+    """Send on the channel ``peer_str`` to all other active nodes: 1, -1 when it cannot be."""
 
 def handle_custom_message(text1: str, text2: str, text3: str, text4: str, /) -> int: ...
 
-def handle_message() -> int: ...
+def handle_message() -> int:
+    """Answer a KDMQ request by the channel in its To, 404 for none: 0."""
 
-def handle_message_rc(code1: int, /) -> int: ...
+def handle_message_rc(rval: int, /) -> int:
+    """``handle_message`` that returns ``rval``."""
 
-def is_from_node() -> int: ...
+def is_from_node() -> int:
+    """1 when the message comes from the address of another active node, else -1."""
 
 def process_custom_message(text1: str, text2: str, text3: str, text4: str, /) -> int: ...
 
-def process_message() -> int: ...
+def process_message() -> int:
+    """The same as ``handle_message``."""
 
-def process_message_rc(code1: int, /) -> int: ...
+def process_message_rc(rval: int, /) -> int:
+    """The same as ``handle_message_rc``."""
 
-def send_message(text1: str, text2: str, text3: str, text4: str, /) -> int: ...
+def send_message(peer_str: str, to_str: str, body_str: str, ct_str: str, /) -> int:
+    """Send on the channel ``peer_str`` to the node ``to_str`` (sip:HOST:PORT): 1, -1 when it is not known."""
 
-def t_replicate() -> int: ...
+def t_replicate() -> int:
+    """Relay a copy of the request to all other active nodes, unless it is from one: 0, or -1."""
 
-def t_replicate_mode(code1: int, /) -> int: ...
+def t_replicate_mode(mode: int, /) -> int:
+    """``t_replicate``; with ``mode`` 1 wherever the request is from."""

@@ -9,6 +9,7 @@ from .kemi.declare import Module
 if TYPE_CHECKING:
     from .kemi.auth import Auth
     from .kemi.dialog import Dialogs
+    from .kemi.dmq import Dmq
     from .kemi.htable import Htable
     from .kemi.jsonrpcs import Jsonrpcs
     from .kemi.pv import Pv
@@ -31,6 +32,7 @@ class Modules(dict[str, Module]):
 
     auth: Auth
     dialog: Dialogs
+    dmq: Dmq
     htable: Htable
     jsonrpcs: Jsonrpcs
     pv: Pv

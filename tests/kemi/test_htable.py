@@ -69,7 +69,7 @@ def test_a_sandbox_writes_for_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a", "a=>size=x", "a=>colour=1", "=>size=4", "a=>dmqreplicate=1", "a=>cols=one", "a=>size"]
+    "text", ["a", "a=>size=x", "a=>colour=1", "=>size=4", "a=>cols=one", "a=>size"]
 )
 def test_definitions_are_checked(text: str) -> None:
     with pytest.raises(ParamError, match="htable:htable"):

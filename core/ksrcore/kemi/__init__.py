@@ -17,6 +17,7 @@ from .dialog import Dialogs
 from .dialplan import Dialplan
 from .dispatcher import Dispatcher
 from .diversion import Diversion
+from .dmq import Dmq
 from .domain import Domain
 from .drouting import Drouting
 from .evapi import Evapi
@@ -99,6 +100,7 @@ MODULES: list[type[Module]] = [
     Usrloc,
     Registrar,
     Permissions,
+    Dmq,
     Htable,
     Pike,
     Dialogs,

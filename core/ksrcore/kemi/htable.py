@@ -10,6 +10,7 @@ from ..store.errors import StoreError
 from . import htable_pv  # noqa: F401
 from .dbparam import module_database
 from .declare import Param, ParamError, Value, export
+from .htable_dmq import Replication
 from .htable_rpc import HtableRpc
 from .htable_table import BadMatch, Table, matcher, parse_definition
 
@@ -66,8 +67,8 @@ class Htable(HtableRpc):
     fetch_rows = Param(100, "no effect: SQLite hands rows over one by one: int")
     timer_interval = Param(20, "seconds between the runs that remove expired items: int")
     db_expires = Param(0, "1: expiry is loaded and stored too: int")
-    enable_dmq = Param(0, "only its default: there is no dmq module: int")
-    dmq_init_sync = Param(0, "only its default: there is no dmq module: int")
+    enable_dmq = Param(0, "1: tables with dmqreplicate=1 are the same on all nodes of dmq: int")
+    dmq_init_sync = Param(0, "1: ask another node for them at the start: int")
     timer_procs = Param(0, "no effect: the loop runs the timers: int")
     event_callback = Param("", "callback that gets 'htable:mod-init' and 'htable:expired:<table>': str")
     event_callback_mode = Param(0, "no effect: htable:mod-init runs once the script is loaded: int")
@@ -79,8 +80,6 @@ class Htable(HtableRpc):
         self._iterators: dict[str, _Iterator] = {}
 
     def start(self) -> None:
-        if self.enable_dmq or self.dmq_init_sync:
-            raise ParamError("modparam htable:enable_dmq can only be 0: there is no dmq module")
         if self.timer_interval < 1:
             raise ParamError(f"modparam htable:timer_interval expects seconds from 1, got {self.timer_interval}")
         for text in self.htable:
@@ -95,6 +94,11 @@ class Htable(HtableRpc):
             for table in self.tables.values():
                 if table.dbtable:
                     table.items = self._load(table)
+        if self.enable_dmq:
+            dmq = self.proxy.modules.dmq
+            if not dmq.server_address:
+                raise ParamError("modparam htable:enable_dmq needs dmq:server_address")
+            Replication(self, dmq, bool(self.dmq_init_sync))
         self.proxy.after(self.timer_interval, self._clean, every=self.timer_interval)
         if self.event_callback:
             self.proxy.after(0.0, lambda: self._event("htable:mod-init"))
@@ -296,7 +300,7 @@ class Htable(HtableRpc):
         found = self._table(table)
         if found is None:
             return -1
-        found.items.pop(key, None)
+        found.remove(key)
         return 1
 
     @export
@@ -343,6 +347,8 @@ class Htable(HtableRpc):
             gone = [key for key, (text, _) in table.items.items() if isinstance(text, str) and test(text)]
         for key in gone:
             del table.items[key]
+        if table.tell is not None:
+            table.tell(table, 6 if op == "sw" else 5, "", value, 0 if by_key else 1)
         return 1
 
     @export

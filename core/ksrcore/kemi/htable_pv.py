@@ -61,7 +61,7 @@ def _item(
 def _set(table: Table, key: str, value: Value, now: float) -> None:
     """Null removes the item."""
     if value is None:
-        table.items.pop(key, None)
+        table.remove(key)
     else:
         table.set(key, value, now)
 

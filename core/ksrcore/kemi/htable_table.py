@@ -31,7 +31,10 @@ def item_hash(key: str) -> int:
 class Table:
     """Items by key. Times are unix seconds. Without ``autoexpire`` items never expire, as in Kamailio."""
 
-    __slots__ = ("name", "items", "slots", "autoexpire", "dbtable", "cols", "dbmode", "initval", "updateexpire")
+    __slots__ = (
+        "name", "items", "slots", "autoexpire", "dbtable", "cols", "dbmode", "initval", "updateexpire", "dmqreplicate",
+        "tell",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -44,8 +47,12 @@ class Table:
         dbmode: int = 0,
         initval: int | None = None,
         updateexpire: int = 1,
+        dmqreplicate: int = 0,
     ) -> None:
         self.name = name
+        self.dmqreplicate = dmqreplicate
+        #: Told of each change, with action, key, value and mode (htable_dmq.py); None: nobody is.
+        self.tell: Callable[[Table, int, str, int | str | None, int], None] | None = None
         self.items: dict[str, Item] = {}
         self.slots = 1 << (3 if size < 2 else min(size, 14))
         self.autoexpire = autoexpire
@@ -60,6 +67,7 @@ class Table:
         for name in Table.__slots__:
             setattr(new, name, getattr(self, name))
         new.items = dict(self.items)
+        new.tell = None
         return new
 
     def find(self, key: str, now: float) -> int | str | None:
@@ -76,6 +84,10 @@ class Table:
 
     def set(self, key: str, value: int | str, now: float, expire: int | None = None) -> None:
         """Set a value, and with ``expire`` the seconds until it expires."""
+        if self.tell is not None:
+            self.tell(self, 2, key, value, 1)
+            if expire is not None:
+                self.tell(self, 3, key, expire, 0)
         if not self.autoexpire:
             self.items[key] = (value, 0)
             return
@@ -90,12 +102,20 @@ class Table:
 
     def set_expire(self, key: str, seconds: int, now: float) -> bool:
         """Let an item expire in ``seconds``; whether it is there. No effect in a table without ``autoexpire``."""
+        if self.tell is not None:
+            self.tell(self, 3, key, seconds, 0)
         item = self.items.get(key)
         if item is None:
             return False
         if self.autoexpire:
             self.items[key] = (item[0], int(now) + seconds if seconds else 0)
         return True
+
+    def remove(self, key: str) -> None:
+        """Remove an item, if it is there."""
+        if self.tell is not None:
+            self.tell(self, 4, key, None, 0)
+        self.items.pop(key, None)
 
     def expires_in(self, key: str, now: float) -> int:
         """Seconds until an item expires, 0 when it does not or is not there."""
@@ -173,8 +193,6 @@ def parse_definition(text: str) -> Table:
                 raise ParamError(
                     f"modparam htable:htable, table {name}: {key} expects a number, got {values[key]!r}"
                 ) from None
-    if numbers.pop("dmqreplicate", 0):
-        raise ParamError(f"modparam htable:htable, table {name}: dmqreplicate needs the dmq module, which is not there")
     cols = tuple(column.strip() for column in values.get("cols", "").split(",") if column.strip())
     if cols and len(cols) < 2:
         raise ParamError(f"modparam htable:htable, table {name}: cols expects at least two columns, got {cols[0]!r}")
