@@ -10,8 +10,8 @@ from ksrcore.kemi import MODULES
 from ksrcore.kemi.known import known
 from ksrcore.pv import registry
 from ksrcore.pv.errors import PvError
-from ksrcore.pv.format import compile_format
 from ksrcore.pv.spec import parse_spec
+from ksrcore.pv.transformations.registry import known as known_transformations
 
 USAGE = Path(__file__).parent / "usage.txt"
 
@@ -47,12 +47,10 @@ def implemented() -> set[str]:
 
 def works(name: str) -> bool:
     """Whether we have the pseudo-variable ``$ru``, ``$hdr()``, or the transformation ``{uri.user}``."""
-    text = f"$(var(x){name})" if name.startswith("{") else name.replace("()", "(x)")
+    if name.startswith("{"):
+        return name.strip("{}") in known_transformations()
     try:
-        if name.startswith("{"):
-            compile_format(text)
-            return True
-        return registry.builder(parse_spec(text).name) is not None
+        return registry.builder(parse_spec(name.replace("()", "(x)")).name) is not None
     except PvError:
         return False
 
