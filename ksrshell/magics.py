@@ -201,7 +201,10 @@ def when(namespace: Namespace, line: str, cell: str | None) -> Any:
 
 @magic
 def trace(namespace: Namespace, line: str, cell: str | None) -> Any:
-    """%trace [--embedded] [ID] [CALLBACK]: run the script with a message to its end and record every step; %next and %back walk."""
+    """%trace [--embedded] [ID] [CALLBACK]: run the script with a message to its end and record every step.
+
+    %next and %back walk in it.
+    """
     usage = "%trace [--embedded] [ID] [CALLBACK]"
     given = words(line, usage, 0, 3)
     engine = _engine(given)
@@ -266,9 +269,9 @@ def _new(namespace: Namespace, given: list[str], cell: str | None, usage: str) -
 
 
 def try_(namespace: Namespace, line: str, cell: str | None) -> Any:
-    """%%try [--embedded] [N | FILTER] with new functions below it, %try NAME or FILE [N | FILTER]: what they would change.
+    """%%try [--embedded] [N | FILTER] with new functions below it, %try NAME or FILE [N | FILTER].
 
-    On the newest N requests (50), or on those that match, such as method == "INVITE".
+    What they would change: on the newest N requests (50), or on those that match, such as method == "INVITE".
     """
     usage = "%%try [N | FILTER] with the new functions below, or %try NAME or FILE [N | FILTER]"
     line = line.strip()

@@ -20,7 +20,6 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.calls import cpu_table
-
 from lab.benchmark import Round, cpu_round
 from lab.idle import per_call
 from lab.server import ServerFailed

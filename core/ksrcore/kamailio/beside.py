@@ -10,13 +10,15 @@ import ast
 import logging
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ..assemble import load_script, make_proxy
+from ..assemble import load_script, make_proxy, set_modparam, start_modules
 from ..kemi import MODULES
 from ..kemi.declare import ParamError
+from ..myself import check_alias
 from ..net.address import AddressError, Dest, Listen, parse_listen
 from ..proxy import Proxy
 from ..script.engine import ScriptError
@@ -83,39 +85,34 @@ class Beside:
                 self.notes.append(str(error))
         return listens or [Listen("udp", "127.0.0.1", 5060)], aliases, modparams, defines
 
-    def _make(
-        self, name: str, listens: list[Listen], aliases: list[str], modparams: list[str]
-    ) -> tuple[Proxy, Any]:
+    def _make(self, name: str, listens: list[Listen], aliases: list[str], modparams: list[str]) -> tuple[Proxy, Any]:
         """With all of the settings that it can have: one that it refuses is left out, and noted."""
-        while True:
-            try:
-                return make_proxy(
-                    transmit=_refuse,
-                    listens=listens,
-                    aliases=aliases,
-                    modparams=modparams,
-                    now=time.monotonic(),
-                    wall=time.time(),
-                    # The server's own is not touched: what a sandbox asks of a database finds empty tables.
-                    db=Database.open(":memory:"),
-                    name=name,
-                )
-            except (ParamError, AddressError, StoreError, ValueError) as error:
-                self.notes.append(str(error))
-                left = self._without(modparams, str(error))
-                if left is None:
-                    # None is to blame by its name: the proxy has its defaults then.
-                    modparams, aliases = [], []
-                else:
-                    modparams = left
+        known_as = [alias for alias in aliases if self._taken(check_alias, alias)]
+        for given in (modparams, []):
+            proxy, ksr = make_proxy(
+                transmit=_refuse,
+                listens=listens,
+                aliases=known_as,
+                now=time.monotonic(),
+                wall=time.time(),
+                # The server's own is not touched: what a sandbox asks of a database finds empty tables.
+                db=Database.open(":memory:"),
+                name=name,
+                start=False,
+            )
+            for text in given:
+                self._taken(set_modparam, proxy, text)
+            if self._taken(start_modules, proxy):
+                break
+        return proxy, ksr
 
-    @staticmethod
-    def _without(modparams: list[str], error: str) -> list[str] | None:
-        for text in modparams:
-            name = text.partition("=")[0].partition(":")[2]
-            if name and name in error:
-                return [each for each in modparams if each != text]
-        return None
+    def _taken(self, what: Callable[..., Any], *given: Any) -> bool:
+        try:
+            what(*given)
+        except (ParamError, AddressError, StoreError, ValueError) as error:
+            self.notes.append(str(error))
+            return False
+        return True
 
 
 def _refuse(data: bytes, dest: Dest) -> bool:

@@ -1,0 +1,81 @@
+"""The proxy beside a server: as much of the server's settings as it can have, and a script even when it cannot run."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from ksrcore.kamailio.agents import look, servers
+from ksrcore.kamailio.beside import Beside, UnrunScript
+from ksrcore.kamailio.cfg import read
+
+CFG = """#!KAMAILIO
+listen=udp:127.0.0.1:5066
+alias="lab.test"
+loadmodule "tm.so"
+loadmodule "usrloc.so"
+loadmodule "app_python3.so"
+modparam("tm", "fr_timer", 7000)
+modparam("tm", "no_such_param", 1)
+modparam("usrloc", "db_mode", 2)
+modparam("usrloc", "db_url", "mysql://x")
+modparam("app_python3", "load", "{script}")
+cfgengine "python"
+"""
+
+SCRIPT = """
+import no_such_module
+import KSR
+
+LIMIT = 3
+
+
+def mod_init():
+    return kamailio()
+
+
+class kamailio:
+    def __init__(self):
+        self.db = no_such_module.connect()
+
+    def ksr_request_route(self, msg):
+        return 1
+"""
+
+
+def info(folder: Path, script: str) -> Any:
+    path = folder / "route.py"
+    path.write_text(script)
+    cfg = folder / "kamailio.cfg"
+    cfg.write_text(CFG.format(script=path))
+    return SimpleNamespace(facts={"script": str(path), "sockets": []}, config=read(cfg), problem="")
+
+
+def test_it_has_the_settings_that_the_core_knows(tmp_path: Path) -> None:
+    beside = Beside(info(tmp_path, SCRIPT.replace("no_such_module", "json").replace("json.connect()", "1")), "x", [])
+    assert beside.problem == ""
+    proxy = beside.proxy
+    assert [listen.text for listen in proxy.listens] == ["udp:127.0.0.1:5066"] and "lab.test" in proxy.aliases
+    assert proxy.module("tm").fr_timer == 7000
+    assert any("no_such_param" in note for note in beside.notes)
+
+
+def test_a_script_that_does_not_run_there_can_still_be_swapped(tmp_path: Path) -> None:
+    beside = Beside(info(tmp_path, SCRIPT), "x", [])
+    assert "does not run on the embedded core" in beside.problem and "no_such_module" in beside.problem
+    script = beside.proxy.script
+    assert isinstance(script, UnrunScript)
+    assert {route.name for route in script.routes()} >= {"ksr_request_route", "mod_init"}
+    plan = script.swaps.prepare("def ksr_request_route(self, msg):\n    return 2\n")
+    assert [item.place for item in plan.items] == [("kamailio", "ksr_request_route")]
+
+
+def test_folders_that_are_none_are_passed_over(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("KSRSHELL_DIR", str(tmp_path))
+    (tmp_path / "empty.kamailio").mkdir(mode=0o700)
+    (tmp_path / "open.kamailio").mkdir(mode=0o755)
+    (tmp_path / "bad.kamailio").mkdir(mode=0o700)
+    (tmp_path / "bad.kamailio" / "state").write_bytes(b"x")
+    own = {server.name: server for server in servers() if server.folder.parent == tmp_path}
+    assert set(own) == {"open", "bad"}
+    assert "chmod 700" in own["open"].problem and "no state page" in own["bad"].problem
+    assert not look(tmp_path / "missing.kamailio").problem
