@@ -1,8 +1,8 @@
 """Kamailio's http_async_client: HTTP requests whose answer runs a callback later.
 
 With a transaction (``KSR.tm.t_newtran()``) ``query`` suspends it, and the callback goes on with it; without one, or
-after ``$http_req(suspend) = 0``, the script goes on and the callback runs on a made-up request. What the callback is
-about is in ``$http_ok $http_rs $http_rr $http_rb $http_hdr(...) $http_err $http_req_id``. Answers are waited for in
+after ``$http_req(suspend) = 0``, the script goes on and the callback runs on a made-up request. The callback is given
+``http_async_client:callback``; what it is about is in ``$http_ok $http_rs $http_rr $http_rb $http_hdr(...) $http_err $http_req_id``. Answers are waited for in
 threads. A sandbox asks nobody: there ``query`` says that it asked, and no callback runs.
 """
 
@@ -31,6 +31,8 @@ log = logging.getLogger("ksrcore.http_async_client")
 
 _WANTED = "http_async_client.wanted"
 _ANSWER = "http_async_client.answer"
+#: What the callback is given beside the message.
+_EVENT = "http_async_client:callback"
 _METHODS = ("GET", "POST", "PUT", "DELETE")
 
 
@@ -151,7 +153,7 @@ class HttpAsyncClient(Module):
             found = engine.find(*t)
             if found is not None:
                 found.msg.extra[_ANSWER] = answer
-            suspend.resume(engine, *t, name)
+            suspend.resume(engine, *t, name, _EVENT)
             return
         script = proxy.script
         if script is None or not script.has(name):
@@ -159,7 +161,7 @@ class HttpAsyncClient(Module):
             return
         run = proxy.fake_run()
         run.msg.extra[_ANSWER] = answer
-        script.call(run, name)
+        script.call(run, name, _EVENT)
 
 
 # -- variables --------------------------------------------------------------------------------------------------------

@@ -66,8 +66,9 @@ def _suspend_reply(run: Run) -> int:
     return 1
 
 
-def resume(engine: Engine, id_index: int, id_label: int, name: str) -> int:
-    """Run the callback ``name`` for a suspended transaction. 1, or -1 when there is no such, or it ended."""
+def resume(engine: Engine, id_index: int, id_label: int, name: str, *args: str) -> int:
+    """Run the callback ``name`` for a suspended transaction, with ``args``. 1, or -1 when there is no such, or it
+    ended."""
     t = engine.find(id_index, id_label)
     script = engine.proxy.script
     if t is None or t.engine is None or not t.flags & (T_SUSPENDED | T_SUSPENDED_REPLY):
@@ -77,7 +78,7 @@ def resume(engine: Engine, id_index: int, id_label: int, name: str) -> int:
         log.error("t_continue(%r): the script has no callback of that name", name)
         return -1
     if t.flags & T_SUSPENDED_REPLY:
-        return _resume_reply(engine, t, name)
+        return _resume_reply(engine, t, name, *args)
     t.flags &= ~T_SUSPENDED
     for client in t.branches:
         if client.blind:
@@ -91,7 +92,7 @@ def resume(engine: Engine, id_index: int, id_label: int, name: str) -> int:
     run.local.update(main=True, uri=msg.new_uri, dst_uri=msg.dst_uri)
     t.flags |= T_IN_FAILURE
     try:
-        script.call(run, name)
+        script.call(run, name, *args)
     finally:
         t.flags &= ~T_IN_FAILURE
     t.msg.flags = msg.flags
@@ -108,7 +109,7 @@ def resume(engine: Engine, id_index: int, id_label: int, name: str) -> int:
     return 1
 
 
-def _resume_reply(engine: Engine, t: Transaction, name: str) -> int:
+def _resume_reply(engine: Engine, t: Transaction, name: str, *args: str) -> int:
     t.flags &= ~T_SUSPENDED_REPLY
     held = t.extra.pop("reply", None) if t.extra is not None else None
     script = engine.proxy.script
@@ -118,7 +119,7 @@ def _resume_reply(engine: Engine, t: Transaction, name: str) -> int:
     client = t.branches[index]
     run = Run(engine.proxy, msg, TM_ONREPLY_ROUTE, record, t.avps, t, index)
     run.t_lookup = True
-    script.call(run, name)
+    script.call(run, name, *args)
     if t.engine is not None and not (run.dropped and msg.status < 200):
         replies.settle(engine, t, client, msg.status, msg, record)
     return 1
