@@ -22,7 +22,7 @@ from pathlib import Path
 import click
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from lab.services import free_port
+from lab.ports import free_port
 from lab.webserver import webserver
 
 SCRIPT = """

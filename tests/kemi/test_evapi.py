@@ -11,7 +11,7 @@ import pytest
 
 from ksrcore.kemi.declare import ParamError
 from ksrcore.kemi.evapi import netstring, split_netstrings
-from lab.services import free_port
+from lab.ports import free_port
 from tm.playbook import Playbook
 
 SCRIPT = """

@@ -11,7 +11,8 @@ import pytest
 from ksrcore.kemi.declare import ParamError
 from ksrcore.net import nats as client
 from ksrcore.net.nats import parse_nats_url
-from lab.services import free_port, nats
+from lab.ports import free_port
+from lab.services import nats
 from tm.playbook import Playbook
 
 SCRIPT = """

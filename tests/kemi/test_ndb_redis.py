@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from ksrcore.kemi.declare import ParamError
+from lab.ports import free_port
 from lab.sequence import Bench, load
-from lab.services import free_port, redis
+from lab.services import redis
 
 (RECORDED,) = load("ndb_redis")
 STEP: dict[str, Any] = {}

@@ -10,14 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lab.needs import need
-
-
-def free_port() -> int:
-    """A TCP port that nobody listens on now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-    return port
+from lab.ports import free_port
 
 
 @contextmanager

@@ -93,6 +93,8 @@ class HtableRpc(Module, ABC):
     def rpc_delete(self, params: list[Any]) -> str:
         """Table, key: remove it."""
         table = self._named(params, 2, "Not enough parameters (htable name & key name")
+        if table.tell is not None:
+            table.tell(table, 4, str(params[1]), None, 0)
         if table.items.pop(str(params[1]), None) is None:
             raise RpcError(404, "Key not found in htable.")
         return "Ok. Key deleted."

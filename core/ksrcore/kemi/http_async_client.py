@@ -2,8 +2,9 @@
 
 With a transaction (``KSR.tm.t_newtran()``) ``query`` suspends it, and the callback goes on with it; without one, or
 after ``$http_req(suspend) = 0``, the script goes on and the callback runs on a made-up request. The callback is given
-``http_async_client:callback``; what it is about is in ``$http_ok $http_rs $http_rr $http_rb $http_hdr(...) $http_err $http_req_id``. Answers are waited for in
-threads. A sandbox asks nobody: there ``query`` says that it asked, and no callback runs.
+``http_async_client:callback``; what it is about is in ``$http_ok $http_rs $http_rr $http_rb $http_hdr(...) $http_err
+$http_req_id``. Answers are waited for in threads. A sandbox asks nobody: there ``query`` says that it asked, and no
+callback runs.
 """
 
 from __future__ import annotations
