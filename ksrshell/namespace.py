@@ -171,24 +171,24 @@ class Namespace(dict[str, Any]):
     def _make(self) -> dict[str, Any]:
         session = self.session
 
-        def use(m: Message | int | Current | None = Current.CURRENT, engine: str = "") -> Any:
+        def use(m: Message | int | Current | None = Current.CURRENT, *, engine: str = "") -> Any:
             """Make KSR apply to message m, in a new sandbox: a message or its id. use(None) ends that.
 
             ``engine="embedded"``: of a message of a Kamailio, on the embedded core beside it.
             """
             if isinstance(m, Current):
                 return session.pick(None)
-            message = session.use(m, engine)
+            message = session.use(m, engine=engine)
             if message is None:
                 return Line("no message in use")
             return Line(f"using {message.id} {message.title}", message)
 
-        def step(m: Message | int | None = None, callback: str | None = None, engine: str = "") -> Any:
-            self.stepping = session.step(m, callback, engine)
+        def step(m: Message | int | None = None, callback: str | None = None, *, engine: str = "") -> Any:
+            self.stepping = session.step(m, callback, engine=engine)
             return self.stepping
 
-        def trace(m: Message | int | None = None, callback: str | None = None, engine: str = "") -> Any:
-            found = session.trace(m, callback, engine)
+        def trace(m: Message | int | None = None, callback: str | None = None, *, engine: str = "") -> Any:
+            found = session.trace(m, callback, engine=engine)
             self.stepping = found.replay
             return found
 

@@ -167,7 +167,7 @@ class Session:
             raise UsageError("expected one message, got several: pick one, such as [-1]")
         raise UsageError(f"expected a message or its id, got {type(m).__name__}")
 
-    def use(self, m: Message | int | None, engine: str = "") -> Message | None:
+    def use(self, m: Message | int | None, *, engine: str = "") -> Message | None:
         """Make ``KSR`` apply to message ``m``, in a new sandbox. ``use(None)`` ends that.
 
         ``engine="embedded"``: of a message of a Kamailio, on the embedded core beside it.
@@ -225,7 +225,7 @@ class Session:
         about = f"{self.name}: {self.current.id} {self.current.title}" if self.current is not None else ""
         return Effects(self.call("ksr.sandbox.effects", {"sandbox": sandbox}), about)
 
-    def step(self, m: Message | int | None = None, callback: str | None = None, engine: str = "") -> Step:
+    def step(self, m: Message | int | None = None, callback: str | None = None, *, engine: str = "") -> Step:
         """Step through the script with message ``m`` (default: the one in use), from ``callback`` on.
 
         Without ``callback`` it is the one Kamailio would call: ``ksr_request_route`` for a request.
@@ -237,7 +237,7 @@ class Session:
             params["callback"] = callback
         return Step(self, message, self.call("ksr.step.start", params, timeout=STEP_TIMEOUT))
 
-    def trace(self, m: Message | int | None = None, callback: str | None = None, engine: str = "") -> Trace:
+    def trace(self, m: Message | int | None = None, callback: str | None = None, *, engine: str = "") -> Trace:
         """Run a callback with message ``m`` to its end, in a sandbox, and record every step of it."""
         from .trace import fetch
 
@@ -272,7 +272,7 @@ class Session:
             params["remove"] = names
         return Swapped(self.call("ksr.swap", params, timeout=STEP_TIMEOUT))
 
-    def try_swap(self, new: str | Path | Callable[..., Any], on: Any = 50, engine: str = "") -> Trial:
+    def try_swap(self, new: str | Path | Callable[..., Any], on: Any = 50, *, engine: str = "") -> Trial:
         """What new code would change, without changing anything: captured messages go through the old and the new code
         in sandboxes. ``on``: messages, as ``msgs.where('method == "INVITE"')``, or how many of the newest requests."""
         if isinstance(on, int) and not isinstance(on, bool):

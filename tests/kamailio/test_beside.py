@@ -57,6 +57,7 @@ def test_it_has_the_settings_that_the_core_knows(tmp_path: Path) -> None:
     assert [listen.text for listen in proxy.listens] == ["udp:127.0.0.1:5066"] and "lab.test" in proxy.aliases
     assert proxy.module("tm").fr_timer == 7000
     assert any("no_such_param" in note for note in beside.notes)
+    beside.close()
 
 
 def test_a_script_that_does_not_run_there_can_still_be_swapped(tmp_path: Path) -> None:
@@ -67,6 +68,7 @@ def test_a_script_that_does_not_run_there_can_still_be_swapped(tmp_path: Path) -
     assert {route.name for route in script.routes()} >= {"ksr_request_route", "mod_init"}
     plan = script.swaps.prepare("def ksr_request_route(self, msg):\n    return 2\n")
     assert [item.place for item in plan.items] == [("kamailio", "ksr_request_route")]
+    beside.close()
 
 
 def test_folders_that_are_none_are_passed_over(tmp_path: Path, monkeypatch: Any) -> None:

@@ -69,11 +69,11 @@ async def until(true: Callable[[], Any]) -> None:
 
 
 def ran(callback: str = "ksr_request_route", mi: int = 1, **more: Any) -> dict[str, Any]:
-    made = {"event": "ran", "t": 10.0, "cb": callback, "d": 0.002, "r": 1, "calls": [], "mi": mi}
+    made: dict[str, Any] = {"event": "ran", "t": 10.0, "cb": callback, "d": 0.002, "r": 1, "calls": [], "mi": mi}
     return made | {"n": [1, 0.002, 0.002, 0]} | more
 
 
-ABOUT = {"data": MESSAGE, "src": ["127.0.0.1", 7], "dst": ["127.0.0.1", 5060], "proto": "udp"}
+ABOUT: dict[str, Any] = {"data": MESSAGE, "src": ["127.0.0.1", 7], "dst": ["127.0.0.1", 5060], "proto": "udp"}
 
 
 def test_a_message_with_its_callbacks_and_what_left(run: Callable[[Body], None]) -> None:

@@ -88,7 +88,7 @@ def test_code(namespace: Namespace, fake: FakeProxy, code: str, expected: str | 
         ("%versions", "Error: usage: %versions NAME [NUMBER]"),
         ("%rollback ksr_route_relay x", "Error: expected a version's number, got 'x'"),
         ("%ksrhelp zzz", "Error: no help on 'zzz'; there is help on: msgs, "),
-        ("step(1, 2, 3)", "Error: step(m=None, callback=None): too many positional arguments"),
+        ("step(1, 2, 3)", "Error: step(m=None, callback=None, engine=''): too many positional arguments"),
         ("%msgs 'open", "Error: where: "),
         ("raise SystemExit('x')", ""),
     ],

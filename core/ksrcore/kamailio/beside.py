@@ -104,7 +104,19 @@ class Beside:
                 self._taken(set_modparam, proxy, text)
             if self._taken(start_modules, proxy):
                 break
+            if given and proxy.db is not None:
+                proxy.db.close()
         return proxy, ksr
+
+    def close(self) -> None:
+        """The node ends."""
+        for module in reversed(list(self.proxy.modules.values())):
+            try:
+                module.stop()
+            except Exception:
+                log.exception("module %s did not stop well", module.name)
+        if self.proxy.db is not None:
+            self.proxy.db.close()
 
     def _taken(self, what: Callable[..., Any], *given: Any) -> bool:
         try:

@@ -115,6 +115,7 @@ class Node:
                 await self._serve(control, methods)
             finally:
                 methods.close()
+                self.beside.close()
         finally:
             # First nobody can come any more: who tries starts another node, which waits until this one has left.
             if control is not None:

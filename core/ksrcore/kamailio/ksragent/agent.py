@@ -271,6 +271,8 @@ class Agent:
                 self.slot_words[3] += 1
             self.capture.end(run, seen, result, error, seconds)
             error = None  # its frames hold this one
+            if not self.depth and (self.later or self.words[EPOCH] != self.epoch):
+                self.look()  # what came meanwhile waits for no further message
 
     # -- what holds need ------------------------------------------------------------------------------------------
 
