@@ -74,7 +74,8 @@ class Node:
         self.note = ""
         self._again = False
         self._idle_since = time.monotonic()
-        self.started = time.monotonic()
+        #: When it was measured (monotonic), messages until then, messages a second.
+        self._rate = time.monotonic(), sum(proc.messages for proc in self.page.procs()), 0.0
 
     async def run(self) -> bool:
         """Until nobody is attached any more. True: the server was started anew and wants another node."""
@@ -181,7 +182,7 @@ class Node:
         """Figures for ``ksr.stats``."""
         received = sum(proc.messages for proc in self.page.procs())
         now = time.monotonic()
-        at, before, rate = getattr(self, "_rate", (self.started, 0, 0.0))
+        at, before, rate = self._rate
         if now - at >= 1.0:
             rate = (received - before) / (now - at)
             self._rate = now, received, rate
