@@ -18,8 +18,9 @@ from ksrshell.errors import KsrShellError
 from ksrshell.holds import HeldList
 from ksrshell.session import Session
 from lab.agentserver import AgentServer, Phone
+from lab.dap import DapClient
 
-SCRIPT = '''
+SCRIPT = """
 import KSR
 
 
@@ -63,7 +64,7 @@ class kamailio:
 def mod_init():
     return kamailio()
 
-'''
+"""
 
 _calls = count(1)
 
@@ -383,12 +384,39 @@ def test_nonsense(lab: Lab) -> None:
         (lambda: step.set("targt", "1"), "did you mean 'target'"),
         (lambda: held.KSR.hdr.append(1, 2), "Error"),
         (lambda: step.when("$du"), "live message"),
+        (lambda: step.eval("[0 for _ in iter(int, 1) if 0]"), "was ended after 2 s"),
     ):
         with pytest.raises(KsrShellError, match=text):
             look()
     held.resume()
     with pytest.raises(KsrShellError, match=r"waits no more|is held under"):
         held.resume()
+
+
+def test_an_editor_stops_a_call(lab: Lab, control: Path) -> None:
+    path = str(lab.server.script)
+    line = next(n for n, text in enumerate(lab.server.script.read_text().splitlines(), 1) if "KSR.seturi" in text)
+    with DapClient() as editor:
+        editor.start("attach", {"proxy": str(control)})
+        found = editor.ask("setBreakpoints", {"source": {"path": path}, "breakpoints": [{"line": line}]})
+        assert found["breakpoints"][0]["verified"], found
+        editor.ask("configurationDone")
+        a, b, _ = lab.call()
+        thread = editor.wait("stopped")["threadId"]
+        top = editor.ask("stackTrace", {"threadId": thread})["stackFrames"][0]
+        assert (top["name"], top["line"], top["source"]["path"]) == ("ksr_route_relay", line, path)
+        shown = editor.ask("evaluate", {"expression": "target", "frameId": top["id"], "context": "repl"})
+        assert str(b.port) in shown["result"]
+        editor.ask("next", {"threadId": thread})
+        editor.wait("stopped")
+        editor.ask("continue", {"threadId": thread})
+        request = b.get()
+        assert request.startswith("INVITE")
+        b.reply(request, 486)
+        assert "SIP/2.0 486 Test" in a.lines()
+        editor.ask("disconnect")
+        assert editor.close() == 0
+    assert lab.session.call("ksr.hold.list") == []
 
 
 def test_swap_waits_for_a_held_worker(lab: Lab) -> None:
@@ -436,5 +464,3 @@ def test_no_worker_to_spare(tmp_path: Path) -> None:
         with pytest.raises(KsrShellError, match="no worker to spare"):
             session.hold("ksr_route_relay")
         assert session.hold("ksr_route_relay", log="{method}").log == "{method}"
-
-

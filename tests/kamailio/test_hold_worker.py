@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -536,3 +537,23 @@ def test_disarmed_while_it_runs(script: ModuleType) -> None:
     assert host.link.answer(5)["result"] == {"armed": 0}
     assert host.holds.armed == []
     assert not host.holds.active()
+
+
+def test_an_expression_that_does_not_end(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ksrcore.kamailio.ksragent.hold_held.LIMIT", 0.05)
+    before = signal.getsignal(signal.SIGVTALRM)
+    host = armed(
+        script,
+        hold(),
+        grant,
+        order("eval", 1, expr="sum(1 for _ in iter(int, 1))"),
+        order("set", 2, name="user", expr="[0 for _ in iter(int, 1)]"),
+        order("eval", 3, expr="1 + 1"),
+        order("release"),
+    )
+    host.call("ksr_request_route")
+    assert "ended after 0.05 s" in host.link.answer(1)["error"]["text"]
+    assert "ended after 0.05 s" in host.link.answer(2)["error"]["text"]
+    assert host.link.answer(3)["result"] == {"repr": "2"}
+    assert signal.getsignal(signal.SIGVTALRM) is before
+    assert host.ksr.called[-1][0] == "tm.t_relay"

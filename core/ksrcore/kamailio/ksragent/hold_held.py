@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .hold_caught import is_caught
 from .hold_keys import reply_keys, request_keys
+from .hold_limit import LIMIT, within
 from .hold_names import Names, matches
 from .link import LinkLost
 from .step import StepError, Tracer, lines_in, plain, real, short_repr
@@ -354,10 +355,10 @@ class Live:
         if do == "hold.pv":
             return {"value": acts.pv(order["name"])}
         if do == "hold.eval":
-            return {"repr": short_repr(tracer.evaluate(order["expr"]))}
+            return {"repr": within(LIMIT, lambda: short_repr(tracer.evaluate(order["expr"])))}
         if do == "hold.set":
             name = order["name"]
-            value = tracer.evaluate(order["expr"])
+            value = within(LIMIT, lambda: tracer.evaluate(order["expr"]))
             if name.startswith("$"):
                 acts.set_pv(name, value)
             else:
