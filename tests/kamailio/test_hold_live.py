@@ -353,6 +353,19 @@ def test_one_worker_is_left(lab: Lab) -> None:
     assert all(phone.get() for phone in phones[:3])
 
 
+def test_where_more_than_a_worker_waits_it_is_shorter(lab: Lab) -> None:
+    lab.session.hold("ksr_failure_manage")
+    _, b, _ = lab.call()
+    b.reply(b.get(), 486)
+    assert 0 < lab.wait("held")["left"] <= 5.0
+    lab.held[0].resume()
+    lab.session.hold("ksr_failure_manage", timeout=6)
+    lab.session.call("ksr.hold.disarm", {"id": lab.session.call("ksr.hold.list")[0]["id"]})
+    _, b, _ = lab.call()
+    b.reply(b.get(), 486)
+    assert 5.0 < lab.wait("held")["left"] <= 6.0
+
+
 def test_two_shells(lab: Lab, control: Path) -> None:
     with ksrshell.connect(control) as other:
         other.hold("ksr_route_relay")

@@ -30,10 +30,12 @@ log = logging.getLogger("ksrcore.hold")
 
 #: Messages held at once; further ones flow and are counted.
 MAX_HELD = 32
-#: Routes that tm runs with the transaction locked. Where another branch's timer runs out meanwhile, the server's timer
-#: process waits for the lock: so many seconds at most, unless the hold says how long.
+#: Where more than the worker waits, it does for so many seconds at most, unless the hold says how long: in routes that
+#: tm runs with the transaction locked (the server's timer process waits for the lock when another branch's time is
+#: over), and over streams (a worker has connections of its own, which nobody else reads).
+SHORT = 5.0
 _LOCKED = ("onreply", "failure")
-IN_TRANSACTION = 5.0
+_STREAMS = ("tcp", "tls", "ws", "wss", "sctp")
 #: Steps of released messages that are remembered.
 _OVER = 16
 #: Notes about messages that are remembered.
@@ -322,8 +324,8 @@ class Holding:
             hold.missed += 1
             return 0, 0.0
         seconds = hold.timeout
-        if event["route"] in _LOCKED and not hold.timed:
-            seconds = min(seconds, IN_TRANSACTION)
+        if (event["route"] in _LOCKED or event["proto"] in _STREAMS) and not hold.timed:
+            seconds = min(seconds, SHORT)
         self._numbers += 1
         hold.holds += 1
         self.held[self._numbers] = Held(self, self._numbers, worker, event["ask"], hold, seconds)

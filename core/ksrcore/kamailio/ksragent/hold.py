@@ -290,7 +290,8 @@ class Holds:
         """
         self._asked += 1
         number = self._asked
-        self.send({"event": "hold.ask", "ask": number, "hold": hold.id, "held": held, "route": route})
+        proto = str(self.acts.pv("$pr") or "").lower()
+        self.send({"event": "hold.ask", "ask": number, "hold": hold.id, "held": held, "route": route, "proto": proto})
         deadline = time.monotonic() + GRANT
         while True:
             order = self._next(deadline)
