@@ -244,6 +244,25 @@ def test_drop_and_answer_in_a_branch_route(lab: Lab) -> None:
     assert a.lines()[-1] == "SIP/2.0 480 Gone" and b.lines() == []
 
 
+def test_ends_after_it_was_relayed(lab: Lab) -> None:
+    """What is on its way stays; a final reply that tm has chosen goes on, unless another is sent."""
+    lab.session.hold("ksr_route_relay:+7", once=True)
+    a, b, _ = lab.call()
+    request = b.get()
+    lab.wait("held")
+    lab.held[0].drop()
+    lab.wait("released")
+    b.reply(request, 486)
+    assert a.lines()[-1] == "SIP/2.0 486 Test"
+    lab.session.hold("ksr_failure_manage")
+    for end, reply in ((lambda held: held.drop(), "486 Test"), (lambda held: held.answer(480, "Gone"), "480 Gone")):
+        a, b, _ = lab.call()
+        b.reply(b.get(), 486)
+        lab.wait("held")
+        end(lab.held[0])
+        assert a.lines()[-1] == f"SIP/2.0 {reply}"
+
+
 def test_time_is_over(lab: Lab) -> None:
     lab.session.hold("ksr_route_relay", timeout=0.3)
     _, b, _ = lab.call()
