@@ -207,7 +207,8 @@ def _stateless_branch(proxy: Proxy, msg: SipMessage) -> str:
     # The body's first word, read by hand: a field that cannot be parsed is forwarded as well.
     number = cseq.body.split(None, 1)[0] if cseq is not None and cseq.body else ""
     # A CANCEL and the ACK of a negative reply must go out with their INVITE's branch: no method in it.
-    digest = blake2b(f"{top}|{msg.callid}|{number}|{msg.ruri}|{proxy.name}".encode("latin-1"), digest_size=16).hexdigest()
+    seed = f"{top}|{msg.callid}|{number}|{msg.ruri}|{proxy.name}"
+    digest = blake2b(seed.encode("latin-1"), digest_size=16).hexdigest()
     return f"z9hG4bK{branch_hash(msg.callid, number):x}.{digest}.0"
 
 

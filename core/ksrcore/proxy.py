@@ -136,7 +136,7 @@ class Proxy:
         self.recorder = recorder if recorder is not None else Recorder()
         self.env = Env()
         self.script: Script | None = None
-        self.modules = Modules()
+        self.modules: Modules = Modules()
         #: Whole header fields without line end, '' for none: of replies and of requests we make.
         self.server_header = f"Server: ksrshell ({__version__})"
         self.user_agent_header = f"User-Agent: ksrshell ({__version__})"

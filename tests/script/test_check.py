@@ -164,9 +164,9 @@ def test_variables_with_several_values_are_left_alone() -> None:
 
 
 def test_functions_that_are_not_there_yet() -> None:
-    finding = one("KSR.dialog.dlg_manage()")
+    finding = one("KSR.msilo.mstore()")
     assert (finding.severity, finding.code) == ("info", "not-implemented")
-    assert finding.text == "KSR.dialog.dlg_manage: Kamailio has it, ksrshell not yet"
+    assert finding.text == "KSR.msilo.mstore: Kamailio has it, ksrshell not yet"
 
 
 def test_functions_of_another_version() -> None:

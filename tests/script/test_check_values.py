@@ -57,9 +57,9 @@ def test_variables_known_in_part() -> None:
 
 
 def test_variables_not_there_yet() -> None:
-    finding = one('KSR.pv.get("$dlg_var(x)")')
+    finding = one('KSR.pv.get("$msrp(method)")')
     assert (finding.severity, finding.code) == ("info", "not-implemented")
-    assert finding.text == "KSR.pv.get: $dlg_var (module dialog,ims_dialog) is not in ksrshell yet"
+    assert finding.text == "KSR.pv.get: $msrp (module msrp) is not in ksrshell yet"
     assert codes('KSR.pv.get("$(ru{json.parse,x})")') == ["not-implemented"]
 
 
@@ -77,7 +77,7 @@ def test_formats() -> None:
     assert one('KSR.xlog.xinfo("got $foo")').text == "KSR.xlog.xinfo: no Kamailio has $foo"
     assert one('KSR.xlog.xlog("L_INFO", "costs 5$ each")').text.endswith("a dollar sign is written $$")
     assert codes('KSR.xlog.xinfo("$foo " + msg.Method)') == ["pseudo-variable"]
-    assert codes('KSR.xlog.xinfo("$dlg_var(x) " "$au")') == ["not-implemented"]
+    assert codes('KSR.xlog.xinfo("$msrp(method) " "$au")') == ["not-implemented"]
 
 
 def test_texts_that_are_not_evaluated() -> None:

@@ -27,7 +27,7 @@ def good(tmp_path: Path) -> Path:
 @pytest.fixture
 def bad(tmp_path: Path) -> Path:
     path = tmp_path / "bad.py"
-    path.write_text(script('KSR.inf("é")\nif KSR.tm.t_relay():\n    KSR.dialog.dlg_manage()'), "utf-8-sig")
+    path.write_text(script('KSR.inf("é")\nif KSR.tm.t_relay():\n    KSR.msilo.mstore()'), "utf-8-sig")
     return path
 
 

@@ -17,7 +17,7 @@ from shell.fake import CALLID, FakeProxy
 
 
 def test_the_public_name(fake: FakeProxy) -> None:
-    assert ksrshell.__all__ == ["connect"]
+    assert ksrshell.__all__ == ["connect", "connect_all"]
     with ksrshell.connect("fake") as proxy:
         assert proxy.name == "fake"
         assert proxy.msgs[-1].method == "BYE"

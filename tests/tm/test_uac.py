@@ -91,12 +91,12 @@ def test_commands(tmp_path: Path) -> None:
     assert (listed[0]["callid"], listed[0]["outgoings"]) == ("call", 1)
     p.tm.rpc_cancel(["call", "1"])
     assert firsts(p.take()) == [f"{BOB} CANCEL sip:bob@10.0.0.3 SIP/2.0"]
-    p.tm.rpc_reply_callid([480, "Away", "call", 1, "mytag", "X-A: b\r\n"])
+    p.tm.rpc_reply_callid([480, "Away", "call", "1", "mytag", "X-A: b\r\n"])
     (sent,) = p.take()
     assert (sent.first, sent.header("X-A")) == ("SIP/2.0 480 Away", ["b"])
     assert sent.header("To")[0].endswith(";tag=mytag")
     with pytest.raises(RpcError, match="final reply"):
-        p.tm.rpc_reply_callid([480, "Away", "call", 1, ".", "."])
+        p.tm.rpc_reply_callid([480, "Away", "call", "1", ".", "."])
 
 
 def test_hooks(tmp_path: Path) -> None:

@@ -114,7 +114,8 @@ def _named(name: str, read: Callable[[Run, str], Value]) -> None:
 
 
 def _define(run: Run, name: str) -> str | None:
-    return run.proxy.modules.pv.defines.get(name)
+    found: str | None = run.proxy.modules.pv.defines.get(name)
+    return found
 
 
 _named("def", _define)
