@@ -11,7 +11,6 @@ import logging
 from typing import TYPE_CHECKING, Any, Self
 
 from ..net.address import Listen
-from ..proxy import Proxy
 from ..pv.accessor import compile_spec
 from ..pv.errors import PvError
 from ..pv.format import Format, compile_format
@@ -43,6 +42,7 @@ from .dispatcher_questions import DispatcherQuestions
 from .dispatcher_select import Selection, select
 
 if TYPE_CHECKING:
+    from ..proxy import Proxy
     from ..run import Run
     from ..store.database import Database
 

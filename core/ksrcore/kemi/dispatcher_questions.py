@@ -7,7 +7,6 @@ import socket
 from typing import TYPE_CHECKING
 
 from ..net.address import canonical_ip
-from ..proxy import Proxy
 from ..pv.registry import Accessor
 from ..sip.errors import SipError
 from ..sip.uri import parse_uri, strip_brackets
@@ -16,6 +15,7 @@ from .dispatcher_list import Destination
 from .dispatcher_rpc import DispatcherRpc
 
 if TYPE_CHECKING:
+    from ..proxy import Proxy
     from ..run import Run
 
 __all__ = ["DispatcherQuestions"]

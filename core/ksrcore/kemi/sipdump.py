@@ -10,7 +10,6 @@ import logging
 from typing import TYPE_CHECKING, Any, Self
 
 from ..capture.foreign import captured
-from ..proxy import Proxy
 from ..pv.errors import PvError
 from ..pv.registry import Accessor, pv_class
 from ..pv.spec import Spec
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..capture.recorder import Record
+    from ..proxy import Proxy
     from ..run import Run
 
 __all__ = ["Sipdump"]

@@ -15,7 +15,6 @@ from ..capture import hep
 from ..capture.captured import Captured
 from ..capture.foreign import captured
 from ..net.address import DEFAULT_PORTS, Dest, Listen, Rcv, canonical_ip
-from ..proxy import Proxy
 from ..run import EVENT_ROUTE, ONSEND_ROUTE, Run
 from ..sip.errors import SipError
 from ..sip.message import SipMessage
@@ -29,6 +28,7 @@ from .siptrace_texts import address, avp_name, branch_of, callid_of, method_of, 
 
 if TYPE_CHECKING:
     from ..capture.recorder import Record
+    from ..proxy import Proxy
     from ..store.database import Database, Value
 
 __all__ = ["Siptrace"]

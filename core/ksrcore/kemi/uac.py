@@ -6,7 +6,6 @@ import copy
 import logging
 from typing import TYPE_CHECKING, Self
 
-from ..proxy import Proxy
 from ..pv.accessor import compile_spec
 from ..pv.errors import PvError
 from ..pv.registry import Accessor
@@ -24,6 +23,7 @@ from .uac_replace import UacReplace
 from .uac_request import Request, UacRequest
 
 if TYPE_CHECKING:
+    from ..proxy import Proxy
     from ..run import Run
 
 __all__ = ["Uac"]
