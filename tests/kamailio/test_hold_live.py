@@ -255,11 +255,14 @@ def test_ends_after_it_was_relayed(lab: Lab) -> None:
     b.reply(request, 486)
     assert a.lines()[-1] == "SIP/2.0 486 Test"
     lab.session.hold("ksr_failure_manage")
-    for end, reply in ((lambda held: held.drop(), "486 Test"), (lambda held: held.answer(480, "Gone"), "480 Gone")):
+    for code, reply in ((0, "486 Test"), (480, "480 Gone")):
         a, b, _ = lab.call()
         b.reply(b.get(), 486)
         lab.wait("held")
-        end(lab.held[0])
+        if code:
+            lab.held[0].answer(code, "Gone")
+        else:
+            lab.held[0].drop()
         assert a.lines()[-1] == f"SIP/2.0 {reply}"
 
 

@@ -40,6 +40,8 @@ _STREAMS = ("tcp", "tls", "ws", "wss", "sctp")
 _OVER = 16
 #: Notes about messages that are remembered.
 _KEPT = 10_000
+#: Seconds that arming waits for workers that have not connected yet.
+_CONNECT = 2.0
 
 
 class Holding:
@@ -117,7 +119,7 @@ class Holding:
 
     # -- holds ----------------------------------------------------------------------------------------------------
 
-    def arm(
+    async def arm(
         self,
         connection: Connection,
         where: str = "",
@@ -145,6 +147,7 @@ class Holding:
             keep=keep,
             owner=connection,
         )
+        await self._connected()
         if not log and not any(self._free(worker) > 1 for worker in self.workers.all):
             raise DebugError(
                 "this server has no worker to spare: each socket keeps one that receives, so a hold needs children=2 "
@@ -156,6 +159,19 @@ class Holding:
         connection.when_gone(self.leave)
         self._tell_workers()
         return hold.view()
+
+    async def _connected(self) -> None:
+        """Wait for the workers that have not connected yet, for a while: one that connects because of a message hears
+        what is armed when that message is through."""
+        kicked = False
+        end = time.monotonic() + _CONNECT
+        while {proc.pid for proc in self.workers.receivers()} - {worker.pid for worker in self.workers.all}:
+            if time.monotonic() > end:
+                return
+            if not kicked:
+                kicked = True
+                self.workers.kick()
+            await asyncio.sleep(0.01)
 
     def _tell_workers(self) -> None:
         """Every worker knows what is armed before it begins with its next message. Idle ones need not be woken."""
