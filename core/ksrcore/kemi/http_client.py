@@ -20,6 +20,7 @@ from ..pv.registry import Accessor, Value, pv_class
 from ..pv.spec import Spec
 from .declare import Module, Param, ParamError, export, rpc
 from .http_client_errors import curl_error
+from .pv import write_to
 
 if TYPE_CHECKING:
     from ..proxy import Proxy
@@ -228,10 +229,10 @@ class HttpClientModule(Module):
         # As for libcurl the first name counts: a Content-Type further on does not keep that of a form away.
         answer = self._ask(run, method, url, body or None, [hdrs] if hdrs else [], self._query)
         if isinstance(answer, int):
-            target.set(run, "")
+            write_to("http_client", run, target, "")
             return answer
         text = answer.body if 200 <= answer.code < 500 else ""
-        target.set(run, text.partition("\n")[0] if self.query_result else text)
+        write_to("http_client", run, target, text.partition("\n")[0] if self.query_result else text)
         return answer.code
 
     def _run_connect(self, run: Run, con: str, url: str, ctype: str, data: str, dpv: str) -> int:
@@ -244,7 +245,7 @@ class HttpClientModule(Module):
             connection = self._connections.get(name)
             if connection is None:
                 log.error("http_client: there is no connection %r", name)
-                target.set(run, "")
+                write_to("http_client", run, target, "")
                 return -1
             tried.add(name)
             between = "" if not url or url[0] == "/" else "/"
@@ -257,7 +258,7 @@ class HttpClientModule(Module):
                 break
             log.error("http_client: %s failed with %d, trying %s", name, code, connection.failover)
             name = connection.failover
-        target.set(run, answer.body if not isinstance(answer, int) and 200 <= code < 500 else "")
+        write_to("http_client", run, target, answer.body if not isinstance(answer, int) and 200 <= code < 500 else "")
         return code
 
     # -- KEMI ---------------------------------------------------------------------------------------------------------

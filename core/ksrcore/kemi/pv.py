@@ -47,6 +47,16 @@ def assign(function: str, run: Run, pvn: str, value: Value) -> bool:
     return True
 
 
+def write_to(function: str, run: Run, target: Accessor, value: Value) -> bool:
+    """Write a result that no longer changes what the function answers; what cannot be written is logged."""
+    try:
+        target.set(run, value)
+    except PvError as error:
+        log.error("%s: %s", function, error)
+        return False
+    return True
+
+
 def put_result(function: str, run: Run, pvn: str, value: Value) -> int:
     """Write a function's result to the variable it was given: 1, or -1 (logged) when there is none or it cannot be."""
     if value is None:

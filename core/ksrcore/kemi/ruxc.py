@@ -13,6 +13,7 @@ from ..net.httpclient import HttpClient, HttpError, HttpOptions
 from ..pv.accessor import compile_spec
 from ..pv.errors import PvError
 from .declare import Module, Param, ParamError, export
+from .pv import write_to
 
 if TYPE_CHECKING:
     from ..proxy import Proxy
@@ -83,7 +84,7 @@ class Ruxc(Module):
             except HttpError as error:
                 log.error("ruxc: %s: %s%s", url, error, ", once more" if left else "")
                 continue
-            target.set(run, answer.body)
+            write_to("ruxc", run, target, answer.body)
             return answer.code
         return -1
 
