@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from random import Random
 
 import pytest
 
@@ -17,15 +18,13 @@ def test_a_defect_in_the_core_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         monkeypatch.setattr(world.proxy, "_request", lambda msg, record: 1 // 0)
         with pytest.raises(Defect, match="ZeroDivisionError"):
-            world.receive(b"OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/UDP h\r\n\r\n")
+            world.receive(request(Random(1), "OPTIONS", 1, "alice", "ip"))
     finally:
         world.close()
     assert WATCH not in logging.getLogger("ksrcore").handlers
 
 
 def test_a_retransmission_timer_with_nothing_to_repeat_ends() -> None:
-    from random import Random
-
     world = World(CALLS)
     try:
         world.receive(request(Random(1), "INVITE", 1, "alice", "ip"))
