@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from fnmatch import fnmatchcase
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -37,9 +39,9 @@ def api(pattern: str, status: str | None, as_json: bool) -> None:
         raise click.ClickException(_nothing(pattern, status))
     from .render.console import width
 
-    for function in found:
-        for line in _lines(function, width()):
-            click.echo(line)
+    # What reads a pipe takes lines: they are as long as they are.
+    columns = max(width(), 40) if sys.stdout.isatty() else 10_000
+    click.echo("\n".join(line for function in found for line in _lines(function, columns)))
     have = sum(function.implemented for function in found)
     click.echo(f"{len(found)} functions: {have} implemented, {len(found) - have} known", err=True)
 
@@ -77,7 +79,7 @@ def _view(function: Function) -> dict[str, Any]:
         "params": list(decl.params),
         "versions": list(function.versions),
         "status": "implemented" if function.implemented else "known",
-        "doc": summary(decl.doc),
+        "doc": decl.summary,
     }
 
 
@@ -89,14 +91,4 @@ def _lines(function: Function, columns: int) -> list[str]:
     elif not function.versions:
         notes.append("ksrshell only")
     lines = [decl.signature + (f"  [{', '.join(notes)}]" if notes else "")]
-    text = summary(decl.doc)
-    if text:
-        room = columns - 4
-        lines.append("    " + (text if len(text) <= room else text[: room - 3].rstrip() + "..."))
-    return lines
-
-
-def summary(doc: str) -> str:
-    """The first sentence of a documentation, on one line, without its markup."""
-    text = " ".join(doc.partition("\n\n")[0].split()).replace("``", "")
-    return text
+    return lines + wrap(decl.summary, columns, initial_indent="    ", subsequent_indent="    ")

@@ -286,7 +286,7 @@ def transformations(prefix: str) -> list[Candidate]:
 def function_meta(function: Function) -> str:
     """``(code: int, reason: str) -> int  Send a stateless reply.``"""
     arguments = function.signature.removeprefix(function.path)
-    text = function.summary if function.implemented else "not implemented here yet"
+    text = function.summary if function.implemented else f"not implemented here yet: {function.summary}".rstrip(": ")
     return f"{arguments}  {text}".strip()
 
 

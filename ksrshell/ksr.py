@@ -52,8 +52,8 @@ class Function(View):
 
     @property
     def summary(self) -> str:
-        """The first line of its documentation."""
-        return (self.__doc__ or "").strip().partition("\n")[0]
+        """What it does, in a line."""
+        return str(self._entry.get("summary") or (self.__doc__ or "").strip().partition("\n")[0])
 
     def __call__(self, *args: Any, live: bool = False) -> Any:
         return self._call(self.path.removeprefix("KSR."), args, live)

@@ -3,4 +3,5 @@
 
 from typing import Any
 
-def request(text1: str, /) -> int: ...
+def request(text1: str, /) -> int:
+    """Write an accounting record of the request to the RADIUS server, with this comment."""

@@ -3,8 +3,11 @@
 
 from typing import Any
 
-def exec(text1: str, /) -> int: ...
+def exec(text1: str, /) -> int:
+    """Call this function of the Python 2 script; 1 unless it returns something else."""
 
-def exec_p1(text1: str, text2: str, /) -> int: ...
+def exec_p1(text1: str, text2: str, /) -> int:
+    """Call this function of the Python 2 script with one text."""
 
-def execx(text1: str, /) -> int: ...
+def execx(text1: str, /) -> int:
+    """Call this function of the Python 2 script, as exec does."""

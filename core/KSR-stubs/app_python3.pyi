@@ -3,8 +3,11 @@
 
 from typing import Any
 
-def exec(text1: str, /) -> int: ...
+def exec(text1: str, /) -> int:
+    """Call this method of the Python script's object; its int is the result."""
 
-def exec_p1(text1: str, text2: str, /) -> int: ...
+def exec_p1(text1: str, text2: str, /) -> int:
+    """Call this method of the Python script's object with one text."""
 
-def execx(text1: str, /) -> int: ...
+def execx(text1: str, /) -> int:
+    """Call this method of the Python script's object, as exec does."""

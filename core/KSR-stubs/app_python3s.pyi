@@ -3,8 +3,11 @@
 
 from typing import Any
 
-def exec(text1: str, /) -> int: ...
+def exec(text1: str, /) -> int:
+    """Call this function of the Python script that app_python3s has loaded."""
 
-def exec_p1(text1: str, text2: str, /) -> int: ...
+def exec_p1(text1: str, text2: str, /) -> int:
+    """Call this function of the Python script that app_python3s has loaded, with one text."""
 
-def execx(text1: str, /) -> int: ...
+def execx(text1: str, /) -> int:
+    """Call this function of the Python script that app_python3s has loaded, as exec does."""

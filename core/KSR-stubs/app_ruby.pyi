@@ -3,10 +3,14 @@
 
 from typing import Any
 
-def run(text1: str, /) -> int: ...
+def run(text1: str, /) -> int:
+    """Call this Ruby function of the loaded script."""
 
-def run_p1(text1: str, text2: str, /) -> int: ...
+def run_p1(text1: str, text2: str, /) -> int:
+    """Call this Ruby function of the loaded script with one text."""
 
-def run_p2(text1: str, text2: str, text3: str, /) -> int: ...
+def run_p2(text1: str, text2: str, text3: str, /) -> int:
+    """Call this Ruby function of the loaded script with two texts."""
 
-def run_p3(text1: str, text2: str, text3: str, text4: str, /) -> int: ...
+def run_p3(text1: str, text2: str, text3: str, text4: str, /) -> int:
+    """Call this Ruby function of the loaded script with three texts."""

@@ -3,16 +3,23 @@
 
 from typing import Any
 
-def dofile(text1: str, /) -> int: ...
+def dofile(text1: str, /) -> int:
+    """Run the Squirrel file at this path."""
 
-def dostring(text1: str, /) -> int: ...
+def dostring(text1: str, /) -> int:
+    """Run this Squirrel text."""
 
-def run(text1: str, /) -> int: ...
+def run(text1: str, /) -> int:
+    """Call this Squirrel function of the loaded script."""
 
-def run_p1(text1: str, text2: str, /) -> int: ...
+def run_p1(text1: str, text2: str, /) -> int:
+    """Call this Squirrel function of the loaded script with one text."""
 
-def run_p2(text1: str, text2: str, text3: str, /) -> int: ...
+def run_p2(text1: str, text2: str, text3: str, /) -> int:
+    """Call this Squirrel function of the loaded script with two texts."""
 
-def run_p3(text1: str, text2: str, text3: str, text4: str, /) -> int: ...
+def run_p3(text1: str, text2: str, text3: str, text4: str, /) -> int:
+    """Call this Squirrel function of the loaded script with three texts."""
 
-def runstring(text1: str, /) -> int: ...
+def runstring(text1: str, /) -> int:
+    """Run this Squirrel text in the context of the script that was loaded at startup."""

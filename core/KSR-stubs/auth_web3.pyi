@@ -3,6 +3,8 @@
 
 from typing import Any
 
-def web3_proxy_authenticate(text1: str, text2: str, /) -> int: ...
+def web3_proxy_authenticate(text1: str, text2: str, /) -> int:
+    """Verify the Proxy-Authorization of a realm with a smart contract on a blockchain."""
 
-def web3_www_authenticate(text1: str, text2: str, /) -> int: ...
+def web3_www_authenticate(text1: str, text2: str, /) -> int:
+    """Verify the Authorization of a realm with a smart contract on a blockchain."""

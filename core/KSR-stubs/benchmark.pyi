@@ -3,6 +3,8 @@
 
 from typing import Any
 
-def bm_log_timer(text1: str, /) -> int: ...
+def bm_log_timer(text1: str, /) -> int:
+    """End the timer of this name and log what it measured."""
 
-def bm_start_timer(text1: str, /) -> int: ...
+def bm_start_timer(text1: str, /) -> int:
+    """Start the timer of this name."""

@@ -3,4 +3,5 @@
 
 from typing import Any
 
-def call_control() -> int: ...
+def call_control() -> int:
+    """Ask the callcontrol application how long a prepaid call may last, and end it then."""

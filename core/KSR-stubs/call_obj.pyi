@@ -3,6 +3,8 @@
 
 from typing import Any
 
-def free(code1: int, /) -> int: ...
+def free(code1: int, /) -> int:
+    """Give a call object's number back, so that get can hand it out again."""
 
-def get() -> int: ...
+def get() -> int:
+    """Put the next free number of a call object into a variable, named by text."""

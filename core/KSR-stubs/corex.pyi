@@ -18,13 +18,17 @@ def file_read(path: str, /) -> Any | None:
 def file_write(path: str, content: str, /) -> int:
     """Write ``content`` to a file in place of what it has; -1 when that fails."""
 
-def forward_uac() -> int: ...
+def forward_uac() -> int:
+    """Forward the request with a single Via, this proxy's own."""
 
-def forward_uac_branch(code1: int, /) -> int: ...
+def forward_uac_branch(code1: int, /) -> int:
+    """Forward a branch of the request with a single Via, this proxy's own."""
 
-def forward_uac_uri(text1: str, /) -> int: ...
+def forward_uac_uri(text1: str, /) -> int:
+    """Forward the request to a URI with a single Via, this proxy's own."""
 
-def forward_uac_uri_branch(text1: str, code2: int, /) -> int: ...
+def forward_uac_uri_branch(text1: str, code2: int, /) -> int:
+    """Forward a branch of the request to a URI with a single Via, this proxy's own."""
 
 def has_ruri_user() -> int:
     """1 when the Request-URI has a user part, else -1."""

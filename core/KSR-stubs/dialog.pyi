@@ -21,7 +21,8 @@ def dlg_db_load_extra() -> int:
 def dlg_get(callid: str, ftag: str, ttag: str, /) -> int:
     """Take the dialog of that Call-ID and tags for the message's: 1, -1 when there is none."""
 
-def dlg_get_var(text1: str, text2: str, text3: str, text4: str, /) -> Any | None: ...
+def dlg_get_var(text1: str, text2: str, text3: str, text4: str, /) -> Any | None:
+    """A variable of another dialog, found by Call-ID, From tag and To tag."""
 
 def dlg_isflagset(flag: int, /) -> int:
     """1 when a flag is set, else -1."""
@@ -32,13 +33,17 @@ def dlg_manage() -> int:
     -1 for another request without To tag, and an INVITE without Contact or From tag or whose dialog is made.
     """
 
-def dlg_refer_cid(text1: str, text2: str, text3: str, /) -> int: ...
+def dlg_refer_cid(text1: str, text2: str, text3: str, /) -> int:
+    """Send a REFER to a side of the dialog, with a Call-ID of its own."""
 
-def dlg_refer_did(code1: int, code2: int, text3: str, text4: str, /) -> int: ...
+def dlg_refer_did(code1: int, code2: int, text3: str, text4: str, /) -> int:
+    """Send a REFER to a side of the dialog with this hash entry and id."""
 
-def dlg_remove_dialogs_from_node(text1: str, /) -> int: ...
+def dlg_remove_dialogs_from_node(text1: str, /) -> int:
+    """Remove the dialogs that came over DMQ from this node."""
 
-def dlg_req_within4(text1: str, text2: str, text3: str, text4: str, /) -> int: ...
+def dlg_req_within4(text1: str, text2: str, text3: str, text4: str, /) -> int:
+    """Send a request in the dialog to a side of it, with headers and a body."""
 
 def dlg_reset_property(attr: str, /) -> int:
     """Switch one of them off."""
@@ -47,9 +52,10 @@ def dlg_resetflag(flag: int, /) -> int:
     """Take a flag back: 1, -1 for a number that is none."""
 
 def dlg_set_property(attr: str, /) -> int:
-    """Switch on "ka-src", "ka-dst" (keepalives to caller, callee) or "timeout-noreset": 1, -1 for another word."""
+    """Switch on "ka-src", "ka-dst" (keepalives to caller, callee) or "timeout-noreset": 1, else -1."""
 
-def dlg_set_state(text1: str, /) -> int: ...
+def dlg_set_state(text1: str, /) -> int:
+    """Set the state of the message's dialog by its name."""
 
 def dlg_set_timeout(timeout: int, /) -> int:
     """Give the call that many seconds from now: 1, -1 without a dialog."""
@@ -57,7 +63,8 @@ def dlg_set_timeout(timeout: int, /) -> int:
 def dlg_set_timeout_id(timeout: int, h_entry: int, h_id: int, /) -> int:
     """The same for the dialog of that hash entry and id."""
 
-def dlg_set_var(text1: str, text2: str, text3: str, text4: str, text5: str, /) -> int: ...
+def dlg_set_var(text1: str, text2: str, text3: str, text4: str, text5: str, /) -> int:
+    """Set a variable of another dialog, found by Call-ID, From tag and To tag."""
 
 def dlg_setflag(flag: int, /) -> int:
     """Set a flag (0 to 31) of the dialog, or of the one that is to be made: 1, -1 for another number.
@@ -65,11 +72,14 @@ def dlg_setflag(flag: int, /) -> int:
     On requests within, after ``loose_route()`` or ``dlg_manage()``.
     """
 
-def dlg_update_contact() -> int: ...
+def dlg_update_contact() -> int:
+    """Take the message's Contact as the contact of its side of the dialog."""
 
-def dlg_update_socket() -> int: ...
+def dlg_update_socket() -> int:
+    """Take the socket the message came in by as the socket of its side of the dialog."""
 
-def dlg_update_state() -> int: ...
+def dlg_update_state() -> int:
+    """Bring the dialog's state up to date with the message."""
 
 def get_profile_size(profile: str, value: str, spv: str, /) -> int:
     """Put the number of dialogs in a profile with a value into the variable ``spv``: 1, -1 when it cannot be."""
@@ -87,7 +97,7 @@ def is_known_dlg() -> int:
     """1 when the message belongs to a dialog, else -1."""
 
 def set_dlg_profile(profile: str, value: str, /) -> int:
-    """Put the dialog, or the one that is to be made, into a profile with a value: 1, -1 without the profile."""
+    """Put the dialog, or the one to be made, into a profile with a value: 1, -1 without the profile."""
 
 def set_dlg_profile_static(profile: str, /) -> int:
     """Put the dialog into a profile without values."""

@@ -7,7 +7,7 @@ def async_multicast(evdata: str, etag: str, /) -> int:
     """Suspend the request and send to the clients with that tag: 1, or -1."""
 
 def async_relay(evdata: str, /) -> int:
-    """Suspend the request, with a transaction of its own if it has none, and send to all clients: 1, or -1."""
+    """Suspend the request, in a transaction made if it has none, and send to all clients: 1, or -1."""
 
 def async_unicast(evdata: str, etag: str, /) -> int:
     """Suspend the request and send to the first client with that tag: 1, or -1."""

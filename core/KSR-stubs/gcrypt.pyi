@@ -3,10 +3,14 @@
 
 from typing import Any
 
-def aes_decrypt(text1: str, text2: str, text3: str, /) -> int: ...
+def aes_decrypt(text1: str, text2: str, text3: str, /) -> int:
+    """Decrypt a base64 text by AES-256 in ECB mode with a key, into a variable."""
 
-def aes_encrypt(text1: str, text2: str, text3: str, /) -> int: ...
+def aes_encrypt(text1: str, text2: str, text3: str, /) -> int:
+    """Encrypt a text by AES-256 in ECB mode with a key, into a variable as base64."""
 
-def hmac_sha256(text1: str, text2: str, text3: str, /) -> int: ...
+def hmac_sha256(text1: str, text2: str, text3: str, /) -> int:
+    """Put the HMAC-SHA256 of a text under a key into a variable, as base64url."""
 
-def hmac_sha512(text1: str, text2: str, text3: str, /) -> int: ...
+def hmac_sha512(text1: str, text2: str, text3: str, /) -> int:
+    """Put the HMAC-SHA512 of a text under a key into a variable, as base64url."""

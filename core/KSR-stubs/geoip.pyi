@@ -3,4 +3,5 @@
 
 from typing import Any
 
-def match(text1: str, text2: str, /) -> int: ...
+def match(text1: str, text2: str, /) -> int:
+    """Look an address up in the GeoIP database for $gip(name=>key)."""

@@ -3,6 +3,8 @@
 
 from typing import Any
 
-def distance(text1: str, text2: str, text3: str, /) -> int: ...
+def distance(text1: str, text2: str, text3: str, /) -> int:
+    """The distance in miles between an address and a place of this latitude and longitude."""
 
-def match(text1: str, text2: str, /) -> int: ...
+def match(text1: str, text2: str, /) -> int:
+    """Look an address up in the GeoIP2 database for $gip2(name=>key)."""

@@ -3,7 +3,8 @@
 
 from typing import Any
 
-def sht_cn(text1: str, text2: str, text3: str, /) -> int: ...
+def sht_cn(text1: str, text2: str, text3: str, /) -> int:
+    """Keep the items of a table as they are now under a name, for $shtcn and $shtcv."""
 
 def sht_dec(table: str, key: str, /) -> int:
     """Take 1 from a number: the result, -255 when it is none."""

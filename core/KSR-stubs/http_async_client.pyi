@@ -8,6 +8,8 @@ def query(sdata: str, rn: str, /) -> int:
     then: the script should end; 1 without, -1 an error.
     """
 
-def send(text1: str, text2: str, /) -> int: ...
+def send(text1: str, text2: str, /) -> int:
+    """Ask this URL and go on with this callback when the answer comes."""
 
-def send_xdata(text1: str, text2: str, text3: str, /) -> int: ...
+def send_xdata(text1: str, text2: str, text3: str, /) -> int:
+    """Ask this URL and go on with this callback when the answer comes, with data for it."""

@@ -3,8 +3,11 @@
 
 from typing import Any
 
-def get_profile_size(text1: str, text2: str, text3: str, /) -> int: ...
+def get_profile_size(text1: str, text2: str, text3: str, /) -> int:
+    """Put the number of dialogs in a profile into a variable."""
 
-def is_known_dlg() -> int: ...
+def is_known_dlg() -> int:
+    """Whether the message belongs to a dialog; Kamailio does not do this yet."""
 
-def set_dlg_profile(text1: str, text2: str, /) -> int: ...
+def set_dlg_profile(text1: str, text2: str, /) -> int:
+    """Put the dialog into a profile, under a value where the profile has values."""

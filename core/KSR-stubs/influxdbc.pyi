@@ -3,10 +3,14 @@
 
 from typing import Any
 
-def ic_long(text1: str, code2: int, /) -> int: ...
+def ic_long(text1: str, code2: int, /) -> int:
+    """Add a whole number under a name to what goes to InfluxDB."""
 
-def measure(text1: str, /) -> int: ...
+def measure(text1: str, /) -> int:
+    """Begin a group of values of this name for InfluxDB."""
 
-def measureend() -> int: ...
+def measureend() -> int:
+    """End the group of values."""
 
-def push() -> int: ...
+def push() -> int:
+    """Send the values kept so far to InfluxDB."""

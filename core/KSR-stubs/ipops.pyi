@@ -10,7 +10,7 @@ def compare_pure_ips(_sval1: str, _sval2: str, /) -> int:
     """1 when both are the same address without brackets, else -1."""
 
 def detailed_ip_type(ipval: str, rpv: str, /) -> int:
-    """Put what an address is for (PRIVATE, LOOPBACK, GLOBAL-UNICAST ...) into the variable ``rpv``: 1, else -1."""
+    """Put what an address is for (PRIVATE, LOOPBACK, GLOBAL-UNICAST ...) in the variable ``rpv``: 1, else -1."""
 
 def detailed_ipv4_type(ipval: str, rpv: str, /) -> int:
     """``detailed_ip_type`` for IPv4 addresses only."""
@@ -19,7 +19,7 @@ def detailed_ipv6_type(ipval: str, rpv: str, /) -> int:
     """``detailed_ip_type`` for IPv6 addresses only."""
 
 def dns_int_match_ip(vhn: str, vip: str, /) -> int:
-    """``dns_sys_match_ip`` by DNS alone: A records, AAAA only without those and with an IPv6 socket of our own."""
+    """dns_sys_match_ip by DNS alone: A records, AAAA only without those and with an IPv6 socket here."""
 
 def dns_query(naptrname: str, pvid: str, /) -> int:
     """Put the addresses of a host name, by the system's resolver, into ``$dns(pvid=>...)``: 1, -4 for none."""
@@ -61,7 +61,7 @@ def naptr_query(naptrname: str, pvid: str, /) -> int:
     """Put the NAPTR records of a name, by order and preference, into ``$naptrquery(pvid=>...)``: as srv_query."""
 
 def ptr_query(ip: str, pvid: str, /) -> int:
-    """Put the host name of an address into ``$ptrquery(pvid=>ptr)``: 1, -1 without one (Kamailio 5.7 and later)."""
+    """Put the host name of an address into ``$ptrquery(pvid=>ptr)``: 1, -1 without one (Kamailio 5.7 on)."""
 
 def srv_query(naptrname: str, pvid: str, /) -> int:
     """Put the SRV records of a name into ``$srvquery(pvid=>...)``, in RFC 2782's order: 1, also without any.

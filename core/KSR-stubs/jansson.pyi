@@ -3,4 +3,5 @@
 
 from typing import Any
 
-def get(text1: str, text2: str, text3: str, /) -> int: ...
+def get(text1: str, text2: str, text3: str, /) -> int:
+    """Put the value at a path of a JSON text into a variable."""

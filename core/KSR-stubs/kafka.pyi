@@ -3,6 +3,8 @@
 
 from typing import Any
 
-def send(text1: str, text2: str, /) -> int: ...
+def send(text1: str, text2: str, /) -> int:
+    """Send a message to a Kafka topic."""
 
-def send_key(text1: str, text2: str, text3: str, /) -> int: ...
+def send_key(text1: str, text2: str, text3: str, /) -> int:
+    """Send a message with a key to a Kafka topic."""

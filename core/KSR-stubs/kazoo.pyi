@@ -3,6 +3,8 @@
 
 from typing import Any
 
-def kazoo_publish(text1: str, text2: str, text3: str, /) -> int: ...
+def kazoo_publish(text1: str, text2: str, text3: str, /) -> int:
+    """Send JSON to an exchange of RabbitMQ under a routing key."""
 
-def kazoo_subscribe(text1: str, /) -> int: ...
+def kazoo_subscribe(text1: str, /) -> int:
+    """Subscribe at RabbitMQ as this JSON says: exchange, type, queue, routing."""

@@ -3,6 +3,8 @@
 
 from typing import Any
 
-def resetdebug() -> int: ...
+def resetdebug() -> int:
+    """Set the process's log level back to the core's debug parameter."""
 
-def setdebug(code1: int, /) -> int: ...
+def setdebug(code1: int, /) -> int:
+    """Set the process's log level."""

@@ -3,6 +3,8 @@
 
 from typing import Any
 
-def result_next() -> int: ...
+def result_next() -> int:
+    """Go on to the next entry that the last LDAP search found."""
 
-def search(text1: str, /) -> int: ...
+def search(text1: str, /) -> int:
+    """Search an LDAP directory by an LDAP URL."""

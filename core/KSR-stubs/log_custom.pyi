@@ -3,4 +3,5 @@
 
 from typing import Any
 
-def log_udp(text1: str, /) -> int: ...
+def log_udp(text1: str, /) -> int:
+    """Send a text to the address of the core parameter log_engine_data, over UDP."""

@@ -3,4 +3,5 @@
 
 from typing import Any
 
-def mhttpd_reply(code1: int, text2: str, text3: str, text4: str, /) -> int: ...
+def mhttpd_reply(code1: int, text2: str, text3: str, text4: str, /) -> int:
+    """Answer the HTTP request: code, reason, content type, body."""

@@ -3,8 +3,11 @@
 
 from typing import Any
 
-def client_nat_test(code1: int, /) -> int: ...
+def client_nat_test(code1: int, /) -> int:
+    """Whether the client is behind a NAT, by the tests of a mask."""
 
-def fix_contact() -> int: ...
+def fix_contact() -> int:
+    """Put the address and port the message came from into its Contact."""
 
-def nat_keepalive() -> int: ...
+def nat_keepalive() -> int:
+    """Keep the NAT of the request's sender open from now on."""

@@ -3,6 +3,8 @@
 
 from typing import Any
 
-def nghttp2_reply(text1: str, text2: str, /) -> int: ...
+def nghttp2_reply(text1: str, text2: str, /) -> int:
+    """Answer the HTTP/2 request: code, body."""
 
-def nghttp2_reply_header(text1: str, text2: str, /) -> int: ...
+def nghttp2_reply_header(text1: str, text2: str, /) -> int:
+    """Add a header to the HTTP/2 answer."""

@@ -3,4 +3,5 @@
 
 from typing import Any
 
-def pdb_query(text1: str, text2: str, /) -> int: ...
+def pdb_query(text1: str, text2: str, /) -> int:
+    """Ask the number portability servers for a number, and put the carrier id into a variable."""

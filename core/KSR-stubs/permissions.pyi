@@ -16,4 +16,4 @@ def allow_source_address_group() -> int:
     """The group of the address the message came from, -1 when it is in none."""
 
 def allow_trusted() -> int:
-    """1 when the source, its transport, the From URI and the R-URI fit a row of the trusted table, else -1."""
+    """1 when source, transport, From URI and Request-URI fit a row of the trusted table, else -1."""

@@ -3,6 +3,8 @@
 
 from typing import Any
 
-def match(text1: str, text2: str, /) -> int: ...
+def match(text1: str, text2: str, /) -> int:
+    """Take a phone number apart for $phn(name=>key)."""
 
-def match_cn(text1: str, text2: str, text3: str, /) -> int: ...
+def match_cn(text1: str, text2: str, text3: str, /) -> int:
+    """Take a phone number of a country (two letters) apart for $phn(name=>key)."""

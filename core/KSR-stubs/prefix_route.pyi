@@ -3,6 +3,8 @@
 
 from typing import Any
 
-def prefix_route(text1: str, /) -> int: ...
+def prefix_route(text1: str, /) -> int:
+    """Run the route that the longest prefix of this user has."""
 
-def prefix_route_uri() -> int: ...
+def prefix_route_uri() -> int:
+    """Run the route that the longest prefix of the Request-URI's user has."""

@@ -3,6 +3,8 @@
 
 from typing import Any
 
-def pres_check_activities(text1: str, text2: str, /) -> int: ...
+def pres_check_activities(text1: str, text2: str, /) -> int:
+    """Whether the presence document of a URI has this activity."""
 
-def pres_check_basic(text1: str, text2: str, /) -> int: ...
+def pres_check_basic(text1: str, text2: str, /) -> int:
+    """Whether the presence document of a URI has this basic status."""

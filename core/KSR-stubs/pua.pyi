@@ -3,6 +3,8 @@
 
 from typing import Any
 
-def pua_set_publish() -> int: ...
+def pua_set_publish() -> int:
+    """Mark the REGISTER: what it registers is published as presence."""
 
-def pua_update_contact() -> int: ...
+def pua_update_contact() -> int:
+    """Take the request's Contact as the target of our own subscription."""

@@ -3,4 +3,5 @@
 
 from typing import Any
 
-def publish(text1: str, /) -> int: ...
+def publish(text1: str, /) -> int:
+    """Publish presence or dialog state that is given as JSON."""

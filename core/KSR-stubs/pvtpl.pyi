@@ -3,4 +3,5 @@
 
 from typing import Any
 
-def pvtpl_render(text1: str, text2: str, /) -> int: ...
+def pvtpl_render(text1: str, text2: str, /) -> int:
+    """Fill the template of this name from pseudo-variables, into a variable."""

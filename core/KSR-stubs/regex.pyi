@@ -7,4 +7,4 @@ def pcre_match(string: str, regex: str, /) -> int:
     """1 when the text matches anywhere, -1 when not, -4 for what is no expression. Only pcre_caseless counts."""
 
 def pcre_match_group(string: str, num_pcre: int, /) -> int:
-    """1 when the text matches an expression of that group, -1 when not, -2 without a file, -4 no such group."""
+    """1 when the text matches an expression of that group, -1 when not, -2 no file, -4 no such group."""

@@ -21,7 +21,8 @@ def lookup_to_dset(table: str, uri: str, /) -> int:
 def lookup_uri(table: str, uri: str, /) -> int:
     """``lookup`` of ``uri`` in place of the R-URI."""
 
-def lookup_xavp(text1: str, text2: str, text3: str, text4: str, /) -> int: ...
+def lookup_xavp(text1: str, text2: str, text3: str, text4: str, /) -> int:
+    """Look a URI up in a table, the record and its contacts into XAVPs."""
 
 def reg_fetch_contacts(table: str, uri: str, profile: str, /) -> int:
     """Put the contacts of ``uri`` into ``$ulc(profile=>...)``: 1, -1 when there are none."""
@@ -29,7 +30,8 @@ def reg_fetch_contacts(table: str, uri: str, profile: str, /) -> int:
 def reg_free_contacts(profile: str, /) -> int:
     """Forget the contacts of a profile: 1."""
 
-def reg_from_user(text1: str, text2: str, code3: int, /) -> int: ...
+def reg_from_user(text1: str, text2: str, code3: int, /) -> int:
+    """Whether the message comes from a contact of this URI; mode adds port and protocol."""
 
 def reg_send_reply() -> int:
     """Send the reply of a save() that sent none. 1, -1 when it could not be sent."""
@@ -55,14 +57,16 @@ def save(table: str, flags: int, /) -> int:
     """
 
 def save_uri(table: str, flags: int, uri: str, /) -> int:
-    """``save`` for the AoR in ``uri``."""
+    """``save`` for the AoR in ``uri``; -1 when that is empty."""
 
 def set_q_override(q: str, /) -> int:
     """Give the contacts of the next save() this q, 0 to 1: 1, -1 for no q-value."""
 
-def ulc_cget(text1: str, text2: str, code3: int, /) -> Any | None: ...
+def ulc_cget(text1: str, text2: str, code3: int, /) -> Any | None:
+    """A field of a contact of the profile that reg_fetch_contacts has filled."""
 
-def ulc_rget(text1: str, text2: str, /) -> Any | None: ...
+def ulc_rget(text1: str, text2: str, /) -> Any | None:
+    """A field of the record of the profile that reg_fetch_contacts has filled."""
 
 def unregister(table: str, uri: str, /) -> int:
     """Remove all contacts of ``uri``: 1, -1 error."""

@@ -4,16 +4,16 @@
 from typing import Any
 
 def keep_codecs_by_id(codecs: str, media: str, /) -> int:
-    """Remove all codecs but those of the numbers from the streams of a kind ('' all): 0, -1 without an SDP."""
+    """Remove all codecs but these numbers from the streams of a kind ('' all): 0, -1 without an SDP."""
 
 def keep_codecs_by_name(codecs: str, media: str, /) -> int:
-    """Remove all codecs but those of the names from the streams of a kind ('' all): 0, -1 no SDP, none known."""
+    """Remove all codecs but these names from the streams of a kind ('' all): 0, -1 no SDP, none known."""
 
 def remove_codecs_by_id(codecs: str, media: str, /) -> int:
     """Remove codecs by their numbers ``0,8`` from the streams of a kind ('' all): 0, -1 without an SDP."""
 
 def remove_codecs_by_name(codecs: str, media: str, /) -> int:
-    """Remove codecs by their names ``PCMU,opus`` from the streams of a kind ('' all): 0, -1 no SDP, none known."""
+    """Remove codecs by names (PCMU,opus) from the streams of a kind ('' all): 0, -1 no SDP, none known."""
 
 def remove_line_by_prefix(prefix: str, media: str, /) -> int:
     """Remove the lines that begin with ``prefix``, '' as ``media`` also the session's: how many; -1 no SDP."""
@@ -70,13 +70,13 @@ def sdp_with_codecs_by_id(codecs: str, /) -> int:
     """1 when every stream has every number, 2 when one has one, 0 when none has any; -1 without an SDP."""
 
 def sdp_with_codecs_by_name(codecs: str, /) -> int:
-    """1 when every stream has every known name, 2 when one has one, -1 when none has any or without an SDP."""
+    """1 when every stream has every known name, 2 when one has one, -1 when none has any or no SDP."""
 
 def sdp_with_ice() -> int:
     """1 when the body has an ICE candidate, else -1."""
 
 def sdp_with_media(media: str, /) -> int:
-    """1 when there is a stream of that kind (audio ...), 0 when there is none or no body, -1 for another body."""
+    """1 when there is a stream of that kind (audio ...), 0 for none or no body, -1 for another body."""
 
 def sdp_with_transport(transport: str, /) -> int:
     """1 when there is a stream of that transport (RTP/AVP ...), else -1."""

@@ -13,7 +13,7 @@ def send_reply_mode(code: int, reason: str, mode: int, /) -> int:
     """``send_reply``; mode is a sum of 1: open no connection for it, 2: close the connection after it."""
 
 def sl_forward_reply(code: str, reason: str, /) -> int:
-    """Forward the reply without its transaction, with another code of its class and reason ('' keeps both)."""
+    """Forward the reply without its transaction; code of its class and reason replace its own ('' keeps both)."""
 
 def sl_reply_error() -> int:
     """Reply 500 without a transaction, as Kamailio does here whatever failed."""

@@ -3,4 +3,5 @@
 
 from typing import Any
 
-def slack_send(text1: str, /) -> int: ...
+def slack_send(text1: str, /) -> int:
+    """Send a text to the Slack channel."""

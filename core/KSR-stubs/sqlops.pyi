@@ -13,7 +13,7 @@ def sql_num_rows(sres: str, /) -> int:
     """How many rows a result has, 0 without one."""
 
 def sql_pvquery(scon: str, squery: str, sres: str, /) -> int:
-    """Run a statement and assign its columns to the variables ``$a;$b``, last row first: 1, 2 no rows, -1 error."""
+    """Run a statement, its columns into the variables ``$a;$b``, last row first: 1, 2 no rows, -1 error."""
 
 def sql_query(scon: str, squery: str, sres: str, /) -> int:
     """Run a statement and keep its rows as ``sres`` ('' not at all) for ``$dbr(sres=>[0,0])``: 0, -1 error."""

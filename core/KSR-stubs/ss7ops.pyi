@@ -3,4 +3,5 @@
 
 from typing import Any
 
-def isup_to_json(code1: int, /) -> int: ...
+def isup_to_json(code1: int, /) -> int:
+    """Turn the ISUP part of a HEP packet of this protocol into JSON, for $isup."""

@@ -3,4 +3,5 @@
 
 from typing import Any
 
-def sst_check_min(code1: int, /) -> int: ...
+def sst_check_min(code1: int, /) -> int:
+    """Whether Session-Expires or Min-SE is below the minimum; 1 sends a 422 as well."""

@@ -3,4 +3,5 @@
 
 from typing import Any
 
-def statsc_reset() -> int: ...
+def statsc_reset() -> int:
+    """Set the collected statistics back."""

@@ -40,4 +40,4 @@ def statsd_start(key: str, /) -> int:
     """Begin to measure a time: 1."""
 
 def statsd_stop(key: str, /) -> int:
-    """Send the time since statsd_start of that key, in this message or its transaction: 1, 0 it was not begun."""
+    """Send the time since statsd_start of that key, in this message or transaction: 1, 0 it was not begun."""

@@ -3,6 +3,8 @@
 
 from typing import Any
 
-def active() -> int: ...
+def active() -> int:
+    """Whether the message is being processed in a worker of a group."""
 
-def task(text1: str, /) -> int: ...
+def task(text1: str, /) -> int:
+    """Hand the message to a worker of a group."""

@@ -52,7 +52,7 @@ def in_list_prefix(subject: str, items: str, separator: str, /) -> int:
     """1 when ``subject`` begins with one of the texts in ``items``, apart by ``separator``'s first character."""
 
 def is_audio_on_hold() -> int:
-    """1 when an audio stream is on hold by a null address (RFC 2543), 2 by its direction (RFC 3264), else -1."""
+    """1 when an audio stream is on hold by a null address (RFC 2543), 2 by direction (RFC 3264), else -1."""
 
 def is_present_hf(name: str, /) -> int:
     """1 when there is a field called ``name`` (long or compact form), else -1."""

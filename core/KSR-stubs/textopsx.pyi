@@ -85,9 +85,10 @@ def insert_hf_value(field: str, value: str, /) -> int:
     """Add a value before the one that ``field`` names; without index a new field before the first of that name."""
 
 def keep_hf() -> int:
-    """Remove all fields but Via, From, To, Call-ID, CSeq, Content-*, Max-Forwards, Contact, Route, Record-Route.
+    """Remove all header fields but those that a proxy needs and those of the body; -1.
 
-    -1 always: what Kamailio's KEMI function says.
+    It keeps Via, From, To, Call-ID, CSeq, Content-*, Max-Forwards, Contact, Route and Record-Route. -1
+    is what Kamailio's KEMI function always says.
     """
 
 def keep_hf_re(regex: str, /) -> int:

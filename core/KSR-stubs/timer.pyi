@@ -3,4 +3,5 @@
 
 from typing import Any
 
-def timer_enable(text1: str, code2: int, /) -> int: ...
+def timer_enable(text1: str, code2: int, /) -> int:
+    """Switch the timer route of this id on or off."""

@@ -94,7 +94,7 @@ def t_relay() -> int:
     """Relay the request to its destination set, keeping a transaction. 1, or negative when it could not be."""
 
 def t_relay_to_flags(flags: int, /) -> int:
-    """``t_relay``; flags is a sum of 1: no 100, 2: no reply when it fails, 4: no failover to further addresses."""
+    """Relay like ``t_relay``; flags is a sum of 1: no 100, 2: no reply when it fails, 4: no failover."""
 
 def t_relay_to_proto(proto: str, /) -> int:
     """``t_relay`` over a transport: udp, tcp, tls, ws."""
@@ -159,7 +159,8 @@ def t_set_fr_inv(fr_inv: int, /) -> int:
 def t_set_max_lifetime(inv: int, noninv: int, /) -> int:
     """How long the transaction may be active, in milliseconds for INVITE and others; 0 leaves one alone."""
 
-def t_set_no_auto_ack(code1: int, /) -> int: ...
+def t_set_no_auto_ack(code1: int, /) -> int:
+    """Whether 2xx replies to our own INVITE are left without an ACK of ours."""
 
 def t_set_no_e2e_cancel_reason(on: int, /) -> int:
     """1: Reason fields of a CANCEL are not passed on."""

@@ -51,4 +51,5 @@ def t_reuse_branch() -> int:
 def t_suspend() -> int:
     """Keep the transaction until t_continue(): ``$T(id_index)`` and ``$T(id_label)`` name it."""
 
-def t_uac_ack_local(text1: str, text2: str, text3: str, text4: str, /) -> int: ...
+def t_uac_ack_local(text1: str, text2: str, text3: str, text4: str, /) -> int:
+    """Send the ACK of a request of ours, found by Call-ID and CSeq, with headers and a body."""

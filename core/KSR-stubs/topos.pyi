@@ -3,4 +3,5 @@
 
 from typing import Any
 
-def tps_set_context(text1: str, /) -> int: ...
+def tps_set_context(text1: str, /) -> int:
+    """Set the context under which topology is kept; empty takes it away."""

@@ -19,7 +19,7 @@ def uac_reg_lookup(userid: str, sdst: str, /) -> int:
     """Put the local address of a registration, by its uuid, into the variable ``sdst``: 1, -1 without one."""
 
 def uac_reg_lookup_uri(suri: str, sdst: str, /) -> int:
-    """Put the uuid of the registration of a URI's user into the variable ``sdst``: 1, -1 without one, -2 no URI."""
+    """Put the uuid of a URI's user's registration into the variable ``sdst``: 1, -1 without one, -2 no URI."""
 
 def uac_reg_refresh(l_uuid: str, /) -> int:
     """Read one registration from the table again: 1, -1 when there is no such row."""

@@ -3,4 +3,5 @@
 
 from typing import Any
 
-def xcap_auth_status(text1: str, text2: str, /) -> int: ...
+def xcap_auth_status(text1: str, text2: str, /) -> int:
+    """Whether a watcher may see the presence of a URI, by the presence server's database."""

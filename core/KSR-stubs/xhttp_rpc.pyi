@@ -3,4 +3,5 @@
 
 from typing import Any
 
-def dispatch() -> int: ...
+def dispatch() -> int:
+    """Answer the HTTP request with a page that runs RPC commands."""

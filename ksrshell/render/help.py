@@ -35,9 +35,8 @@ def module_help(path: str, functions: Sequence[Function]) -> RenderableType:
         if number:
             out.append("\n")
         out.append(function.signature.removeprefix("KSR."), "cyan" if function.implemented else "bright_black")
-        text = function.summary if function.implemented else "(not implemented here yet)"
-        if text:
-            out.append(f"  {text}", "bright_black")
+        text = function.summary if function.implemented else f"(not implemented here yet) {function.summary}"
+        out.append(f"  {text}".rstrip(), "bright_black")
     return Group(Text(path, "bold"), out)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+
 import pytest
 
 from ksrcore.kemi import MODULES
-from ksrcore.kemi.declare import Decl
+from ksrcore.kemi.catalog import Function, functions
+from ksrcore.kemi.declare import SUMMARY, Decl
 from ksrcore.kemi.known import VERSIONS, find, known, versions
 
 #: Not in Kamailio's tables: the engines themselves add KSR.x.
@@ -27,6 +30,38 @@ def test_types_are_kamailios(decl: Decl) -> None:
     table = find(decl.module, decl.name)
     assert table is not None, f"no Kamailio has {decl.path}"
     assert (decl.params, decl.ret) == (table.params, table.ret)
+
+
+@pytest.mark.parametrize("function", functions({}), ids=lambda function: str(function.decl.path))
+def test_a_line_says_what_it_does(function: Function) -> None:
+    line = function.decl.summary
+    assert 10 <= len(line) <= SUMMARY, line
+    assert line.endswith(".")
+    assert line.isprintable()
+
+
+def test_lines_are_of_functions_that_there_are() -> None:
+    text = files("ksrcore.kemi").joinpath("known_doc.txt").read_text("ascii")
+    found = []
+    module = ""
+    for line in text.splitlines():
+        if line.startswith("["):
+            module = line[1:-1]
+        elif not line.startswith("#"):
+            found.append((module, line.partition(" ")[0]))
+    assert len(set(found)) == len(found)
+    assert [key for key in found if not versions(*key)] == []
+
+
+def test_the_line_is_the_beginning_of_the_documentation() -> None:
+    def line(doc: str) -> str:
+        return Decl("x", "f", (), "int", doc=doc).summary
+
+    assert line("") == ""
+    assert line("Do ``this``.\n\nAnd more.") == "Do this."
+    assert line("Do this\nand that.") == "Do this and that."
+    assert line("Do this. The flags are:\n\n1 that") == "Do this."
+    assert line("Do this; " + "1 is that, " * 12 + "2.") == "Do this."
 
 
 def test_a_function_of_one_version() -> None:

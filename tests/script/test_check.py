@@ -166,7 +166,10 @@ def test_variables_with_several_values_are_left_alone() -> None:
 def test_functions_that_are_not_there_yet() -> None:
     finding = one("KSR.msilo.mstore()")
     assert (finding.severity, finding.code) == ("info", "not-implemented")
-    assert finding.text == "KSR.msilo.mstore: Kamailio has it, ksrshell not yet"
+    assert finding.text == (
+        "KSR.msilo.mstore: Kamailio has it (Keep the MESSAGE for the user of its Request-URI, to be sent later), "
+        "ksrshell not yet"
+    )
 
 
 def test_functions_of_another_version() -> None:

@@ -140,6 +140,7 @@ def decl_view(decl: Decl, status: str) -> dict[str, Any]:
         "params": [list(pair) for pair in zip(decl.names, decl.params, strict=True)],
         "ret": decl.ret,
         "doc": decl.doc,
+        "summary": decl.summary,
         "status": status,
         "signature": decl.signature,
     }

@@ -341,7 +341,7 @@ class Auth(AuthFunctions, Module):
 
     @export
     def consume_credentials(self, run: Run) -> int:
-        """Remove the credentials that were found right: 1, -1 when there are none (1 all the same for ACK, CANCEL)."""
+        """Remove the credentials that were found right: 1, -1 when there are none (1 too for ACK and CANCEL)."""
         msg = run.msg
         header = msg.extra.get("auth")
         if header is None:

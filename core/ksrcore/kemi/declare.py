@@ -30,6 +30,9 @@ Value = str | int | None
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+#: How long the line is that says what a function does.
+SUMMARY = 100
+
 _PARAM_TYPES = {"int": "int", "str": "str"}
 _RETURN_TYPES = {"int": "int", "bool": "bool", "None": "none", "Value": "xval", "str": "str"}
 
@@ -74,6 +77,15 @@ class Decl:
     def path(self) -> str:
         """``KSR.sl.send_reply``."""
         return f"KSR.{self.module}.{self.name}" if self.module else f"KSR.{self.name}"
+
+    @property
+    def summary(self) -> str:
+        """What the function does in a line of at most 100 characters: the beginning of its documentation."""
+        text = " ".join(self.doc.partition("\n\n")[0].split()).replace("``", "")
+        if len(text) <= SUMMARY and not text.endswith(":"):
+            return text
+        end = max(text.rfind(". ", 0, SUMMARY), text.rfind("; ", 0, SUMMARY))
+        return text[:end] + "." if end > 0 else text
 
     @property
     def signature(self) -> str:

@@ -245,7 +245,7 @@ class Dialogs(DialogRpc, DialogDb):
 
     @export
     def dlg_set_property(self, run: Run, attr: str) -> int:
-        """Switch on "ka-src", "ka-dst" (keepalives to caller, callee) or "timeout-noreset": 1, -1 for another word."""
+        """Switch on "ka-src", "ka-dst" (keepalives to caller, callee) or "timeout-noreset": 1, else -1."""
         return self._property(run, attr, True)
 
     @export
@@ -379,7 +379,7 @@ class Dialogs(DialogRpc, DialogDb):
 
     @export
     def set_dlg_profile(self, run: Run, profile: str, value: str) -> int:
-        """Put the dialog, or the one that is to be made, into a profile with a value: 1, -1 without the profile."""
+        """Put the dialog, or the one to be made, into a profile with a value: 1, -1 without the profile."""
         return self._join(run, profile, value)
 
     @export

@@ -183,7 +183,7 @@ class Evapi(Module):
 
     @export
     def async_relay(self, run: Run, evdata: str) -> int:
-        """Suspend the request, with a transaction of its own if it has none, and send to all clients: 1, or -1."""
+        """Suspend the request, in a transaction made if it has none, and send to all clients: 1, or -1."""
         return self._async(run, evdata, "", False)
 
     @export

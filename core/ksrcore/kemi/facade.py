@@ -290,7 +290,8 @@ def variadic_function(env: Env, impl: Callable[..., Any], decl: Decl) -> Any:
 
 
 def _not_implemented(decl: Decl) -> KsrNotImplemented:
-    return KsrNotImplemented(f"{decl.signature}: Kamailio has this function, ksrshell does not implement it yet")
+    does = f" ({decl.summary.rstrip('.')})" if decl.doc else ""
+    return KsrNotImplemented(f"{decl.signature}: Kamailio has this function{does}, ksrshell does not implement it yet")
 
 
 def missing_function(env: Env, decl: Decl) -> Any:

@@ -201,7 +201,7 @@ class Ipops(Module):
 
     @export
     def detailed_ip_type(self, run: Run, ipval: str, rpv: str) -> int:
-        """Put what an address is for (PRIVATE, LOOPBACK, GLOBAL-UNICAST ...) into the variable ``rpv``: 1, else -1."""
+        """Put what an address is for (PRIVATE, LOOPBACK, GLOBAL-UNICAST ...) in the variable ``rpv``: 1, else -1."""
         return self._detailed(run, ipval, rpv, (IPV4, IPV6, IPV6_REFERENCE))
 
     @export
@@ -341,7 +341,7 @@ class Ipops(Module):
 
     @export
     def ptr_query(self, run: Run, ip: str, pvid: str) -> int:
-        """Put the host name of an address into ``$ptrquery(pvid=>ptr)``: 1, -1 without one (Kamailio 5.7 and later)."""
+        """Put the host name of an address into ``$ptrquery(pvid=>ptr)``: 1, -1 without one (Kamailio 5.7 on)."""
         self.ptr.pop(pvid, None)
         if not pvid or kind_of(ip) < 0:
             log.error("ptr_query expects an address and a name for the result, got %r, %r", ip, pvid)
@@ -368,7 +368,7 @@ class Ipops(Module):
 
     @export
     def dns_int_match_ip(self, run: Run, vhn: str, vip: str) -> int:
-        """``dns_sys_match_ip`` by DNS alone: A records, AAAA only without those and with an IPv6 socket of our own."""
+        """dns_sys_match_ip by DNS alone: A records, AAAA only without those and with an IPv6 socket here."""
         if kind_of(vip) < 0:
             log.error("dns_int_match_ip: %r is no address", vip)
             return -3

@@ -1,10 +1,12 @@
 """Every KEMI function of Kamailio, whether implemented here or not: from ``known.txt`` beside this file.
 
-The table merges what a running Kamailio 5.6.3 lists and what the sources of 6.2-dev export.
+The table merges what a running Kamailio 5.6.3 lists and what the sources of 6.2-dev export. What functions do that are
+not implemented here is in ``known_doc.txt``, a line each.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 
@@ -17,23 +19,31 @@ _RETURNS = {"i": "int", "b": "bool", "n": "none", "x": "xval"}
 VERSIONS = ("5.6.3", "6.2-dev")
 
 
-@cache
-def _table() -> dict[tuple[str, str], tuple[Decl, tuple[str, ...]]]:
-    # A line "[module]" begins a module's functions; a function is "name return params [versions]": return i int,
-    # b bool, n nothing, x str, int or None; params a string of i (int) and s (str), "-" for none; versions 5 or 6
-    # when only one of them has it.
-    table: dict[tuple[str, str], tuple[Decl, tuple[str, ...]]] = {}
+def _lines(file: str) -> Iterator[tuple[str, str, str]]:
+    """Module, name and the rest of each line; a line "[module]" begins a module's functions."""
     module = ""
-    for line in files(__package__).joinpath("known.txt").read_text("ascii").splitlines():
+    for line in files(__package__).joinpath(file).read_text("ascii").splitlines():
         if line.startswith("["):
             module = line[1:-1]
-            continue
-        if not line or line.startswith("#"):
-            continue
-        name, ret, params, *only = line.split()
+        elif line and not line.startswith("#"):
+            name, _, rest = line.partition(" ")
+            yield module, name, rest
+
+
+@cache
+def _table() -> dict[tuple[str, str], tuple[Decl, tuple[str, ...]]]:
+    # A function is "name return params [versions]": return i int, b bool, n nothing, x str, int or None; params a
+    # string of i (int) and s (str), "-" for none; versions 5 or 6 when only one of them has it.
+    table: dict[tuple[str, str], tuple[Decl, tuple[str, ...]]] = {}
+    docs = {(module, name): text for module, name, text in _lines("known_doc.txt")}
+    for module, name, rest in _lines("known.txt"):
+        ret, params, *only = rest.split()
         kinds = () if params == "-" else tuple(_TYPES[letter] for letter in params)
         versions = VERSIONS if not only else VERSIONS[:1] if only[0] == "5" else VERSIONS[1:]
-        table[module, name] = (Decl(module, name, kinds, _RETURNS[ret]), versions)
+        table[module, name] = (
+            Decl(module, name, kinds, _RETURNS[ret], doc=docs.get((module, name), "")),
+            versions,
+        )
     return table
 
 

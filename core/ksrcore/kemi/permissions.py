@@ -178,7 +178,7 @@ class Permissions(Module):
 
     @export
     def allow_trusted(self, run: Run) -> int:
-        """1 when the source, its transport, the From URI and the R-URI fit a row of the trusted table, else -1."""
+        """1 when source, transport, From URI and Request-URI fit a row of the trusted table, else -1."""
         msg = run.msg
         if self.trusted is None or msg.rcv is None:
             return -1

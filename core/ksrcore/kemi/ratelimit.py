@@ -98,7 +98,7 @@ class Ratelimit(Module):
 
     @export
     def rl_check_pipe(self, run: Run, pipe: int) -> int:
-        """Count the message in a pipe, below 0 that of its method: 1 it passes, -1 not, also without such a pipe."""
+        """Count the message in a pipe, below 0 that of its method: 1 it passes, -1 not, or no such pipe."""
         if pipe < 0:
             return self.rl_check(run)
         found = self.pipes.get(pipe)

@@ -87,7 +87,7 @@ class Regex(Module):
 
     @export
     def pcre_match_group(self, run: Run, string: str, num_pcre: int) -> int:
-        """1 when the text matches an expression of that group, -1 when not, -2 without a file, -4 no such group."""
+        """1 when the text matches an expression of that group, -1 when not, -2 no file, -4 no such group."""
         if not self.file:
             log.error("pcre_match_group: there are no groups: set modparam regex:file")
             return -2

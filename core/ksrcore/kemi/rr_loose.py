@@ -100,7 +100,7 @@ class LooseRouting:
 
     @export(inline=True)
     def loose_route(self, run: Run) -> int:
-        """Route a request by its Route fields: take out our own, set destination URI (or, strict, Request-URI).
+        """Route a request by its Route fields: take out our own, set destination (or, strict, Request-URI).
 
         1 routed; -1 no Route or one that cannot be parsed; -3 an initial request whose only Route was ours.
         """
@@ -251,7 +251,7 @@ class LooseRouting:
 
     @export
     def is_direction(self, run: Run, direction: str) -> int:
-        """1 when the request goes that way, else -1: "downstream" from the caller on, "upstream" to the caller.
+        """1 when the request goes that way, else -1: "downstream" from the caller, "upstream" to the caller.
 
         By our Route's ``ftag``; without one it is downstream. -6 for another word, and when ``append_fromtag`` is off.
         """

@@ -93,17 +93,17 @@ class Sdpops(Module):
 
     @export
     def remove_codecs_by_name(self, run: Run, codecs: str, media: str) -> int:
-        """Remove codecs by their names ``PCMU,opus`` from the streams of a kind ('' all): 0, -1 no SDP, none known."""
+        """Remove codecs by names (PCMU,opus) from the streams of a kind ('' all): 0, -1 no SDP, none known."""
         return self._codecs(run, codecs, media, True, False)
 
     @export
     def keep_codecs_by_id(self, run: Run, codecs: str, media: str) -> int:
-        """Remove all codecs but those of the numbers from the streams of a kind ('' all): 0, -1 without an SDP."""
+        """Remove all codecs but these numbers from the streams of a kind ('' all): 0, -1 without an SDP."""
         return self._codecs(run, codecs, media, False, True)
 
     @export
     def keep_codecs_by_name(self, run: Run, codecs: str, media: str) -> int:
-        """Remove all codecs but those of the names from the streams of a kind ('' all): 0, -1 no SDP, none known."""
+        """Remove all codecs but these names from the streams of a kind ('' all): 0, -1 no SDP, none known."""
         return self._codecs(run, codecs, media, True, True)
 
     def _with_codecs(self, run: Run, codecs: str, by_name: bool) -> int:
@@ -125,7 +125,7 @@ class Sdpops(Module):
 
     @export
     def sdp_with_codecs_by_name(self, run: Run, codecs: str) -> int:
-        """1 when every stream has every known name, 2 when one has one, -1 when none has any or without an SDP."""
+        """1 when every stream has every known name, 2 when one has one, -1 when none has any or no SDP."""
         return self._with_codecs(run, codecs, True)
 
     # -- streams and lines --------------------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ class Sdpops(Module):
 
     @export
     def sdp_with_media(self, run: Run, media: str) -> int:
-        """1 when there is a stream of that kind (audio ...), 0 when there is none or no body, -1 for another body."""
+        """1 when there is a stream of that kind (audio ...), 0 for none or no body, -1 for another body."""
         wanted = media.lower()
         return self._with(run, lambda stream: stream.kind == wanted, 0, 0)
 

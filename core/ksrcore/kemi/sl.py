@@ -194,7 +194,7 @@ class Sl(Module):
 
     @export
     def sl_forward_reply(self, run: Run, code: str, reason: str) -> int:
-        """Forward the reply without its transaction, with another code of its class and reason ('' keeps both)."""
+        """Forward the reply without its transaction; code of its class and reason replace its own ('' keeps both)."""
         msg = run.msg
         if msg.is_request:
             log.error("sl_forward_reply: the message is a request")

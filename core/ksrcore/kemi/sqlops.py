@@ -218,7 +218,7 @@ class Sqlops(Module):
 
     @export
     def sql_pvquery(self, run: Run, scon: str, squery: str, sres: str) -> int:
-        """Run a statement and assign its columns to the variables ``$a;$b``, last row first: 1, 2 no rows, -1 error."""
+        """Run a statement, its columns into the variables ``$a;$b``, last row first: 1, 2 no rows, -1 error."""
         try:
             targets = [compile_spec(text) for text in re.split(r"[;,]\s*(?=\$)", sres.strip().rstrip(";,")) if text]
         except PvError as error:

@@ -113,7 +113,7 @@ class Statsd(Module):
 
     @export
     def statsd_stop(self, run: Run, key: str) -> int:
-        """Send the time since statsd_start of that key, in this message or its transaction: 1, 0 it was not begun."""
+        """Send the time since statsd_start of that key, in this message or transaction: 1, 0 it was not begun."""
         return self._stop(run, key, "")
 
     # Kamailio 5.8 and later: the same with labels, such as route:invite,code:200.

@@ -256,7 +256,7 @@ class Textops(FieldFunctions, BodyFunctions, SubstFunctions, Module):
 
     @export
     def is_audio_on_hold(self, run: Run) -> int:
-        """1 when an audio stream is on hold by a null address (RFC 2543), 2 by its direction (RFC 3264), else -1."""
+        """1 when an audio stream is on hold by a null address (RFC 2543), 2 by direction (RFC 3264), else -1."""
         found = sdp_of(run.msg)
         return _hold(found[1]) if found is not None else -1
 

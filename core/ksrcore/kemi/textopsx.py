@@ -134,9 +134,10 @@ class Textopsx(ValueFunctions, Module):
 
     @export
     def keep_hf(self, run: Run) -> int:
-        """Remove all fields but Via, From, To, Call-ID, CSeq, Content-*, Max-Forwards, Contact, Route, Record-Route.
+        """Remove all header fields but those that a proxy needs and those of the body; -1.
 
-        -1 always: what Kamailio's KEMI function says.
+        It keeps Via, From, To, Call-ID, CSeq, Content-*, Max-Forwards, Contact, Route and Record-Route. -1
+        is what Kamailio's KEMI function always says.
         """
         remove_where(run.msg, lambda header: header.key not in _KEPT)
         return -1

@@ -169,7 +169,7 @@ class Tm(TmSettings, TmContacts, TmUac):
 
     @export
     def t_relay_to_flags(self, run: Run, flags: int) -> int:
-        """``t_relay``; flags is a sum of 1: no 100, 2: no reply when it fails, 4: no failover to further addresses."""
+        """Relay like ``t_relay``; flags is a sum of 1: no 100, 2: no reply when it fails, 4: no failover."""
         return uas.relay(self.engine, run, flags=flags)
 
     @export

@@ -322,7 +322,7 @@ class UacReg(Module):
 
     @export
     def uac_reg_lookup_uri(self, run: Run, suri: str, sdst: str) -> int:
-        """Put the uuid of the registration of a URI's user into the variable ``sdst``: 1, -1 without one, -2 no URI."""
+        """Put the uuid of a URI's user's registration into the variable ``sdst``: 1, -1 without one, -2 no URI."""
         target = self._target("uac_reg_lookup_uri", sdst)
         if target is None:
             return -1

@@ -47,7 +47,8 @@ def check_calls(script: Script) -> None:
                 f"{function.decl.path} is in Kamailio {' and '.join(function.versions)}, not in {script.version}",
             )
         elif not function.implemented:
-            script.add("not-implemented", node, f"{function.decl.path}: Kamailio has it, ksrshell not yet")
+            does = f" ({function.decl.summary.rstrip('.')})" if function.decl.doc else ""
+            script.add("not-implemented", node, f"{function.decl.path}: Kamailio has it{does}, ksrshell not yet")
 
 
 def _unknown(script: Script, path: str, node: ast.expr, call: ast.Call | None) -> None:
