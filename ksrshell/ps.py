@@ -55,7 +55,6 @@ def row(found: Found) -> list[str]:
         str(hello.get("name") or found.name),
         str(hello.get("pid") or ""),
         since(float(hello.get("started") or 0.0)),
-        str(found.stats.get("transactions", "")),
         "\n".join(map(str, hello.get("listens") or [])),
         os.path.basename(str(hello.get("script") or "")),
         engine(hello),

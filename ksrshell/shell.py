@@ -316,8 +316,11 @@ def fleet_banner(fleet: Fleet) -> Text:
     out = Text(f"ksrshell on {len(fleet)} nodes\n", "bold")
     for name in fleet:
         hello = fleet[name].hello
+        script = os.path.basename(str(hello.get("script") or "")) or "no script"
+        version = hello.get("version", "") if hello.get("engine") == "kamailio" else ""
+        engine = " ".join(str(part) for part in (hello.get("engine"), version) if part)
         out.append(f"  {clean(name)}", "bold")
-        out.append(f"  {clean(str(hello.get('engine') or ''))}  {clean(str(hello.get('script') or 'no script'))}\n")
+        out.append(f"  {clean(engine)}  {clean(script)}\n")
     first = clean(next(iter(fleet)))
     for code, text in (
         ('rpc("core.uptime")', "every call is made on all nodes; nodes shows them"),

@@ -33,8 +33,12 @@ def on_each(names: list[str], fn: Callable[[str], Any]) -> ByNode | None:
     if len(names) == 1:
         found = [one(names[0])]
     else:
-        with ThreadPoolExecutor(min(len(names), _AT_ONCE), "ksrshell-node") as pool:
+        pool = ThreadPoolExecutor(min(len(names), _AT_ONCE), "ksrshell-node")
+        try:
             found = list(pool.map(one, names))
+        finally:
+            # Ctrl-C does not wait for a node that hangs.
+            pool.shutdown(wait=False, cancel_futures=True)
     for name, value in zip(names, found, strict=True):
         if isinstance(value, KsrShellError):
             errors[name] = value

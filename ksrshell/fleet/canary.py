@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import ast
-import re
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import KsrShellError, RemoteError, UsageError
+from ..errors import AttachError, Disconnected, KsrShellError, RemoteError, UsageError
 from ..progress import progress
 from ..routes import Swapped, source_of
 from ..view import View
 from .bynode import on_each
+from .condition import Condition
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -22,89 +23,35 @@ if TYPE_CHECKING:
     from ..session import Session
     from .fleet import Fleet
 
-#: Seconds between two looks at the canary.
+#: Seconds between two looks at the nodes that are watched.
 LOOK = 0.5
-
-#: What a condition may name.
-FIGURES = ("exceptions", "failed", "requests")
-
-_COMPARE: dict[type[ast.cmpop], Callable[[float, float], bool]] = {
-    ast.Gt: lambda a, b: a > b,
-    ast.GtE: lambda a, b: a >= b,
-    ast.Lt: lambda a, b: a < b,
-    ast.LtE: lambda a, b: a <= b,
-    ast.Eq: lambda a, b: a == b,
-    ast.NotEq: lambda a, b: a != b,
-}
-
-
-class Condition:
-    """``exceptions > 0 or failed > 1%``: when a canary goes back. Raises :class:`UsageError` for what it is not."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text.strip() if isinstance(text, str) else ""
-        try:
-            tree = ast.parse(re.sub(r"(\d+(?:\.\d+)?)\s*%", r"(\1*0.01)", self.text), mode="eval")
-        except (SyntaxError, ValueError):
-            raise self._error(text) from None
-        self._test = self._bool(tree.body, text)
-
-    def __call__(self, figures: dict[str, float]) -> bool:
-        return self._test(figures)
-
-    @staticmethod
-    def _error(text: object) -> UsageError:
-        return UsageError(
-            f"abort_if compares {', '.join(FIGURES)} with numbers, such as 'exceptions > 0 or failed > 1%'; "
-            f"got {text!r}"
-        )
-
-    def _bool(self, node: ast.expr, text: str) -> Callable[[dict[str, float]], bool]:
-        if isinstance(node, ast.BoolOp):
-            parts = [self._bool(each, text) for each in node.values]
-            every = isinstance(node.op, ast.And)
-            return lambda figures: (all if every else any)(part(figures) for part in parts)
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-            inner = self._bool(node.operand, text)
-            return lambda figures: not inner(figures)
-        if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in _COMPARE:
-            compare = _COMPARE[type(node.ops[0])]
-            left, right = self._number(node.left, text), self._number(node.comparators[0], text)
-            return lambda figures: compare(left(figures), right(figures))
-        raise self._error(text)
-
-    def _number(self, node: ast.expr, text: str) -> Callable[[dict[str, float]], float]:
-        if isinstance(node, ast.Name) and node.id in FIGURES:
-            name = node.id
-            return lambda figures: figures[name]
-        if isinstance(node, ast.BinOp) and isinstance(node.left, ast.Constant):  # what % was made
-            share = float(node.left.value) * 0.01  # type: ignore[arg-type]
-            return lambda figures: share
-        if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
-            value = float(node.value)
-            return lambda figures: value
-        raise self._error(text)
+#: Seconds that all are watched after the canary, unless the user says otherwise.
+ALL_FOR = 10.0
 
 
 @dataclass
 class Counts:
-    """A node's counters at a moment: exceptions of its callbacks, requests answered, those answered with 5xx or 6xx."""
+    """A node's counters at a moment: exceptions of its callbacks, requests answered, those answered with 5xx or 6xx;
+    the ``versions`` of its functions, and which ``process`` it is."""
 
     exceptions: int
     requests: int
     failed: int
+    versions: dict[str, int] = field(default_factory=dict)
+    process: int = 0
 
     @classmethod
     def of(cls, session: Session) -> Counts:
         routes = session.call("ksr.routes")
-        tm: dict[str, Any] = session.call("tm.stats", [])
-        sl: dict[str, Any] = session.call("sl.stats", [])
+        tm, sl = _replies(session, "tm.stats"), _replies(session, "sl.stats")
         failed = sum(int(counts.get(key) or 0) for counts in (tm, sl) for key in ("5xx", "6xx"))
         failed += int(sl.get("500") or 0)
         return cls(
             sum(int(route.get("exceptions") or 0) for route in routes if route.get("callback")),
             int(tm.get("total") or 0) + sum(int(count) for key, count in sl.items() if not key.startswith("1")),
             failed,
+            _versions(routes),
+            session.client.process,
         )
 
     def since(self, before: Counts) -> dict[str, float]:
@@ -117,15 +64,31 @@ class Counts:
         }
 
 
+def _replies(session: Session, command: str) -> dict[str, Any]:
+    """The counters of a module; empty where the server has not loaded it."""
+    try:
+        found: dict[str, Any] = session.call(command, [])
+    except RemoteError as error:
+        if error.code != -32601 and error.message != "Method Not Found":
+            raise
+        return {}
+    return found
+
+
+def _versions(routes: list[dict[str, Any]]) -> dict[str, int]:
+    return {str(route["name"]): int(route.get("version") or 1) for route in routes}
+
+
 @dataclass(repr=False, eq=False)
 class FleetSwap(View):
     """What became of a swap on several nodes. ``taken``: whether every node has it now; ``why`` not, ``figures`` of the
-    canary since the swap, ``nodes``: what each answered."""
+    canary since the swap, ``watched``: the figures of each node that was watched, ``nodes``: what each answered."""
 
     taken: bool
     canary: str = ""
     why: str = ""
     figures: dict[str, float] = field(default_factory=dict)
+    watched: dict[str, dict[str, float]] = field(default_factory=dict)
     nodes: dict[str, Swapped] = field(default_factory=dict)
 
     def __rich__(self) -> RenderableType:
@@ -139,6 +102,7 @@ class FleetSwap(View):
             "canary": self.canary,
             "why": self.why,
             "figures": self.figures,
+            "watched": self.watched,
             "nodes": {name: swapped.to_json() for name, swapped in self.nodes.items()},
         }
 
@@ -150,84 +114,211 @@ def swap(
     *,
     canary: str,
     for_: float,
+    all_for: float | None,
     abort_if: str,
 ) -> FleetSwap:
     """See :meth:`Fleet.swap`."""
     if not isinstance(for_, int | float) or isinstance(for_, bool) or for_ <= 0:
         raise UsageError(f"for_ is a number of seconds, got {for_!r}")
+    if all_for is None:
+        all_for = min(ALL_FOR, for_) if canary else 0.0
+    if not isinstance(all_for, int | float) or isinstance(all_for, bool) or all_for < 0:
+        raise UsageError(f"all_for is a number of seconds, 0: not at all; got {all_for!r}")
     condition = Condition(abort_if)
-    source = "" if isinstance(new, str) and not new.strip() and options["remove"] else source_of(new)
-    result = FleetSwap(False, canary)
-    rest = list(fleet)
-    if canary:
-        session = fleet[canary]
-        rest.remove(canary)
-        before = Counts.of(session)
-        result.nodes[canary] = session.swap(source, **options)
-        result.why = _watched(session, result, before, condition, float(for_), abort_if)
-        if result.why:
-            result.why += _taken_back(fleet, result)
-            return result
-    for name in rest:
+    nothing = isinstance(new, str) and not new.strip() and options["remove"]
+    work = _Work(fleet, "" if nothing else source_of(new), options, condition, FleetSwap(False, canary))
+    if canary and canary not in fleet:
+        raise UsageError(f"no node {canary!r}; there are: {', '.join(fleet)}")
+    return work.run(float(for_), float(all_for))
+
+
+class _Work:
+    """One swap on the nodes of a fleet. ``before`` and ``after``: the counts of those that have it, around the swap."""
+
+    def __init__(
+        self, fleet: Fleet, source: str, options: dict[str, Any], condition: Condition, result: FleetSwap
+    ) -> None:
+        self.fleet = fleet
+        self.source = source
+        self.options = options
+        self.condition = condition
+        self.result = result
+        self.before: dict[str, Counts] = {}
+        self.after: dict[str, dict[str, int]] = {}
+
+    def run(self, for_: float, all_for: float) -> FleetSwap:
+        """Raises what a node that refuses raises; nothing has changed anywhere then."""
+        result, canary = self.result, self.result.canary
         try:
-            result.nodes[name] = fleet[name].swap(source, **options)
-        except KsrShellError as error:
-            result.why = f"{name}: {error}"
-            back = _taken_back(fleet, result)
+            if canary:
+                self._swap(canary)
+                result.why = self._watch([canary], for_)
+                if not result.why and not result.figures.get("requests"):
+                    result.why = f"{canary} saw no request in {for_:g} s: it proves nothing"
+            if not result.why:
+                for name in self.fleet:
+                    if name != canary:
+                        self._swap(name)
+                if all_for:
+                    result.why = self._watch(list(self.fleet), all_for)
+        except KeyboardInterrupt:
+            result.why = "interrupted"
+        except _Refused as refused:
             # As with one proxy: a swap that is refused raises, and nothing has changed.
-            raise RemoteError(1, result.why + back) from None
-    result.taken = True
-    return result
+            error = refused.error
+            text = f"{refused.name}: {error}{self._take_back()}"
+            if isinstance(error, RemoteError):
+                raise RemoteError(error.code, text, error.data) from None
+            raise KsrShellError(text) from None
+        if result.why:
+            result.why += self._take_back()
+        result.taken = not result.why
+        return result
 
+    def _swap(self, name: str) -> None:
+        """Raises :class:`_Refused`."""
+        session = self.fleet[name]
+        try:
+            self.before[name] = before = Counts.of(session)
+        except KsrShellError as error:
+            raise _Refused(name, error) from None
+        with ThreadPoolExecutor(1, "ksrshell-swap") as pool:
+            asked = pool.submit(session.swap, self.source, **self.options)
+            try:
+                try:
+                    self.result.nodes[name] = asked.result()
+                except KeyboardInterrupt:
+                    # It is under way: what came of it must be known to take it back.
+                    with suppress(KsrShellError):
+                        self.result.nodes[name] = asked.result()
+                    raise
+            except (RemoteError, UsageError) as error:
+                raise _Refused(name, error) from None
+            except KsrShellError as error:
+                self._suspect(name, before)
+                raise _Refused(name, error) from None
+            finally:
+                self.after[name] = self._now(session)
 
-def _watched(
-    session: Session, result: FleetSwap, before: Counts, condition: Condition, seconds: float, abort_if: str
-) -> str:
-    """Why the canary must go back; '' when it may stay."""
-    end = time.monotonic() + seconds
-    try:
-        with progress(f"seconds {result.canary} is watched", int(seconds)) as shown:
+    @staticmethod
+    def _now(session: Session) -> dict[str, int]:
+        try:
+            return _versions(session.call("ksr.routes"))
+        except KsrShellError:
+            return {}
+
+    def _suspect(self, name: str, before: Counts) -> None:
+        """There was no answer: whether it was done is seen by what runs."""
+        now = self._now(self.fleet[name]) or before.versions
+        changed = {what: now.get(what, 0) for what in {**before.versions, **now}}
+        entries = [{"name": what, "version": v} for what, v in changed.items() if v != before.versions.get(what, 0)]
+        self.result.nodes[name] = Swapped({"swapped": entries})
+
+    # -- watching -------------------------------------------------------------------------------------------------
+
+    def _watch(self, names: list[str], seconds: float) -> str:
+        """Why the nodes must go back; '' when they may keep it."""
+        end = time.monotonic() + seconds
+        with progress(f"{', '.join(names)}: seconds", max(1, int(seconds))) as shown:
             told = 0
             while (left := end - time.monotonic()) > 0:
                 time.sleep(min(LOOK, left))
-                result.figures = Counts.of(session).since(before)
-                if condition(result.figures):
-                    return abort_if
+                why = self._look(names)
+                if why:
+                    return why
                 gone = int(seconds - max(0.0, end - time.monotonic()))
+                shown.what = f"{_told(self.result.watched, names)}; seconds"
                 shown.step(gone - told)
                 told = gone
-    except KeyboardInterrupt:
-        return "interrupted"
-    except KsrShellError as error:
-        return f"{result.canary} cannot be watched: {error}"
-    if not result.figures.get("requests"):
-        return f"{result.canary} saw no request in {seconds:g} s: it proves nothing"
-    return ""
-
-
-def _taken_back(fleet: Fleet, result: FleetSwap) -> str:
-    """Bring the nodes that have it back to what they ran; a text on those where that failed."""
-    names = [name for name, swapped in result.nodes.items() if swapped.swapped]
-    if not names:
         return ""
 
-    def back(name: str) -> str:
-        session = fleet[name]
-        current = {each["name"]: each["version"] for each in session.call("ksr.routes")}
-        mine = {what: version for what, version in result.nodes[name].swapped if version}
+    def _look(self, names: list[str]) -> str:
+        for name, found in self._counts(names).items():
+            if isinstance(found, KsrShellError):
+                return f"{name} cannot be watched: {found}"
+            before = self.before[name]
+            if found.process != before.process:
+                return f"{name} was started anew meanwhile"
+            self.result.watched[name] = figures = found.since(before)
+            if name == self.result.canary:
+                self.result.figures = figures
+            if self.condition(figures):
+                return self.condition.text if len(names) == 1 else f"{name}: {self.condition.text}"
+        return ""
+
+    def _counts(self, names: list[str]) -> dict[str, Counts | KsrShellError]:
+        def one(name: str) -> list[Counts | KsrShellError]:
+            try:
+                return [Counts.of(self.fleet[name])]
+            except KsrShellError as error:
+                return [error]
+
+        found = on_each(names, one)
+        return {} if found is None else {name: value[0] for name, value in found.values_by_node().items()}
+
+    # -- going back -----------------------------------------------------------------------------------------------
+
+    def _take_back(self) -> str:
+        """Bring the nodes that have it back to what they ran; a text on those where that failed."""
+        names = [name for name, swapped in self.result.nodes.items() if swapped.swapped]
+        if not names:
+            return ""
+
+        def one(name: str) -> str:
+            try:
+                return self._back(name)
+            except (Disconnected, AttachError) as error:
+                return f"{name} is not there to go back ({error}); a server that is started anew runs the script's file"
+            except KsrShellError as error:
+                return f"{name} could not go back: {error}"
+
+        found = on_each(names, one)
+        notes = found.values_by_node().values() if found is not None else ()
+        return "".join(f"; {note}" for note in notes if note)
+
+    def _back(self, name: str) -> str:
+        session, before = self.fleet[name], self.before[name]
+        now = _versions(session.call("ksr.routes"))
+        mine = dict(self.result.nodes[name].swapped)
+        if session.client.process != before.process and all(now.get(what, 0) == 1 for what in before.versions):
+            return ""  # it runs the script's file
         # Somebody else's later swap stays: only what this one brought is taken back.
-        later = [what for what, version in mine.items() if current.get(what, version) != version]
-        if later:
-            return f"{name} keeps {', '.join(later)}: swapped again meanwhile"
-        session.rollback()
-        return ""
+        later = [what for what, version in mine.items() if _is_other(now, what, version)]
+        after = self.after.get(name, now)
+        if not later and all(after.get(what) == version for what, version in now.items() if what not in mine):
+            return _warnings(name, session.rollback())
+        notes = [f"{name} keeps {', '.join(later)}: swapped again meanwhile"] if later else []
+        for what in reversed([what for what in mine if what not in later]):
+            if what in before.versions:
+                notes.append(_warnings(name, session.rollback(what, before.versions[what])))
+            else:
+                notes.append(f"{name} keeps {what}, which was added: somebody else has swapped since")
+        return "; ".join(note for note in notes if note)
 
-    try:
-        found = on_each(names, back)
-    except KsrShellError as error:
-        return f"; it could not be taken back on {', '.join(names)}: {error}"
-    if found is None:
-        return ""
-    notes = [text for text in found.values_by_node().values() if text]
-    notes += [f"{name} could not go back: {error}" for name, error in found.errors.items()]
-    return "".join(f"; {note}" for note in notes)
+
+class _Refused(Exception):
+    """A node does not take the swap."""
+
+    def __init__(self, name: str, error: KsrShellError) -> None:
+        super().__init__(name)
+        self.name = name
+        self.error = error
+
+
+def _is_other(now: dict[str, int], what: str, version: int) -> bool:
+    """Whether a function is another version now; constants are not listed, and count as ours."""
+    return now.get(what, version) != version if version else what in now
+
+
+def _warnings(name: str, rolled_back: Swapped) -> str:
+    """What a rollback has to say that must not be missed: workers that have not answered."""
+    return "; ".join(f"{name}: {warning}" for warning in rolled_back.warnings)
+
+
+def _told(watched: dict[str, dict[str, float]], names: list[str]) -> str:
+    """The figures while they are watched, on one line: the sums, and the worst share of failures."""
+    figures = [watched[name] for name in names if name in watched]
+    requests, exceptions = (int(sum(each[key] for each in figures)) for key in ("requests", "exceptions"))
+    worst = max((each["failed"] for each in figures), default=0.0)
+    who = names[0] if len(names) == 1 else f"{len(names)} nodes"
+    return f"{who}: {requests} requests, {worst:.1%} failed, {exceptions} exceptions"

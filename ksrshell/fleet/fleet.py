@@ -35,9 +35,9 @@ class Fleet(View):
 
     @property
     def name(self) -> str:
-        """``node1+node2``, or how many there are."""
+        """``node1+node2``, or how many there are: the prompt has room for 16 characters."""
         names = "+".join(self._nodes)
-        return names if len(names) <= 24 else f"{len(self._nodes)} nodes"
+        return names if len(names) <= 16 else f"{len(self._nodes)} nodes"
 
     @property
     def hello(self) -> dict[str, Any]:
@@ -142,6 +142,7 @@ class Fleet(View):
         remove: str | Iterable[str] = (),
         canary: str = "",
         for_: float = 60.0,
+        all_for: float | None = None,
         abort_if: str = "exceptions > 0 or failed > 1%",
     ) -> FleetSwap:
         """Replace functions of the script on every node, or on none: when one refuses, the others go back.
@@ -149,12 +150,14 @@ class Fleet(View):
         ``canary``: swap on that node first and watch it for ``for_`` seconds; when ``abort_if`` becomes true it goes
         back by itself, and the others never had it. ``abort_if`` compares ``exceptions`` (of callbacks), ``failed``
         (the share of requests answered with 5xx or 6xx) and ``requests`` since the swap, with ``and``, ``or``, ``not``.
-        A canary that saw no request in that time goes back, too. ``pin``, ``try_on``, ``remove``: as of one proxy.
+        A canary that saw no request in that time goes back, too. ``all_for``: seconds that all are watched once they
+        have it; one that breaks ``abort_if`` takes all back (10 after a canary, else 0). ``pin``, ``try_on``,
+        ``remove``: as of one proxy.
         """
         from .canary import swap
 
         options: dict[str, Any] = {"pin": pin, "try_on": try_on, "remove": remove}
-        return swap(self, new, options, canary=canary, for_=for_, abort_if=abort_if)
+        return swap(self, new, options, canary=canary, for_=for_, all_for=all_for, abort_if=abort_if)
 
     # -- shown ----------------------------------------------------------------------------------------------------
 
@@ -168,7 +171,7 @@ class Fleet(View):
             try:
                 cells = row(Found(name, session.client.path, session.hello, session.figures(2.0)))
             except KsrShellError as error:
-                cells = [name, "", "", "", str(error), ""]
+                cells = [name, "", "", "", "", str(error)]
             rows.append([name, *cells[1:]])
         return rows
 

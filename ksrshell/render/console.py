@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from io import StringIO
 from typing import Any
 
@@ -33,9 +36,22 @@ def width() -> int:
     return shutil.get_terminal_size((80, 24)).columns
 
 
+_share: ContextVar[int] = ContextVar("share", default=1)
+
+
 def height() -> int:
-    """Lines of the terminal; 24 when there is none."""
-    return shutil.get_terminal_size((80, 24)).lines
+    """Lines of the terminal for one value; 24 when there is no terminal."""
+    return shutil.get_terminal_size((80, 24)).lines // _share.get()
+
+
+@contextmanager
+def sharing(values: int) -> Iterator[None]:
+    """So many values share the terminal's lines."""
+    token = _share.set(max(1, values))
+    try:
+        yield
+    finally:
+        _share.reset(token)
 
 
 def plain(renderable: Any, columns: int | None = None, *, wrap: bool = True) -> str:

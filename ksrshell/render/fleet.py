@@ -2,35 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
+from rich.rule import Rule
 from rich.text import Text
 
+from ..errors import KsrShellError
+from ..session import Stats
 from ..view import View
-from .console import clean, plain
+from .console import clean, plain, sharing
 
 if TYPE_CHECKING:
     from ..fleet.canary import FleetSwap
 
 
 def by_node(values: Mapping[str, Any], errors: Mapping[str, Exception]) -> RenderableType:
+    """A node whose value cannot be shown, because it went away meanwhile, has that error in its place."""
+    if len(values) > 1 and all(isinstance(value, Stats) for value in values.values()):
+        return _side_by_side(values, errors)
     groups: dict[str, tuple[list[str], RenderableType]] = {}
-    for name, value in values.items():
-        shown: RenderableType = value if isinstance(value, View) else Text(_text(value))
-        groups.setdefault(plain(shown), ([], shown))[0].append(name)
-    for name, error in errors.items():
-        text = clean(str(error))
-        groups.setdefault(f"! {text}", ([], Text(text, "red")))[0].append(name)
+    with sharing(len(values) + len(errors)):
+        for name, value in values.items():
+            _add(groups, name, partial(_shown, value))
+        for name, error in errors.items():
+            _add(groups, name, partial(_error, error))
     parts: list[RenderableType] = []
     for text, (names, shown) in groups.items():
-        head = Text(clean(", ".join(names)), "bold")
-        if "\n" in text or len(text) + len(head) > 76:
-            parts += [head, shown]
+        title = clean(", ".join(names))
+        if "\n" in text or len(text) + len(title) > 76:
+            parts += [_rule(title), shown]
         else:
-            parts.append(Text.assemble(head, "  ", shown if isinstance(shown, Text) else Text(text)))
+            parts.append(Text.assemble((title, "bold"), "  ", shown if isinstance(shown, Text) else Text(text)))
     return Group(*parts)
+
+
+def _rule(title: str) -> RenderableType:
+    return Rule(Text(title, "bold"), align="left", style="bright_black")
+
+
+def _add(groups: dict[str, tuple[list[str], RenderableType]], name: str, make: Callable[[], RenderableType]) -> None:
+    try:
+        shown = make()
+    except KsrShellError as error:
+        shown = _error(error)
+    red = "!" if isinstance(shown, Text) and shown.style == "red" else ""
+    groups.setdefault(red + plain(shown), ([], shown))[0].append(name)
+
+
+def _error(error: Exception) -> RenderableType:
+    return Text(clean(str(error)), "red")
+
+
+def _shown(value: Any) -> RenderableType:
+    """Made once: what is live asks its node each time."""
+    return value.__rich__() if isinstance(value, View) else Text(_text(value))
 
 
 def _text(value: Any) -> str:
@@ -42,18 +70,54 @@ def _text(value: Any) -> str:
     return clean(repr(value))
 
 
+def _side_by_side(values: Mapping[str, Stats], errors: Mapping[str, Exception]) -> RenderableType:
+    """Figures of all nodes, a column each."""
+    from .tables import figure, table
+
+    found: dict[str, dict[str, Any]] = {}
+    problems = {name: str(error) for name, error in errors.items()}
+    for name, stats in values.items():
+        try:
+            found[name] = stats.to_json()
+        except KsrShellError as error:
+            problems[name] = str(error)
+    names: dict[str, None] = {}
+    for figures in found.values():
+        names |= dict.fromkeys(figures)
+    made = table("figure", *(f">{clean(name)}" for name in found))
+    for each in names:
+        cells = (figure(each, figures[each]) if each in figures else "-" for figures in found.values())
+        made.add_row(each.replace("_per_s", " per second"), *cells)
+    return Group(*([made] if found else []), *(Text(clean(f"{n}  {text}"), "red") for n, text in problems.items()))
+
+
 def fleet_swap(swapped: FleetSwap) -> RenderableType:
+    """The figures of who was watched, what became of it, and what each node answered, equal ones once."""
     out = Text()
-    figures = swapped.figures
-    if figures:
+    for name, figures in swapped.watched.items():
+        requests, exceptions = int(figures["requests"]), int(figures["exceptions"])
         out.append(
-            f"{swapped.canary}: {figures['requests']:.0f} requests, {figures['failed']:.1%} failed, "
-            f"{figures['exceptions']:.0f} exceptions\n"
+            f"{clean(name)}: {requests} request{_s(requests)}, {figures['failed']:.1%} failed, "
+            f"{exceptions} exception{_s(exceptions)}\n"
         )
-    if swapped.taken:
-        out.append(f"swapped on {', '.join(swapped.nodes)}\n", "green")
-        out.append_text(Text(plain(next(iter(swapped.nodes.values())))))
-    else:
-        out.append(f"rolled back on {', '.join(swapped.nodes)}: {clean(swapped.why)}\n", "red")
-    out.rstrip()
-    return out
+    if not swapped.taken:
+        had = [name for name, each in swapped.nodes.items() if each.swapped]
+        out.append(f"rolled back on {clean(', '.join(had))}: " if had else "not swapped: ", "red")
+        out.append(clean(swapped.why), "red")
+        return out
+    out.append(f"swapped on {clean(', '.join(swapped.nodes))}", "green")
+    return Group(out, *_answers(swapped.nodes.items())) if swapped.nodes else out
+
+
+def _answers(nodes: Iterable[tuple[str, View]]) -> list[RenderableType]:
+    groups: dict[str, tuple[list[str], RenderableType]] = {}
+    for name, each in nodes:
+        shown = each.__rich__()
+        groups.setdefault(plain(shown), ([], shown))[0].append(name)
+    if len(groups) == 1:
+        return [shown for _, shown in groups.values()]
+    return [part for names, shown in groups.values() for part in (_rule(clean(", ".join(names))), shown)]
+
+
+def _s(number: int) -> str:
+    return "" if number == 1 else "s"

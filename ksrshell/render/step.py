@@ -34,7 +34,8 @@ def step_view(step: State) -> RenderableType:
         callers = " < ".join(f"{clean(name)}:{line}" for name, line in step.stack[1:4])
         parts.append(Text(f"called from {callers}", "bright_black", no_wrap=True, overflow="ellipsis"))
     if step.source.lines and not step.done:
-        parts.append(window(step.source.lines, step.source.first, step.source.line, around=3 if lines < 30 else 6))
+        around = 2 if lines < 12 else 3 if lines < 30 else 6
+        parts.append(window(step.source.lines, step.source.first, step.source.line, around=around))
     if step.locals and not step.done:
         shown = locals_line(step)
         if shown:
@@ -43,7 +44,7 @@ def step_view(step: State) -> RenderableType:
         values = "  ".join(f"{clean(name)}={flat(null(value))}" for name, value in step.watches.items())
         parts.append(Text(values, "green", no_wrap=True, overflow="ellipsis"))
     if len(calls) or step.done:
-        parts.append(call_list(list(calls), limit=5 if lines < 30 else 12))
+        parts.append(call_list(list(calls), limit=2 if lines < 12 else 5 if lines < 30 else 12))
     if step.coming and not step.done:
         parts.append(Text(f"about to call {clean(step.coming)}", "cyan", no_wrap=True, overflow="ellipsis"))
     effects = step.effects

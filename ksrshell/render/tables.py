@@ -160,14 +160,22 @@ def version_view(version: Version) -> RenderableType:
 def stats_table(values: Mapping[str, Any], hello: Mapping[str, Any]) -> RenderableType:
     made = table("figure", ">value")
     for name, value in values.items():
-        shown = f"{value:.1f}" if isinstance(value, float) else str(value)
-        made.add_row(name.replace("_per_s", " per second"), uptime(value) if name == "uptime" else shown)
+        made.add_row(name.replace("_per_s", " per second"), figure(name, value))
     return Group(Text(f"{hello.get('name', '')}: {hello.get('script', '')}", "bold"), made)
 
 
+def figure(name: str, value: Any) -> str:
+    """The value of one of ``ksr.stats``."""
+    if name == "uptime":
+        return uptime(value)
+    return f"{value:.1f}" if isinstance(value, float) else str(value)
+
+
 def proxies_table(rows: Sequence[Sequence[str]]) -> RenderableType:
-    """``ps``: name, pid, uptime, transactions, listens (a line each), script, engine."""
-    made = table("name", ">pid", ">up", ">transactions", "listens", "script", "engine")
+    """``ps``: name, pid, uptime, listens (a line each), script, engine; the last two are broken where it is narrow."""
+    made = table("name", ">pid", ">up", "listens", "script", "engine")
+    for column in made.columns[4:]:
+        column.no_wrap, column.overflow = False, "fold"
     for row in rows:
         made.add_row(*("\n".join(map(flat, cell.split("\n"))) for cell in row))
     return made

@@ -105,7 +105,7 @@ def test_ps(runtime: Path, fake: FakeProxy) -> None:
     result = invoke("ps")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert lines[0].split() == ["name", "pid", "up", "transactions", "listens", "script", "engine"]
+    assert lines[0].split() == ["name", "pid", "up", "listens", "script", "engine"]
     assert lines[1].split()[:2] == ["fake", "4711"]
     assert lines[1].split()[-2:] == ["routing.py", "embedded"]
     assert result.stderr == f"dead: its process is gone; removed the stale socket {runtime / 'dead.sock'}\n"

@@ -8,7 +8,7 @@ import pytest
 
 from ksrshell.errors import RemoteError, UsageError
 from ksrshell.fleet import Fleet, canary
-from ksrshell.fleet.canary import Condition
+from ksrshell.fleet.condition import Condition
 from shell.fake import SOURCE, FakeProxy, Refused
 
 from .conftest import Counters
