@@ -116,10 +116,12 @@ def connect(
                 flags |= SND_NO_CONNECT
             if msg.close_after:
                 flags |= SND_CLOSE
-    if listen is None or listen.proto != proto or (":" in listen.host) != (":" in ip):
+    if listen is not None and listen.proto != proto:
+        listen = listen.over(proto)
+    if listen is None or (":" in listen.host) != (":" in ip):
         # Kamailio (mhomed=0) sends from where the message came in, when transport and family allow.
-        listen = rcv.listen if rcv is not None else None
-        if listen is None or listen.proto != proto or (":" in listen.host) != (":" in ip):
+        listen = rcv.listen.over(proto) if rcv is not None else None
+        if listen is None or (":" in listen.host) != (":" in ip):
             listen = proxy.pick_listen(proto, ip)
         if listen is None:
             raise NoSocket(f"no {proto} socket to send to {ip}:{port}")
@@ -132,8 +134,8 @@ def reply_dest(msg: SipMessage) -> Dest:
     rcv = msg.rcv
     if rcv is None:
         raise ParseError("a message that came from the network", msg.buf)
-    listen = msg.force_socket
-    if listen is None or listen.proto != rcv.proto:
+    listen = msg.force_socket.over(rcv.proto) if msg.force_socket is not None else None
+    if listen is None:
         listen = rcv.listen
     if rcv.proto != "udp":
         flags = 0
@@ -215,9 +217,10 @@ def _stateless_branch(proxy: Proxy, msg: SipMessage) -> str:
 # -- stateless forwarding ---------------------------------------------------------------------------------------------
 
 
-def forward_request(run: Run, uri: str = "", *, proto: str = "") -> int:
+def forward_request(run: Run, uri: str = "", *, proto: str = "", alone: int = -1) -> int:
     """Forward the run's request to ``uri``, or where its own state says, without a transaction.
 
+    ``alone``: from 0 on, ours is to be the only Via, with that number of a branch: replies end here.
     1: done, or to be done when the host name is resolved; -1: it could not be sent. Raises :class:`SipError` for a
     URI that leads nowhere.
     """
@@ -228,14 +231,14 @@ def forward_request(run: Run, uri: str = "", *, proto: str = "") -> int:
     hop = next_hop(uri)
     run.handled = True
     if hop.ip:
-        return 1 if _send_request(run, proto or hop.proto, hop.ip, hop.port) else -1
+        return 1 if _send_request(run, proto or hop.proto, hop.ip, hop.port, alone) else -1
     if proxy.resolve is None:
         log.error("cannot forward to %s: this proxy resolves no names", hop.host)
         return -1
 
     def resolved(targets: list[tuple[str, str, int]]) -> None:
         for found, ip, port in targets:
-            if _send_request(run, found, ip, port):
+            if _send_request(run, found, ip, port, alone):
                 return
         log.error("could not forward a %s to %s: unresolvable or unreachable", msg.method, hop.host)
 
@@ -243,7 +246,7 @@ def forward_request(run: Run, uri: str = "", *, proto: str = "") -> int:
     return 1
 
 
-def _send_request(run: Run, proto: str, ip: str, port: int) -> bool:
+def _send_request(run: Run, proto: str, ip: str, port: int, alone: int = -1) -> bool:
     msg = run.msg
     proxy = run.proxy
     try:
@@ -253,8 +256,22 @@ def _send_request(run: Run, proto: str, ip: str, port: int) -> bool:
         return False
     rcv = msg.rcv
     conid = rcv.conid if rcv is not None else 0
-    via = via_line(dest.listen, _stateless_branch(proxy, msg), conid, msg.advertise, msg.add_local_rport)  # type: ignore[arg-type]
-    text = build_request(msg, msg.uri, via, dest, msg.path)
+    branch = _stateless_branch(proxy, msg)
+    if alone > 0:
+        branch = f"{branch[:-1]}{alone}"
+    via = via_line(dest.listen, branch, conid, msg.advertise, msg.add_local_rport)  # type: ignore[arg-type]
+    if alone < 0:
+        text = build_request(msg, msg.uri, via, dest, msg.path)
+    else:
+        kept = msg.lumps
+        msg.lumps = kept.copy()
+        for offset, header in zip(msg.offsets, msg.headers, strict=True):
+            if header.key == "via":
+                msg.lumps.delete(offset, len(header.raw), "via")
+        try:
+            text = build_request(msg, msg.uri, via, dest, msg.path)
+        finally:
+            msg.lumps = kept
     if not onsend(proxy, msg, dest, text, run):
         return True
     if proxy.send(text, dest, run.record):

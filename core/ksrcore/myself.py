@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .net.address import PROTOS, AddressError, canonical_ip, parse_host_port
+from .net.address import CARRIERS, PROTOS, AddressError, canonical_ip, parse_host_port
 from .sip.errors import SipError
 from .sip.uri import parse_uri
 
@@ -117,11 +117,17 @@ class Myself:
             # Kamailio takes own and advertised host and port in any combination.
             for host in {listen.host, listen.advertise_host} - {""}:
                 for port in {listen.port, listen.advertise_port} - {0}:
-                    self._hosts.setdefault(canonical_ip(host) or host.lower(), []).append((port, listen.proto))
+                    places = self._hosts.setdefault(canonical_ip(host) or host.lower(), [])
+                    places.append((port, listen.proto))
+                    if listen.proto in _UPPER:
+                        places.append((port, _UPPER[listen.proto]))
         for alias in proxy.aliases:
             proto, host, port = _alias(alias)
             self._hosts.setdefault(canonical_ip(host) or host.lower(), []).append((port, proto))
 
+
+#: WebSocket is served on the sockets of these.
+_UPPER = {carrier: proto for proto, carrier in CARRIERS.items()}
 
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?", re.ASCII)
 

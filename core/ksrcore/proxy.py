@@ -25,7 +25,7 @@ from .kemi.declare import ParamError
 from .kemi.facade import Env
 from .modules import Modules
 from .myself import Myself
-from .net.address import Dest, Listen, Rcv, ip_family
+from .net.address import CARRIERS, Dest, Listen, Rcv, ip_family
 from .run import CORE_ONREPLY_ROUTE, REQUEST_ROUTE, Run
 from .sip.errors import SipError
 from .sip.message import SipMessage, VersionError, parse_message
@@ -210,9 +210,10 @@ class Proxy:
 
     def _first_listen(self, proto: str, ip: str) -> Listen | None:
         family = ip_family(ip)
+        carrier = CARRIERS.get(proto, proto)
         for listen in self.listens:
-            if listen.proto == proto and listen.family == family:
-                return listen
+            if listen.proto == carrier and listen.family == family:
+                return listen.over(proto)
         return None
 
     # -- timers ---------------------------------------------------------------------------------------------------
@@ -266,19 +267,21 @@ class Proxy:
 
     # -- messages in ----------------------------------------------------------------------------------------------
 
-    def receive(self, data: bytes, rcv: Rcv, now: float) -> None:
-        """A datagram or a framed message has come. Never raises: a defect ends with this message."""
+    def receive(self, data: bytes, rcv: Rcv, now: float) -> bool:
+        """A datagram or a framed message has come. Never raises: a defect ends with this message.
+
+        False: its first line is neither SIP's nor, where that is served, HTTP's.
+        """
         # The lock is needed only while a debugged route runs in a thread of its own, and then the hook is set.
         if self.env.hook is not None:
             with self.lock:
-                self._receive(data, rcv, now)
-        else:
-            self._receive(data, rcv, now)
+                return self._receive(data, rcv, now)
+        return self._receive(data, rcv, now)
 
-    def _receive(self, data: bytes, rcv: Rcv, now: float) -> None:
+    def _receive(self, data: bytes, rcv: Rcv, now: float) -> bool:
         self.now = now
         if len(data) < 16 and not data.strip(b"\r\n\0 "):
-            return  # a keepalive: RFC 5626 CRLF, or the few zero bytes of some clients
+            return True  # a keepalive: RFC 5626 CRLF, or the few zero bytes of some clients
         record = self.recorder.add(now + self.wall_offset, rcv, data.decode("latin-1"))
         try:
             try:
@@ -286,14 +289,14 @@ class Proxy:
             except VersionError as error:
                 modules = self.modules
                 if "xhttp" in modules and modules.xhttp.receive(record, rcv):
-                    return
+                    return True
                 if "xmlrpc" in modules and modules.xmlrpc.receive(record, rcv):
-                    return
+                    return True
                 self._refuse(record, rcv, error, 505, "Version Not Supported")
-                return
+                return False
             except SipError as error:
                 self._refuse(record, rcv, error, 400, "Bad Request")
-                return
+                return False
             msg.id = record.id
             defect = msg.error
             try:
@@ -314,6 +317,7 @@ class Proxy:
         except Exception as error:
             record.error = f"{type(error).__name__}: {error}"
             log.error("message %d from %s:%d: %s", record.id, rcv.src_ip, rcv.src_port, traceback.format_exc())
+        return True
 
     def route(self, msg: SipMessage, record: Record) -> None:
         """Route a message that the debugger took, as :meth:`receive` does with others. Never raises."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..kemi.declare import RpcError
+from ..kemi.websocket import STATISTICS as WEBSOCKET
 from .rpc_core import memory
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ _KNOWN: list[str] = [
     *(f"sl:{name}_replies" for name in _SL.split()),
     *(f"sl:{name}" for name in ("failures", "received_ACKs", "sent_err_replies", "sent_replies")),
     *(f"tmx:{name}" for name in _TMX.split()),
+    *(f"websocket:{name}" for name in WEBSOCKET),
     "registrar:accepted_regs",
     "registrar:rejected_regs",
     "pike:blocked_ips",

@@ -68,6 +68,7 @@ from .uac import Uac
 from .userblocklist import Userblocklist
 from .usrloc import Usrloc
 from .uuid import Uuid
+from .websocket import Websocket
 from .x import X
 from .xhttp import Xhttp
 from .xhttp_prom import XhttpProm
@@ -112,6 +113,7 @@ MODULES: list[type[Module]] = [
     Sipdump,
     Sipjson,
     Xhttp,
+    Websocket,
     Jsonrpcs,
     Xmlrpc,
     NdbRedis,

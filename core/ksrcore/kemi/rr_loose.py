@@ -6,6 +6,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from ..net.address import CARRIERS
 from ..posixre import PosixError, compile_posix
 from ..sip.errors import SipError
 from ..sip.nameaddr import parse_nameaddrs
@@ -295,6 +296,7 @@ def route_uri(msg: SipMessage) -> str | None:
 def find_listen(proxy: Proxy, host: str, port: int, proto: str) -> Listen | None:
     """Our socket of that host (own or advertised), port and transport, None when there is none."""
     host = strip_brackets(host).lower()
+    proto = CARRIERS.get(proto, proto)
     for listen in proxy.listens:
         if (
             listen.proto == proto

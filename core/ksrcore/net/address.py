@@ -14,6 +14,9 @@ from typing import Final
 PROTOS: Final = ("udp", "tcp", "tls", "ws", "wss")
 DEFAULT_PORTS: Final = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 80, "wss": 443}
 
+#: What the transports that have no sockets of their own travel on.
+CARRIERS: Final = {"ws": "tcp", "wss": "tls"}
+
 #: Dest.flags: close the connection once the message is written (Kamailio's SND_F_CON_CLOSE).
 SND_CLOSE: Final = 1
 #: Dest.flags: use an existing connection or fail, never open one (Kamailio's SND_F_FORCE_CON_REUSE).
@@ -62,12 +65,17 @@ class Listen:
     says: the advertised address or the own, without port 5060 unless it is the advertised one; ``uri_host_port`` what a
     Record-Route says, never with port 5060; ``advertised`` the same with the port always written. ``via_prefix`` is our
     Via field up to the value of its branch. These are computed once, not per message.
+
+    WebSocket has no sockets of its own: ``over("ws")`` of a TCP socket is the same place under that transport, with
+    the TCP socket's ``text``, as Kamailio knows it; ``base`` is the socket itself.
     """
 
     __slots__ = (
+        "_over",
         "advertise_host",
         "advertise_port",
         "advertised",
+        "base",
         "family",
         "host",
         "name",
@@ -96,6 +104,8 @@ class Listen:
         self.advertise_port = advertise_port
         self.name = name
         self.uri_host = bracketed(host)
+        self.base = self
+        self._over: Listen | None = None
         self.set_port(port)
 
     def set_port(self, port: int) -> None:
@@ -107,6 +117,24 @@ class Listen:
         self.uri_host_port = host if shown == 5060 else self.advertised
         self.via_host_port = self.advertised if self.advertise_port else self.uri_host_port
         self.via_prefix = f"Via: SIP/2.0/{self.proto.upper()} {self.via_host_port};branch="
+        self._over = None
+
+    def over(self, proto: str) -> Listen | None:
+        """This place for messages of ``proto``; None when this socket carries none of them."""
+        if proto == self.proto:
+            return self
+        base = self.base
+        if proto == base.proto:
+            return base
+        if CARRIERS.get(proto) != base.proto:
+            return None
+        found = base._over
+        if found is None:
+            found = Listen(proto, base.host, base.port, base.advertise_host, base.advertise_port, base.name)
+            found.base = base
+            found.text = base.text
+            base._over = found
+        return found
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Listen):

@@ -8,10 +8,11 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from .address import Dest, Listen, Rcv, ip_family
+from .address import CARRIERS, Dest, Listen, Rcv, ip_family
 from .tcp import StreamTransport, TcpTransport
 from .transport import ConnInfo, Counters, Hub, ListenError, NetOptions, Transport
 from .udp import UdpTransport
+from .ws import Link
 
 #: The transports there are: proto -> class. tls, ws and wss take their place here.
 TRANSPORTS: Final[dict[str, type[Transport]]] = {"udp": UdpTransport, "tcp": TcpTransport}
@@ -23,7 +24,8 @@ _MAX_PICKS: Final = 4096
 class Network:
     """The proxy's sockets.
 
-    ``on_message(data, rcv)`` is called for every message; its exceptions are logged. A send fails in one of two ways,
+    ``on_message(data, rcv)`` is called for every message; its exceptions are logged. It returns False for what
+    could not be read. A send fails in one of two ways,
     never both: ``send`` returns False and ``last_error`` says why, or it returned True and ``on_send_error(dest, data,
     error)`` comes later, when a connection could not be opened. Everything happens on the loop's thread.
     """
@@ -38,11 +40,11 @@ class Network:
         self._picks: dict[tuple[str, str], Listen | None] = {}
 
     @property
-    def on_message(self) -> Callable[[bytes, Rcv], None]:
+    def on_message(self) -> Callable[[bytes, Rcv], object]:
         return self._hub.on_message
 
     @on_message.setter
-    def on_message(self, handler: Callable[[bytes, Rcv], None]) -> None:
+    def on_message(self, handler: Callable[[bytes, Rcv], object]) -> None:
         self._hub.on_message = handler
 
     @property
@@ -83,7 +85,7 @@ class Network:
 
     def send(self, data: bytes, dest: Dest) -> bool:
         """Send or queue one message. False: it was not taken, ``last_error`` says why."""
-        transport = self._transports.get(dest.proto)
+        transport = self._transports.get(CARRIERS.get(dest.proto, dest.proto))
         if transport is None:
             error = OSError(errno.EPROTONOSUPPORT, f"cannot send to {dest.text}: no {dest.proto} socket is open")
             self._hub.last_error = error
@@ -97,8 +99,9 @@ class Network:
         """The socket to send from when the script wants one: that, if it fits; else the one of this proto on the same
         address and port; else pick_listen (as Kamailio does with a forced socket of another proto or family)."""
         if wanted is not None and wanted.family == ip_family(ip):
-            if wanted.proto == proto:
-                return wanted
+            over = wanted.over(proto)
+            if over is not None:
+                return over
             for listen in self.listens:
                 if (listen.proto, listen.host, listen.port) == (proto, wanted.host, wanted.port):
                     return listen
@@ -118,7 +121,8 @@ class Network:
         if len(self._picks) >= _MAX_PICKS:
             self._picks.clear()
         family = ip_family(ip)
-        found = [listen for listen in self.listens if listen.proto == proto and listen.family == family]
+        carrier = CARRIERS.get(proto, proto)
+        found = [listen for listen in self.listens if listen.proto == carrier and listen.family == family]
         listen = found[0] if found else None
         if len({listen.host for listen in found}) > 1:
             by_host = {listen.host: listen for listen in reversed(found)}
@@ -126,6 +130,8 @@ class Network:
                 if host in by_host:
                     listen = by_host[host]
                     break
+        if listen is not None:
+            listen = listen.over(proto)
         self._picks[key] = listen
         return listen
 
@@ -146,6 +152,16 @@ class Network:
     def close_connection(self, conid: int) -> bool:
         """Close it once what is queued has left. False: there is none of that id."""
         return any(transport.close_connection(conid) for transport in self._streams())
+
+    def upgrade(self, conid: int, link: Link) -> bool:
+        """Give the connection to ``link``: what comes is its, and messages to it are wrapped by it. False: there is no
+        open connection of that id, or it has a link already."""
+        return any(transport.upgrade(conid, link) for transport in self._streams())
+
+    def write(self, conid: int, data: bytes, *, close: bool = False) -> bool:
+        """Write bytes to a connection as they are, and close it then. False: there is no open one of that id, or too
+        much waits for its peer."""
+        return any(transport.write(conid, data, close) for transport in self._streams())
 
     def _streams(self) -> list[StreamTransport]:
         return [transport for transport in self._transports.values() if isinstance(transport, StreamTransport)]

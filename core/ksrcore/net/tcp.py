@@ -17,6 +17,7 @@ from .address import SND_CLOSE, SND_FORCE_SOCKET, SND_NO_CONNECT, Dest, Listen, 
 from .conntable import ConnTable
 from .framing import Framer, Keepalive
 from .transport import ConnInfo, Hub, ListenError, Transport, bind_socket, log
+from .ws import Link
 
 _WILDCARDS = ("0.0.0.0", "::")
 _PONG = b"\r\n"
@@ -51,6 +52,8 @@ class StreamConnection(asyncio.BufferedProtocol):
         options = owner.hub.options
         self._framer = Framer(options.tcp_rd_buf_size, options.tcp_accept_no_cl)
         self._rcv: Rcv | None = None
+        #: What took the connection over after a handshake: then frames come and go.
+        self.link: Link | None = None
         if outgoing is not None:
             self._set_peer(outgoing.ip, outgoing.port)
 
@@ -111,6 +114,9 @@ class StreamConnection(asyncio.BufferedProtocol):
             return
         self.touch()
         owner = self.owner
+        if self.link is not None:
+            owner.counters.received += self.link.feed(bytes(owner.read_buffer[:nbytes]), self.last_used)
+            return
         framer = self._framer
         for item in framer.feed(bytes(owner.read_buffer[:nbytes])):
             if self.state != "open":
@@ -140,6 +146,8 @@ class StreamConnection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.state = "closed"
         self.owner.forget(self)
+        if self.link is not None:
+            self.link.lost()
 
     # for the transport
 
@@ -171,7 +179,7 @@ class StreamConnection(asyncio.BufferedProtocol):
     def info(self) -> ConnInfo:
         return ConnInfo(
             id=self.conid,
-            proto=self.owner.proto,
+            proto=self.link.proto if self.link is not None else self.owner.proto,
             src=self.peer,
             dst=f"{bracketed(self.local_ip)}:{self.local_port or self.listen.port}",
             idle=self.owner.loop.time() - self.last_used,
@@ -223,6 +231,14 @@ class StreamTransport(Transport):
         if dest.flags & SND_FORCE_SOCKET and listen is not None and listen.host not in _WILDCARDS:
             source = listen.host
         conn = self._find(dest, source)
+        if dest.proto != self.proto:
+            if conn is None or conn.link is None:
+                why = f"no WebSocket connection with {dest.text}; only the other side can open one"
+                return self.failed(OSError(errno.ENOTCONN, why))
+            framed = conn.link.wrap(data)
+            if framed is None:
+                return self.failed(OSError(errno.ENOTCONN, f"the WebSocket connection with {dest.text} is being closed"))
+            data = framed
         if conn is None:
             return self._connect(data, dest, listen, source)
         queued = conn.queued
@@ -239,12 +255,20 @@ class StreamTransport(Transport):
         return True
 
     def _find(self, dest: Dest, source: str) -> StreamConnection | None:
-        """The connection a message takes: the one it names, else the newest to its address that is not closing."""
+        """The connection a message takes: the one it names, else the newest to its address that is not closing.
+
+        A message of WebSocket's takes only one with frames, any other only one without.
+        """
+        linked = dest.proto != self.proto
         if dest.conid:
             conn = self.table.get(dest.conid)
-            if conn is not None and conn.state != "closing":
+            if conn is not None and conn.state != "closing" and (conn.link is not None) == linked:
                 return conn
-        return self.table.find(dest.ip, dest.port, source)
+        conn = self.table.find(dest.ip, dest.port, source)
+        if conn is not None and (conn.link is not None) != linked:
+            same = (c for c in reversed(list(self.table)) if c.peer_ip == dest.ip and dest.port in c.aliases)
+            conn = next((c for c in same if c.state != "closing" and (c.link is not None) == linked), None)
+        return conn
 
     def _connect(self, data: bytes, dest: Dest, listen: Listen | None, source: str) -> bool:
         if self.hub.options.tcp_no_connect or dest.flags & SND_NO_CONNECT:
@@ -337,6 +361,23 @@ class StreamTransport(Transport):
             return False
         conn.lifetime = seconds
         self.wake_by(conn.last_used + seconds)
+        return True
+
+    def upgrade(self, conid: int, link: Link) -> bool:
+        conn = self.table.get(conid)
+        if conn is None or conn.state != "open" or conn.link is not None:
+            return False
+        conn.link = link
+        return True
+
+    def write(self, conid: int, data: bytes, close: bool) -> bool:
+        conn = self.table.get(conid)
+        if conn is None or conn.state != "open":
+            return False
+        queued = conn.queued
+        if queued and queued + len(data) > self.hub.options.tcp_conn_wq_max:
+            return False
+        conn.write(data, SND_CLOSE if close else 0)
         return True
 
     def close_connection(self, conid: int) -> bool:

@@ -83,7 +83,7 @@ class Hub:
 
     def __init__(self, options: NetOptions) -> None:
         self.options = options
-        self.on_message: Callable[[bytes, Rcv], None] = _ignore_message
+        self.on_message: Callable[[bytes, Rcv], object] = _ignore_message
         self.on_send_error: Callable[[Dest, bytes, OSError], None] = _ignore_error
         self.last_error: OSError | None = None
         self.conids = itertools.count(1)
