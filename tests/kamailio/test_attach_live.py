@@ -14,7 +14,6 @@ import pytest
 
 from ksrcore.kamailio.agents import Server as Found
 from ksrcore.kamailio.agents import look
-from ksrcore.kamailio.rpcclient import RpcClient, Target
 from ksrshell import nodes
 from ksrshell.errors import AttachError, RemoteError
 from ksrshell.proxies import running
@@ -205,34 +204,3 @@ def test_a_server_that_is_started_anew(server: KamailioServer) -> None:
     assert len(session.versions(FUNCTION).to_json()) == 1
     wait(lambda: all(each["connected"] for each in session.call("ksr.workers")))
     session.close()
-
-
-def test_memory_is_level(server: KamailioServer, tmp_path: Path) -> None:
-    """Attached, swapped, detached, again and again: neither Kamailio's memory nor Python's in it grows."""
-    rpc = RpcClient([Target("dgram", f"{server.directory}/rpc.sock")])
-    load = Load(server, tmp_path / "load", users=5, scenario="spaced")
-    load.register().check(5)
-
-    def private() -> int:
-        """KiB that belong to one process alone; the pages of shared memory are touched as calls come."""
-        total = 0
-        for pid in server.pids():
-            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-            total += sum(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty:"))
-        return total
-
-    def turn(number: int) -> int:
-        with connect("lab") as session:
-            for each in range(10):
-                session.swap(marked(session, str(each)))
-                session.rollback()
-            load.call(100, 200, run=number).check(100)
-        wait(lambda: not found().attached, 15)
-        return private()
-
-    first = turn(1)
-    last = [turn(number) for number in (2, 3)][-1]
-    assert last < first * 1.05
-    files = [len(os.listdir(f"/proc/{pid}/fd")) for pid in server.pids()]
-    assert max(files) < 60
-    assert rpc.call("core.shmmem")["fragments"] >= 0

@@ -1,5 +1,6 @@
 """Swaps in one process: what is wanted is put in place, and what is not goes back."""
 
+import linecache
 from typing import Any
 
 import pytest
@@ -108,3 +109,16 @@ def test_the_same_is_not_made_again(server: Server) -> None:
     made = server.module.kamailio.answer
     server.agent.swaps.apply([entry("answer", NEW, key="a"), entry("LIMIT", "LIMIT = 5\n", cls="")])
     assert server.module.kamailio.answer is made
+
+
+def test_texts_that_are_not_in_place_any_more_are_forgotten(server: Server) -> None:
+    def there() -> list[str]:
+        return [name for name in linecache.cache if name.startswith("<swap of here ")]
+
+    swaps = server.agent.swaps
+    for number in range(5):
+        new = entry("answer", NEW, key=str(number)) | {"file": f"<swap of here {number}>", "lines": [NEW]}
+        swaps.apply([new])
+    assert there() == ["<swap of here 4>"]
+    swaps.apply([])
+    assert there() == [] and swaps.files == {}

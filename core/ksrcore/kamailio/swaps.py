@@ -8,13 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import linecache
 import logging
-import os
 from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from ..control import errors
@@ -26,11 +22,11 @@ from ..script.program import Place
 from ..script.python import PythonScript
 from ..script.swap import Swaps
 from ..script.writeback import reindent
+from . import journal
 from .workers import Worker, WorkerError, WorkerGone, Workers, WorkerSilent
 
 log = logging.getLogger("ksrcore.kamailio")
 
-JOURNAL = "swaps.json"
 #: Seconds for the first worker to take new code, and for all others.
 FIRST, OTHERS = 2.0, 3.0
 
@@ -48,7 +44,6 @@ class WorkerSwaps:
         self.lock = asyncio.Lock()
         #: The versions as they were loaded, by place.
         self.loaded: dict[Place, int] = {}
-        self._journal: list[dict[str, Any]] = []
         if script is not None:
             self.loaded = {place: slot.current for place, slot in script.swaps.slots.by_place.items()}
             self._resume(script)
@@ -59,43 +54,22 @@ class WorkerSwaps:
     # -- the journal ----------------------------------------------------------------------------------------------
 
     def _resume(self, script: PythonScript) -> None:
-        """Do again, here only, what an earlier node of this server has done in its workers."""
-        try:
-            kept = json.loads(Path(JOURNAL).read_text())
-        except (OSError, ValueError):
-            return
-        done = kept.get("done") or []
-        if kept.get("generation") != self.generation:
-            if done:
-                self.note = "the server was started anew: it runs the script's file, what was swapped before is gone"
+        """Have here, too, what an earlier node of this server has done in its workers."""
+        problems, gone = journal.load(script, self.generation)
+        if gone:
+            self.note = "the server was started anew: it runs the script's file, what was swapped before is gone"
             self._write()
-            return
-        for each in done:
-            try:
-                if each["do"] == "swap":
-                    script.swap(each["source"], each["who"], remove=each["remove"])
-                else:
-                    script.rollback(each["name"], each["number"])
-            except (ScriptError, KeyError) as error:
-                self.note = f"a swap of before is not known any more: {error}"
-                log.warning("%s", self.note)
-        self._journal = done
+        for text in problems:
+            self.note = text
+            log.warning("%s", text)
 
     def _write(self) -> None:
-        temporary = Path(JOURNAL + ".new")
-        with suppress(FileNotFoundError):
-            temporary.unlink()
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(fd, "w") as file:
-            json.dump({"generation": self.generation, "done": self._journal}, file)
-        temporary.rename(JOURNAL)
-
-    def _done(self, **what: Any) -> None:
-        self._journal.append(what)
+        if self.script is None:
+            return
         try:
-            self._write()
+            journal.write(self.script, self.loaded, self.generation)
         except OSError as error:
-            log.warning("%s cannot be written: %s", JOURNAL, error)
+            log.warning("%s cannot be written: %s", journal.JOURNAL, error)
 
     # -- what the workers are to have ------------------------------------------------------------------------------
 
@@ -241,7 +215,7 @@ class WorkerSwaps:
                 raise
             self.want = self.wanted()
             first.generation = script.generation
-            self._done(do="swap", source=source, who=who, remove=remove)
+            self._write()
             return done, await self.spread()
 
     async def rollback(self, name: str, number: int | None) -> tuple[Swapped, list[str]]:
@@ -249,7 +223,7 @@ class WorkerSwaps:
             script, _ = self._script()
             done = script.rollback(name, number)
             self.want = self.wanted()
-            self._done(do="rollback", name=name, number=number)
+            self._write()
             return done, await self.spread()
 
 

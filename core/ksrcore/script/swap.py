@@ -297,6 +297,19 @@ class Swaps(Planner):
         version.function, version.epoch = values[slot.place], self.epoch
         version.filename, version.firstline = name, items[0].first
 
+    # -- what another process has done with the same script -------------------------------------------------------
+
+    def changes(self) -> list[Change]:
+        """The swaps that ``rollback_all()`` can take back, the latest last."""
+        return list(self._done)
+
+    def add_change(self, change: Change) -> None:
+        self._done.append(change)
+
+    def use(self, slot: Slot, number: int) -> None:
+        """Put that version in place, which is there; whoever calls says to the script that it was switched."""
+        self._switch(slot, number, self.script.generation + 1)
+
     # -- the file -------------------------------------------------------------------------------------------------
 
     def save(self, *, only_show: bool = False) -> tuple[str, list[str]]:

@@ -42,8 +42,6 @@ def listening() -> list[str]:
 def _address(text: str, family: int) -> tuple[str, int]:
     """An address of the kernel's tables: words of 32 bits in the machine's order."""
     host, _, port = text.partition(":")
-    raw = b"".join(
-        int(host[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(host), 8)
-    )
+    raw = b"".join(int(host[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(host), 8))
     ip = socket.inet_ntop(family, raw)
     return (f"[{ip}]" if family == socket.AF_INET6 else ip), int(port, 16)

@@ -33,6 +33,8 @@ class Swaps:
         self.agent = agent
         self.keys: dict[Place, str] = {}
         self.originals: dict[Place, Any] = {}
+        #: Where the texts of what is in place are, for tracebacks.
+        self.files: dict[Place, str] = {}
         self.changed = False
 
     def numbers(self) -> list[list[str]]:
@@ -43,6 +45,9 @@ class Swaps:
         """The script was loaded again."""
         self.keys.clear()
         self.originals.clear()
+        for file in self.files.values():
+            linecache.cache.pop(file, None)
+        self.files.clear()
         self.changed = True
 
     def apply(self, want: list[dict[str, Any]]) -> list[list[str]]:
@@ -61,13 +66,23 @@ class Swaps:
                 self.originals[place] = self._scope(place).get(attribute(place), _GONE)
             self._put(place, made.get(place, _GONE))
             self.keys[place] = entry["key"]
+            self._has(place, entry["file"] if entry["source"] is not None else "")
         for place in back:
             self._put(place, self.originals.pop(place))
             del self.keys[place]
+            self._has(place, "")
         if new or back:
             self.changed = True
             self.agent.renew()
         return self.numbers()
+
+    def _has(self, place: Place, file: str) -> None:
+        """What is in place there is of that file; the text of one of which nothing is left is forgotten."""
+        before = self.files.pop(place, "")
+        if file:
+            self.files[place] = file
+        if before and before not in self.files.values():
+            linecache.cache.pop(before, None)
 
     # -- places ---------------------------------------------------------------------------------------------------
 
