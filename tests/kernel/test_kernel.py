@@ -157,7 +157,7 @@ def test_inspection(kernel: Kernel) -> None:
     assert "text/html" in found["data"]
     assert kernel.inspect('KSR.pv.get("$ru")', 14)["data"]["text/plain"].startswith("$ru: The Request-URI")
     assert "%send INVITE" in kernel.inspect("%send")["data"]["text/plain"]
-    assert kernel.inspect("trace")["data"]["text/plain"].startswith("trace(m=None, callback=None)")
+    assert kernel.inspect("trace")["data"]["text/plain"].startswith("trace(m=None, callback=None, engine=")
     assert "Return the number of items" in kernel.inspect("len")["data"]["text/plain"]
     assert not kernel.inspect("nothing_of_this_name")["found"]
     assert "nearest: " in kernel.inspect("KSR.sl.send_repl")["data"]["text/plain"]

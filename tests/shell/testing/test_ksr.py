@@ -276,17 +276,17 @@ def test_what_ksrshell_has_not_ends_the_test_even_when_the_script_catches_it(loa
         """
         def ksr_request_route(self, msg):
             try:
-                KSR.http_client.query("http://x", "$var(r)")
+                KSR.presence.handle_publish()
             except Exception:
                 pass
             return 1
         """
     )
-    text = r"does not implement it yet; ksr.mock\('KSR.http_client.query'.*router.py:7"
+    text = r"does not implement it yet; ksr.mock\('KSR.presence.handle_publish'.*router.py:7"
     with pytest.raises(MissingFunction, match=text):
         ksr.route(ksr.request())
-    ksr.mock("KSR.http_client.query", returns=200)
-    assert ksr.route(ksr.request()).called("KSR.http_client.query", "http://x")[0].mocked
+    ksr.mock("KSR.presence.handle_publish", returns=200)
+    assert ksr.route(ksr.request()).called("KSR.presence.handle_publish")[0].mocked
 
 
 def test_names_that_no_kamailio_has(load: Load) -> None:
