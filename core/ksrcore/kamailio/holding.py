@@ -302,6 +302,8 @@ class Holding:
     def _hello(self, worker: Worker, event: dict[str, Any]) -> None:
         if self.armed:
             self._order(worker)
+            # It looks for orders when the epoch has moved: else its next message would pass.
+            self.workers.page.bump()
 
     def _gone(self, worker: Worker, event: dict[str, Any]) -> None:
         for held in [h for h in (*self.held.values(), *self.ending.values()) if h.worker is worker]:

@@ -71,8 +71,13 @@ class Worker(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
+        transport.set_write_buffer_limits(high=0)
         self._transport = transport
         self.workers.connections.add(self)
+
+    def resume_writing(self) -> None:
+        """All of a long order has left now: the worker may have looked when only the first part of it was there."""
+        self.workers.kick()
 
     def data_received(self, data: bytes) -> None:
         *lines, self._buffer = (self._buffer + data).split(b"\n")

@@ -1,0 +1,93 @@
+"""Orders reach a worker: it looks for them when the epoch has moved after they were there, and only then."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ksrcore.kamailio.holding import Holding
+from ksrcore.kamailio.ksragent.state import Page
+from ksrcore.kamailio.workers import Workers
+
+
+def play(folder: Path, conversation: Callable[[Workers, socket.socket], Coroutine[Any, Any, None]]) -> None:
+    """A conversation of a node's workers with one that is this end of a socket."""
+    page = Page(
+        str(folder / "state"), create={"generation": 1, "pid": os.getpid(), "name": "x", "uid": 0}, secret="0" * 32
+    )
+
+    async def main() -> None:
+        workers = Workers(page)
+        await workers.start("link.sock")
+        with socket.socket(socket.AF_UNIX) as worker:
+            worker.setblocking(False)
+            worker.connect("link.sock")
+            try:
+                await conversation(workers, worker)
+            finally:
+                await workers.close()
+
+    asyncio.run(main())
+    page.words.release()
+    page.close()
+
+
+async def said(worker: socket.socket) -> dict[str, Any]:
+    """The next order."""
+    data = b""
+    loop = asyncio.get_running_loop()
+    while not data.endswith(b"\n"):
+        data += await asyncio.wait_for(loop.sock_recv(worker, 1 << 20), 5)
+    order: dict[str, Any] = json.loads(data)
+    return order
+
+
+def hello(worker: socket.socket) -> None:
+    worker.send(json.dumps({"event": "hello", "pid": os.getpid(), "rank": 1}).encode() + b"\n")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_worker_that_connects_late_hears_what_is_armed(folder: Path) -> None:
+    async def conversation(workers: Workers, worker: socket.socket) -> None:
+        nothing: Any = None
+        holding = Holding(nothing, "", workers, nothing, lambda event, params: None, lambda worker, mi: None)
+        holding.armed[1] = SimpleNamespace(spec=lambda: {"id": 1})  # type: ignore[assignment]
+        before = workers.page.epoch
+        hello(worker)
+        order = await said(worker)
+        assert (order["do"], order["holds"]) == ("arm", [{"id": 1}])
+        assert workers.page.epoch > before
+
+    play(folder, conversation)
+
+
+def test_the_end_of_a_long_order_is_announced(folder: Path) -> None:
+    """The worker's socket takes 200 KB at a time or so; it has looked before the rest came."""
+
+    async def conversation(workers: Workers, worker: socket.socket) -> None:
+        hello(worker)
+        while not workers.all:
+            await asyncio.sleep(0.01)
+        future = workers.all[0].order("swap", want=["x" * 4_000_000])
+        seen = workers.kick() or workers.page.epoch
+        order = await said(worker)
+        assert len(order["want"][0]) == 4_000_000
+        while workers.page.epoch == seen:
+            await asyncio.sleep(0.01)
+        worker.send(json.dumps({"re": order["id"], "result": []}).encode() + b"\n")
+        assert await asyncio.wait_for(future, 5) == []
+
+    play(folder, conversation)
