@@ -19,16 +19,19 @@ def file_write(path: str, content: str, /) -> int:
     """Write ``content`` to a file in place of what it has; -1 when that fails."""
 
 def forward_uac() -> int:
-    """Forward the request with a single Via, this proxy's own."""
+    """Forward the request with our Via alone, so that replies end here: 1, -1 (Kamailio 6.0 and later)."""
 
-def forward_uac_branch(code1: int, /) -> int:
-    """Forward a branch of the request with a single Via, this proxy's own."""
+def forward_uac_branch(branch: int, /) -> int:
+    """``forward_uac`` with this number (from 0) at the end of the Via's branch (Kamailio 6.2 and later)."""
 
-def forward_uac_uri(text1: str, /) -> int:
-    """Forward the request to a URI with a single Via, this proxy's own."""
+def forward_uac_uri(uri: str, /) -> int:
+    """``forward_uac`` to a SIP URI (Kamailio 6.0 and later)."""
 
-def forward_uac_uri_branch(text1: str, code2: int, /) -> int:
-    """Forward a branch of the request to a URI with a single Via, this proxy's own."""
+def forward_uac_uri_branch(uri: str, branch: int, /) -> int:
+    """``forward_uac`` to a SIP URI, with this number (from 0) at the end of the Via's branch.
+
+    Kamailio 6.2 and later.
+    """
 
 def has_ruri_user() -> int:
     """1 when the Request-URI has a user part, else -1."""

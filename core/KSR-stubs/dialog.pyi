@@ -21,8 +21,11 @@ def dlg_db_load_extra() -> int:
 def dlg_get(callid: str, ftag: str, ttag: str, /) -> int:
     """Take the dialog of that Call-ID and tags for the message's: 1, -1 when there is none."""
 
-def dlg_get_var(text1: str, text2: str, text3: str, text4: str, /) -> Any | None:
-    """A variable of another dialog, found by Call-ID, From tag and To tag."""
+def dlg_get_var(callid: str, ftag: str, ttag: str, name: str, /) -> Any | None:
+    """$dlg_var(name) of the dialog with that Call-ID and tags, None without (Kamailio 5.7 and later).
+
+    ``ttag`` is '' for a dialog whose callee has not answered yet.
+    """
 
 def dlg_isflagset(flag: int, /) -> int:
     """1 when a flag is set, else -1."""
@@ -33,11 +36,11 @@ def dlg_manage() -> int:
     -1 for another request without To tag, and an INVITE without Contact or From tag or whose dialog is made.
     """
 
-def dlg_refer_cid(text1: str, text2: str, text3: str, /) -> int:
-    """Send a REFER to a side of the dialog, with a Call-ID of its own."""
+def dlg_refer_cid(callid: str, side: str, address: str, /) -> int:
+    """Refer "caller" or "callee" of the dialog of a Call-ID to an address: 1, -1 (Kamailio 6.1 and later)."""
 
-def dlg_refer_did(code1: int, code2: int, text3: str, text4: str, /) -> int:
-    """Send a REFER to a side of the dialog with this hash entry and id."""
+def dlg_refer_did(h_entry: int, h_id: int, side: str, address: str, /) -> int:
+    """Refer a side of the dialog of that hash entry and id to an address: 1, -1 (Kamailio 6.1 and later)."""
 
 def dlg_remove_dialogs_from_node(text1: str, /) -> int:
     """Remove the dialogs that came over DMQ from this node."""
@@ -63,8 +66,11 @@ def dlg_set_timeout(timeout: int, /) -> int:
 def dlg_set_timeout_id(timeout: int, h_entry: int, h_id: int, /) -> int:
     """The same for the dialog of that hash entry and id."""
 
-def dlg_set_var(text1: str, text2: str, text3: str, text4: str, text5: str, /) -> int:
-    """Set a variable of another dialog, found by Call-ID, From tag and To tag."""
+def dlg_set_var(callid: str, ftag: str, ttag: str, name: str, value: str, /) -> int:
+    """Set $dlg_var(name) of the dialog with that Call-ID and tags: 1, -1 without it.
+
+    Kamailio 5.7 and later.
+    """
 
 def dlg_setflag(flag: int, /) -> int:
     """Set a flag (0 to 31) of the dialog, or of the one that is to be made: 1, -1 for another number.
@@ -73,10 +79,16 @@ def dlg_setflag(flag: int, /) -> int:
     """
 
 def dlg_update_contact() -> int:
-    """Take the message's Contact as the contact of its side of the dialog."""
+    """The side that sent the message has its Contact now: 1, -1 without a dialog or one Contact.
+
+    Kamailio 6.2 and later.
+    """
 
 def dlg_update_socket() -> int:
-    """Take the socket the message came in by as the socket of its side of the dialog."""
+    """The side that sent the message is reached from the socket it came by: 1, -1 without a dialog.
+
+    Kamailio 6.2 and later.
+    """
 
 def dlg_update_state() -> int:
     """Bring the dialog's state up to date with the message."""

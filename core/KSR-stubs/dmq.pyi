@@ -6,8 +6,8 @@ from typing import Any
 def bcast_message(peer_str: str, body_str: str, ct_str: str, /) -> int:
     """Send on the channel ``peer_str`` to all other active nodes: 1, -1 when it cannot be."""
 
-def handle_custom_message(text1: str, text2: str, text3: str, text4: str, /) -> int:
-    """Give a made-up DMQ message to its peer, in a DMQ worker process."""
+def handle_custom_message(peer_str: str, node_str: str, body_str: str, ct_str: str, /) -> int:
+    """The same as ``process_custom_message``."""
 
 def handle_message() -> int:
     """Answer a KDMQ request by the channel in its To, 404 for none: 0."""
@@ -18,8 +18,11 @@ def handle_message_rc(rval: int, /) -> int:
 def is_from_node() -> int:
     """1 when the message comes from the address of another active node, else -1."""
 
-def process_custom_message(text1: str, text2: str, text3: str, text4: str, /) -> int:
-    """Give a made-up DMQ message to its peer at once."""
+def process_custom_message(peer_str: str, node_str: str, body_str: str, ct_str: str, /) -> int:
+    """Give a body to a channel as if the node sip:HOST:PORT had sent it: 1, -1 no such.
+
+    Kamailio 6.2 and later.
+    """
 
 def process_message() -> int:
     """The same as ``handle_message``."""

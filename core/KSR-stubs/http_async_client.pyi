@@ -8,8 +8,11 @@ def query(sdata: str, rn: str, /) -> int:
     then: the script should end; 1 without, -1 an error.
     """
 
-def send(text1: str, text2: str, /) -> int:
-    """Ask this URL and go on with this callback when the answer comes."""
+def send(sdata: str, rn: str, /) -> int:
+    """Ask a URL, no transaction waiting; the callback ``rn`` runs with the answer: 1, -1.
 
-def send_xdata(text1: str, text2: str, text3: str, /) -> int:
-    """Ask this URL and go on with this callback when the answer comes, with data for it."""
+    Kamailio 6.2 and later.
+    """
+
+def send_xdata(sdata: str, rn: str, xdata: str, /) -> int:
+    """``send`` with a text that the callback finds in $http_xdata (Kamailio 6.2 and later)."""

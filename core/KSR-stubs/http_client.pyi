@@ -21,8 +21,8 @@ def query_post(url: str, post: str, dpv: str, /) -> int:
 def query_post_hdrs(url: str, post: str, hdrs: str, dpv: str, /) -> int:
     """``query_post`` with header fields, divided by CR LF."""
 
-def query_request(text1: str, text2: str, text3: str, text4: str, text5: str, /) -> int:
-    """Ask a URL by a method with a body and headers, and put the answer into a variable."""
+def query_request(met: str, url: str, body: str, hdrs: str, respv: str, /) -> int:
+    """Ask a URL by any method, with body and header fields ('' none): see ``query`` (Kamailio 6.0 and later)."""
 
 def query_request_v2pk(text1: str, text2: str, text3: str, text4: str, text5: str, /) -> int:
     """Like query_request, over HTTP/2 without an upgrade."""

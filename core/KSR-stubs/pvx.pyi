@@ -177,8 +177,13 @@ def xavp_getw(rname: str, /) -> Any:
 def xavp_is_null(rname: str, /) -> int:
     """1 when there is none of that name, else -1."""
 
-def xavp_lshift(text1: str, code2: int, /) -> int:
-    """Remove so many values of an XAVP from its beginning."""
+def xavp_lshift(xname: str, idx: int, /) -> int:
+    """Rotate those called xname so that the one at index idx is the first: 1, -1 without any.
+
+    A negative index counts from the end.
+
+    Kamailio 5.7 and later.
+    """
 
 def xavp_params_explode(sparams: str, xname: str, /) -> int:
     """Put an $xavp(xname) on the stack with a child for each ``name=value`` of a list; -1 if it is none."""
@@ -186,11 +191,15 @@ def xavp_params_explode(sparams: str, xname: str, /) -> int:
 def xavp_params_implode(xname: str, pvname: str, /) -> int:
     """Write the children of $xavp(xname) to the variable pvname as ``name=value;...``; -1 when there are none."""
 
-def xavp_params_implode_qval(text1: str, text2: str, /) -> int:
-    """Join an XAVP's items to name="value" parameters, into a variable."""
+def xavp_params_implode_qval(xname: str, pvname: str, /) -> int:
+    """``xavp_params_implode`` with quotes around texts: ``name="value";...`` (Kamailio 5.8 and later)."""
 
-def xavp_push_dst(text1: str, /) -> int:
-    """Take the destination out of an XAVP that uses the names of lookup_xavp."""
+def xavp_push_dst(xname: str, /) -> int:
+    """Take Request-URI, destination and socket from ``uri``, ``dsturi``, ``socket`` of $xavp(xname): 1, or -1.
+
+    What is not there stays. -1, and nothing is changed, without such an xavp or for a socket that is none of ours
+    (Kamailio 5.7 and later).
+    """
 
 def xavp_rm(rname: str, /) -> int:
     """Remove the newest of that name. Always 1."""
@@ -210,8 +219,11 @@ def xavp_slist_explode(slist: str, sep: str, mode: str, xname: str, /) -> int:
     Any character of sep separates; empty parts are left out; mode ``t`` trims white space.
     """
 
-def xavp_xparams_explode(text1: str, text2: str, text3: str, /) -> int:
-    """Take parameters with a separator of one's own apart, into an XAVP."""
+def xavp_xparams_explode(sparams: str, sep: str, xname: str, /) -> int:
+    """``xavp_params_explode`` of a list whose separator is the first character of sep.
+
+    Kamailio 6.0 and later.
+    """
 
 def xavu_child_get(rname: str, cname: str, /) -> Any | None:
     """The value of $xavu(rname=>cname)."""

@@ -21,8 +21,12 @@ def lookup_to_dset(table: str, uri: str, /) -> int:
 def lookup_uri(table: str, uri: str, /) -> int:
     """``lookup`` of ``uri`` in place of the R-URI."""
 
-def lookup_xavp(text1: str, text2: str, text3: str, text4: str, /) -> int:
-    """Look a URI up in a table, the record and its contacts into XAVPs."""
+def lookup_xavp(utname: str, uri: str, rxname: str, cxname: str, /) -> int:
+    """Put the record of ``uri`` into $xavp(rxname), its contacts into $xavp(cxname): results as of ``lookup``.
+
+    The first has ``aor`` and ``count``; those of the second ``uri``, ``socket`` and ``dsturi``, in the order that
+    ``lookup`` would take them. Kamailio 5.7 and later.
+    """
 
 def reg_fetch_contacts(table: str, uri: str, profile: str, /) -> int:
     """Put the contacts of ``uri`` into ``$ulc(profile=>...)``: 1, -1 when there are none."""
@@ -30,8 +34,11 @@ def reg_fetch_contacts(table: str, uri: str, profile: str, /) -> int:
 def reg_free_contacts(profile: str, /) -> int:
     """Forget the contacts of a profile: 1."""
 
-def reg_from_user(text1: str, text2: str, code3: int, /) -> int:
-    """Whether the message comes from a contact of this URI; mode adds port and protocol."""
+def reg_from_user(utname: str, uri: str, mode: int, /) -> int:
+    """1 when the message comes from where a contact of ``uri`` registered, else -1; mode 1 port, 2 protocol too.
+
+    Where no ``received`` is stored the address of the contact counts. Kamailio 5.7 and later.
+    """
 
 def reg_send_reply() -> int:
     """Send the reply of a save() that sent none. 1, -1 when it could not be sent."""

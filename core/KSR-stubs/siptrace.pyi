@@ -24,5 +24,8 @@ def sip_trace_dst_cid_type(duri: str, cid: str, stype: str, /) -> int:
 def sip_trace_mode(smode: str, /) -> int:
     """``sip_trace`` of the message (m), its transaction (t) or dialog (d)."""
 
-def sip_trace_msg(text1: str, text2: str, text3: str, text4: str, text5: str, /) -> int:
-    """Send a text as a captured message to a HEP server, with addresses and a correlation id."""
+def sip_trace_msg(vmsg: str, saddr: str, taddr: str, daddr: str, corrid: str, /) -> int:
+    """Send a text as HEP to the URI daddr, as if it went from saddr to taddr (proto:ip:port): 1, or -1.
+
+    ``corrid``: a correlation id, '' for none. Kamailio 5.8 and later.
+    """

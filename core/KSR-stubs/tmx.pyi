@@ -40,7 +40,7 @@ def t_is_request_route() -> int:
     """1 in a request route."""
 
 def t_precheck_trans() -> int:
-    """1 when the callback of this very request is running already for an earlier copy of it."""
+    """1 when the callback of this very request is running already for an earlier copy of it; -2 for ACK, CANCEL."""
 
 def t_reply_callid(callid: str, cseq: str, code: int, reason: str, /) -> int:
     """Reply to the INVITE of that Call-ID and CSeq number."""

@@ -33,17 +33,20 @@ def counter_reset_l3(s_name: str, l0: str, l1: str, l2: str, /) -> int:
 def dispatch() -> int:
     """Answer the HTTP request with the page: 0; 1, and nothing is done, for a request that is not HTTP."""
 
-def gauge_inc_l0(text1: str, text2: str, /) -> int:
-    """Add a number (text) to a gauge, which begins at 0."""
+def gauge_inc_l0(s_name: str, s_number: str, /) -> int:
+    """Add the number in a text to a gauge: 1, -1 for a wrong name or count of labels.
 
-def gauge_inc_l1(text1: str, text2: str, text3: str, /) -> int:
-    """Add a number (text) to a gauge with one label, which begins at 0."""
+    Kamailio 6.1 and later.
+    """
 
-def gauge_inc_l2(text1: str, text2: str, text3: str, text4: str, /) -> int:
-    """Add a number (text) to a gauge with two labels, which begins at 0."""
+def gauge_inc_l1(s_name: str, s_number: str, l0: str, /) -> int:
+    """Add to a gauge with a label: see ``gauge_inc_l0``."""
 
-def gauge_inc_l3(text1: str, text2: str, text3: str, text4: str, text5: str, /) -> int:
-    """Add a number (text) to a gauge with three labels, which begins at 0."""
+def gauge_inc_l2(s_name: str, s_number: str, l0: str, l1: str, /) -> int:
+    """Add to a gauge with two labels: see ``gauge_inc_l0``."""
+
+def gauge_inc_l3(s_name: str, s_number: str, l0: str, l1: str, l2: str, /) -> int:
+    """Add to a gauge with three labels: see ``gauge_inc_l0``."""
 
 def gauge_reset_l0(s_name: str, /) -> int:
     """Set a gauge to 0: 1, -1 for a wrong name or count of labels."""

@@ -221,7 +221,7 @@ def forward_request(run: Run, uri: str = "", *, proto: str = "", alone: int = -1
     """Forward the run's request to ``uri``, or where its own state says, without a transaction.
 
     ``alone``: from 0 on, ours is to be the only Via, with that number of a branch: replies end here.
-    1: done, or to be done when the host name is resolved; -1: it could not be sent. Raises :class:`SipError` for a
+    1: done, or to be done when the host name is resolved; -1: it could not be sent, -7: no socket for it. Raises :class:`SipError` for a
     URI that leads nowhere.
     """
     msg = run.msg
@@ -260,18 +260,7 @@ def _send_request(run: Run, proto: str, ip: str, port: int, alone: int = -1) -> 
     if alone > 0:
         branch = f"{branch[:-1]}{alone}"
     via = via_line(dest.listen, branch, conid, msg.advertise, msg.add_local_rport)  # type: ignore[arg-type]
-    if alone < 0:
-        text = build_request(msg, msg.uri, via, dest, msg.path)
-    else:
-        kept = msg.lumps
-        msg.lumps = kept.copy()
-        for offset, header in zip(msg.offsets, msg.headers, strict=True):
-            if header.key == "via":
-                msg.lumps.delete(offset, len(header.raw), "via")
-        try:
-            text = build_request(msg, msg.uri, via, dest, msg.path)
-        finally:
-            msg.lumps = kept
+    text = build_request(msg, msg.uri, via, dest, msg.path, alone=alone >= 0)
     if not onsend(proxy, msg, dest, text, run):
         return True
     if proxy.send(text, dest, run.record):

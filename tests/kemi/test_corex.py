@@ -8,6 +8,7 @@ import pytest
 
 from ksrcore.kemi.declare import ParamError
 from lab.observed import SECOND, load
+from tm.playbook import Playbook, request
 
 from .conftest import MakeRun
 
@@ -96,3 +97,30 @@ def test_subdomains_of_an_alias_domain(make_run: MakeRun) -> None:
 def test_a_parameter_that_is_not_offered_says_so(make_run: MakeRun) -> None:
     with pytest.raises(ParamError, match="corex:nio_intercept is not supported"):
         make_run(TEXT, modparams=("corex:nio_intercept=1",))
+
+
+VIAS = ", SIP/2.0/UDP 10.9.9.9;branch=z9hG4bKx\nVia: SIP/2.0/UDP 10.9.9.7;branch=z9hG4bKy"
+
+
+@pytest.mark.parametrize(
+    ("call", "to", "branch"),
+    [
+        ("forward_uac()", "10.0.0.3:5060", "0"),
+        ("forward_uac_branch(3)", "10.0.0.3:5060", "3"),
+        ("forward_uac_uri('sip:10.0.0.4:5070')", "10.0.0.4:5070", "0"),
+        ("forward_uac_uri_branch('sip:10.0.0.4:5070', 12)", "10.0.0.4:5070", "12"),
+    ],
+)
+def test_forwarded_with_our_via_alone(tmp_path: Path, call: str, to: str, branch: str) -> None:
+    book = Playbook(tmp_path, f"def ksr_request_route(self, msg):\n    self.result = KSR.corex.{call}\n    return 1\n")
+    (sent,) = book.feed(request("MESSAGE", via=VIAS, host="10.9.9.8"))
+    assert sent.to == to
+    assert len(sent.header("Via")) == 1 and sent.header("Via")[0].startswith("SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK")
+    assert sent.branch.endswith(f".{branch}")
+    (again,) = book.feed(request("MESSAGE", via=VIAS, host="10.9.9.8"))
+    assert again.text == sent.text
+
+
+def test_forward_uac_where_it_cannot(make_run: MakeRun) -> None:
+    corex = make_run(TEXT).KSR.corex
+    assert [corex.forward_uac_branch(-1), corex.forward_uac_uri(""), corex.forward_uac_uri("nowhere")] == [-1, -1, -1]

@@ -277,3 +277,14 @@ def test_a_sandbox_has_nodes_of_its_own(tmp_path: Path) -> None:
 def test_bad_parameters(tmp_path: Path, params: tuple[str, ...]) -> None:
     with pytest.raises(ParamError, match="dmq"):
         Playbook(tmp_path, SCRIPT, modparams=params)
+
+
+def test_a_message_made_up(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path, (), ())
+    cluster.run(2)
+    dmq = cluster.ksr(1).dmq
+    body = "sip:10.0.0.7:5060;status=active\r\n"
+    assert dmq.process_custom_message("notification_peer", "sip:10.0.0.2:5060", body, "text/plain") == 1
+    assert "7" in cluster.states(1)
+    assert dmq.handle_custom_message("none", "sip:10.0.0.2:5060", body, "text/plain") == -1
+    assert dmq.handle_custom_message("notification_peer", "nonsense", body, "text/plain") == -1

@@ -133,3 +133,22 @@ def test_a_sandbox_asks_nobody(tmp_path: Path, server: WebServer) -> None:
     assert fork.query(book.proxy.fake_run(), f"{server.url}/x", "ksr_answer") == 1
     book.advance(0.1)
     assert server.got == []
+
+
+def test_send_leaves_the_transaction_alone(tmp_path: Path, server: WebServer) -> None:
+    last = '    self.seen.append(KSR.pv.get("$rm")'
+    script = SCRIPT.replace("KSR.http_async_client.query(", "self.ask(").replace(
+        last, f'    self.seen.append(KSR.pv.get("$http_xdata"))\n{last}'
+    )
+    script += """
+def ask(self, url, name):
+    if KSR.pv.get("$rU") == "plain":
+        return KSR.http_async_client.send(url, name)
+    return KSR.http_async_client.send_xdata(url, name, "mine")
+"""
+    book = Asking(tmp_path, script)
+    seen, sent = book.ask("tran", f"{server.url}/hdr")
+    assert seen[0] == 1 and seen[2][:3] == [1, None, 200] and seen[3] == "mine"
+    assert sent == []
+    seen, _ = book.ask("plain", f"{server.url}/hdr")
+    assert seen[0] == 1 and seen[3] is None

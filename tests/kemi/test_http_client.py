@@ -157,3 +157,19 @@ def test_bad_connections(text: str) -> None:
 def test_what_is_not_there(text: str) -> None:
     with pytest.raises(ParamError, match="can be"):
         Bench([f"http_client:{text}"])
+
+
+def test_any_method() -> None:
+    with webserver() as server:
+        bench = Bench()
+        ask = [
+            f'KSR.http_client.query_request("PUT", "{server.url}/p", "some", "X-A: 1", "$var(r)")',
+            f'KSR.http_client.query_request("GET", "{server.url}/hdr", "", "", "$var(r)")',
+            'KSR.pv.get("$var(r)")',
+            f'KSR.http_client.query_request("", "{server.url}/p", "", "", "$var(r)")',
+            f'KSR.http_client.query_request("A B", "{server.url}/p", "", "", "$var(r)")',
+        ]
+        assert bench.request(STEP, ask)[0] == [200, 200, "h", -1, -1]
+        bench.proxy.modules["http_client"].stop()
+        line, headers, body = server.got[0]
+        assert (line, body) == ("PUT /p HTTP/1.1", "some") and ["X-A", "1"] in headers

@@ -211,3 +211,46 @@ def test_rpc(script: Script) -> None:
             pv.rpc_shv_set(params)
     pv.rpc_shv_set(["n", "int", "7"])
     assert pv.shared["n"] == 0
+
+
+def test_xavps_of_later_versions(script: Script) -> None:
+    pvx, pv = script.KSR.pvx, script.KSR.pv
+    assert pvx.xavp_xparams_explode('a=b,c="d,e",f=5', ",", "x") == 1
+    assert script.get("$xavp(x=>a)", "$xavp(x=>c)", "$xavp(x=>f)") == ["b", "d,e", "5"]
+    bad = (("a=b", "", "x"), ("", ",", "x"), ("a=b", ",", ""))
+    assert [pvx.xavp_xparams_explode(*args) for args in bad] == [-1] * 3
+    assert pvx.xavp_xparams_explode("a=b;c=d", ";", "y") == 1 and script.get("$xavp(y=>c)") == ["d"]
+    pv.seti("$xavp(z=>n)", -1)
+    pv.sets("$xavp(z[0]=>t)", "x")
+    assert pvx.xavp_params_implode_qval("z", "$var(o)") == 1
+    assert sorted(str(pv.get("$var(o)")).split(";")) == ["", "n=4294967295", 't="x"']
+    assert pvx.xavp_params_implode_qval("none", "$var(o)") == -1
+
+
+def test_xavps_turned(script: Script) -> None:
+    pvx, pv = script.KSR.pvx, script.KSR.pv
+    for number in (10, 20, 30):
+        pv.seti("$xavp(n)", number)
+        pv.seti("$xavp(other)", number)
+
+    def now(name: str = "n") -> list[str | int | None]:
+        return script.get(*(f"$xavp({name}[{index}])" for index in range(3)))
+
+    assert now() == [30, 20, 10]
+    assert pvx.xavp_lshift("n", 1) == 1 and now() == [20, 10, 30]
+    assert pvx.xavp_lshift("n", 4) == 1 and now() == [10, 30, 20]
+    assert pvx.xavp_lshift("n", -1) == 1 and now() == [20, 10, 30]
+    assert pvx.xavp_lshift("none", 1) == -1 and now("other") == [30, 20, 10]
+
+
+def test_a_destination_from_an_xavp(script: Script) -> None:
+    pvx, pv = script.KSR.pvx, script.KSR.pv
+    pv.sets("$xavp(d=>uri)", "sip:alice@server.com")
+    pv.sets("$xavp(d[0]=>dsturi)", "sip:proxy.com")
+    pv.sets("$xavp(d[0]=>socket)", "udp:127.0.0.1:25372")
+    assert pvx.xavp_push_dst("d") == 1
+    assert script.get("$ru", "$du", "$fs") == ["sip:alice@server.com", "sip:proxy.com", "udp:127.0.0.1:25372"]
+    pv.sets("$xavp(e=>socket)", "udp:1.2.3.4:5060")
+    pv.sets("$xavp(e[0]=>uri)", "sip:x@y.com")
+    assert [pvx.xavp_push_dst("e"), pvx.xavp_push_dst("none")] == [-1, -1]
+    assert script.get("$ru") == ["sip:alice@server.com"]

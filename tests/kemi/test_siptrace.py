@@ -257,3 +257,24 @@ def test_parameters_that_cannot_be(params: list[str], text: str) -> None:
         make_proxy(
             transmit=lambda data, dest: True, listens=[LISTEN], modparams=[f"siptrace:{param}" for param in params]
         )
+
+
+def test_a_text_as_a_message(tmp_path: Path) -> None:
+    lines = "".join(
+        f"    results.append(KSR.siptrace.sip_trace_msg({args}))\n"
+        for args in (
+            "'INVITE x', 'udp:10.0.0.1:5061', 'tcp:[2001:db8::1]:5062', 'sip:127.0.0.1:9060', 'corr'",
+            "'INVITE x', 'udp:10.0.0.1:5061', 'udp:10.0.0.2:5062', 'sip:127.0.0.1:9060', 'corr'",
+            "'INVITE x', 'udp:10.0.0.1', 'udp:10.0.0.2:5062', 'sip:127.0.0.1:9060', ''",
+            "'INVITE x', 'udp:10.0.0.1:1', 'udp:10.0.0.2:99999', 'sip:127.0.0.1:9060', ''",
+            "'INVITE x', 'udp:10.0.0.1:1', 'udp:10.0.0.2:2', 'nowhere', ''",
+            "'', 'udp:10.0.0.1:1', 'udp:10.0.0.2:2', 'sip:127.0.0.1:9060', ''",
+        )
+    )
+    world = World(tmp_path, lines, *HEP)
+    world.receive()
+    assert world.script.module.results[1:] == [1, -1, -1, -1, -1]
+    message = decode(world.copies[-1]).message
+    ends = (message.src_ip, message.src_port, message.dst_ip, message.dst_port)
+    assert ends == ("10.0.0.1", 5061, "10.0.0.2", 5062)
+    assert message.data == b"INVITE x"

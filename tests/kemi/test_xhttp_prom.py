@@ -143,3 +143,19 @@ def test_bad_parameters(tmp_path: Path, param: str) -> None:
 def test_numbers() -> None:
     texts = ("1e3x", "-0x10", "", ".", "+.5", "-inf")
     assert [number_of(text) for text in texts] == [1000, -16, 0, 0, 0.5, -float("inf")]
+
+
+def test_gauges_are_raised(tmp_path: Path) -> None:
+    web = Web(tmp_path, "xhttp_prom:prom_gauge=name=g;", "xhttp_prom:prom_gauge=name=h; label=A:B:C;")
+    calls = [
+        f"KSR.xhttp_prom.{call}"
+        for call in (
+            "gauge_inc_l0('g', '12.5')", "gauge_inc_l0('g', '-22.5')", "gauge_inc_l3('h', '1', 'a', 'b', 'c')",
+            "gauge_inc_l3('h', '2', 'a', 'b', 'c')", "gauge_inc_l1('g', '1', 'a')", "gauge_inc_l0('none', '1')",
+            "gauge_inc_l0('g', '')", "gauge_inc_l2('h', '1', 'a', 'b')",
+        )
+    ]  # fmt: skip
+    results, text = web.get(*calls, DISPATCH)
+    assert results[: len(calls)] == [1, 1, 1, 1, -1, -1, -1, -1]
+    assert "kamailio_g -10.000000 STAMP\n" in text
+    assert 'kamailio_h{A="a", B="b", C="c"} 3.000000 STAMP\n' in text

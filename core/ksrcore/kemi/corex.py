@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..forward import forward_request
 from ..net.address import Dest, Listen, Rcv, canonical_ip, ip_family, parse_host_port
 from ..sip.errors import SipError
 from ..sip.message import Branch
@@ -113,6 +114,41 @@ class Corex(Module):
             return -1
         run.msg.branches.append(Branch(uri, q=value, flags=0))
         return 1
+
+    # -- forwarding ---------------------------------------------------------------------------------------------------
+
+    def _forward_uac(self, run: Run, uri: str, branch: int) -> int:
+        if not run.msg.is_request or branch < 0:
+            log.error("KSR.corex.forward_uac: expected a request and a branch from 0 on, got %d", branch)
+            return -1
+        try:
+            return forward_request(run, uri, alone=branch)
+        except SipError as error:
+            log.error("KSR.corex.forward_uac: %s", error)
+            return -1
+
+    @export
+    def forward_uac(self, run: Run) -> int:
+        """Forward the request with our Via alone, so that replies end here: 1, -1 (Kamailio 6.0 and later)."""
+        return self._forward_uac(run, "", 0)
+
+    @export
+    def forward_uac_branch(self, run: Run, branch: int) -> int:
+        """``forward_uac`` with this number (from 0) at the end of the Via's branch (Kamailio 6.2 and later)."""
+        return self._forward_uac(run, "", branch)
+
+    @export
+    def forward_uac_uri(self, run: Run, uri: str) -> int:
+        """``forward_uac`` to a SIP URI (Kamailio 6.0 and later)."""
+        return self._forward_uac(run, uri, 0) if uri else -1
+
+    @export
+    def forward_uac_uri_branch(self, run: Run, uri: str, branch: int) -> int:
+        """``forward_uac`` to a SIP URI, with this number (from 0) at the end of the Via's branch.
+
+        Kamailio 6.2 and later.
+        """
+        return self._forward_uac(run, uri, branch) if uri else -1
 
     # -- extended flags, 0 to 63 --------------------------------------------------------------------------------------
 

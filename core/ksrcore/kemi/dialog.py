@@ -2,8 +2,8 @@
 
 A dialog is made by ``dlg_manage()`` (or ``dlg_flag``) for an initial INVITE; what follows of the call finds it by the
 ``did`` in our Record-Route or by Call-ID and tags. The parts: ``dialog_cell`` what is remembered, ``dialog_calls`` how
-it changes, ``dialog_ends`` how it ends, ``dialog_requests`` what we send, ``dialog_db`` the tables, ``dialog_rpc`` and
-``dialog_pv`` the commands and variables.
+it changes, ``dialog_ends`` how it ends, ``dialog_requests`` what we send, ``dialog_others`` what versions after 5.6
+add, ``dialog_db`` the tables, ``dialog_rpc`` and ``dialog_pv`` the commands and variables.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .declare import Param, ParamError, Value, export
 from .dialog_cell import KA_DST, KA_SRC, TIMEOUT_NORESET, Profile, Table
 from .dialog_context import Lifetimes, context
 from .dialog_db import DialogDb
+from .dialog_others import DialogOthers
 from .dialog_requests import BRIDGE_BODY
 from .dialog_rpc import DialogRpc
 from .pv import put_result
@@ -39,7 +40,7 @@ _PROPERTIES: Final = {"ka-src": KA_SRC, "ka-dst": KA_DST, "timeout-noreset": TIM
 _LEAVE: Final = BRANCH_ROUTE | FAILURE_ROUTE | ONREPLY_ROUTE
 
 
-class Dialogs(DialogRpc, DialogDb):
+class Dialogs(DialogRpc, DialogDb, DialogOthers):
     """The calls there are."""
 
     name = "dialog"

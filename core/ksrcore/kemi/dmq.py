@@ -323,6 +323,33 @@ class Dmq(Module):
         """The same as ``handle_message_rc``."""
         return self._handle(run, rval)
 
+    def _custom(self, peer_str: str, node_str: str, body_str: str) -> int:
+        try:
+            node = parse_node(node_str)
+        except ValueError as error:
+            log.error("dmq: %s", error)
+            return -1
+        peer = self._peers.get(peer_str)
+        if peer is None:
+            log.error("dmq: there is no channel %r", peer_str)
+            return -1
+        self._hops = 1
+        peer(body_str, self.find(node) or node)
+        return 1
+
+    @export
+    def process_custom_message(self, run: Run, peer_str: str, node_str: str, body_str: str, ct_str: str) -> int:
+        """Give a body to a channel as if the node sip:HOST:PORT had sent it: 1, -1 no such.
+
+        Kamailio 6.2 and later.
+        """
+        return self._custom(peer_str, node_str, body_str)
+
+    @export
+    def handle_custom_message(self, run: Run, peer_str: str, node_str: str, body_str: str, ct_str: str) -> int:
+        """The same as ``process_custom_message``."""
+        return self._custom(peer_str, node_str, body_str)
+
     @export
     def send_message(self, run: Run, peer_str: str, to_str: str, body_str: str, ct_str: str) -> int:
         """Send on the channel ``peer_str`` to the node ``to_str`` (sip:HOST:PORT): 1, -1 when it is not known."""

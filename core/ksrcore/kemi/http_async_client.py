@@ -55,6 +55,7 @@ class _Answer:
     id: str
     response: HttpResponse | None = None
     error: str = ""
+    xdata: str | None = None
 
 
 class HttpAsyncClient(Module):
@@ -108,6 +109,22 @@ class HttpAsyncClient(Module):
     def query(self, run: Run, sdata: str, rn: str) -> int:
         """Ask the URL ``sdata``; the callback ``rn`` runs with the answer. 0 with a transaction, which waits until
         then: the script should end; 1 without, -1 an error."""
+        return self._ask(run, sdata, rn, True)
+
+    @export
+    def send(self, run: Run, sdata: str, rn: str) -> int:
+        """Ask a URL, no transaction waiting; the callback ``rn`` runs with the answer: 1, -1.
+
+        Kamailio 6.2 and later.
+        """
+        return self._ask(run, sdata, rn, False)
+
+    @export
+    def send_xdata(self, run: Run, sdata: str, rn: str, xdata: str) -> int:
+        """``send`` with a text that the callback finds in $http_xdata (Kamailio 6.2 and later)."""
+        return self._ask(run, sdata, rn, False, xdata)
+
+    def _ask(self, run: Run, sdata: str, rn: str, may_suspend: bool, xdata: str | None = None) -> int:
         wanted = run.msg.extra.pop(_WANTED, None)
         if not isinstance(wanted, _Wanted):
             wanted = _Wanted()
@@ -116,8 +133,8 @@ class HttpAsyncClient(Module):
             log.error("http_async_client: query() expects a URL and the name of a callback")
             return -1
         number = f"{proxy.random.getrandbits(64):016x}-{proxy.counters['http_async_client:requests']}"
-        run.msg.extra[_ANSWER] = _Answer(number)
-        t = run.t if wanted.suspend else None
+        run.msg.extra[_ANSWER] = _Answer(number, xdata=xdata)
+        t = run.t if wanted.suspend and may_suspend else None
         if t is not None and (t.engine is None or suspend.suspend(t.engine, run) < 0):
             log.error("http_async_client: the transaction cannot be suspended")
             return -1
@@ -129,15 +146,16 @@ class HttpAsyncClient(Module):
             options = replace(self._options, **wanted.options)
             proxy.tasks.background(
                 lambda: self._client.request(method, sdata, wanted.body, wanted.headers, options),
-                partial(self._done, number, sdata, rn, (t.id_index, t.id_label) if t is not None else None),
+                partial(self._done, number, sdata, rn, (t.id_index, t.id_label) if t is not None else None, xdata),
             )
         return 0 if t is not None else 1
 
     def _done(
-        self, number: str, url: str, name: str, t: tuple[int, int] | None, response: HttpResponse | None, error: Any
-    ) -> None:
+        self, number: str, url: str, name: str, t: tuple[int, int] | None, xdata: str | None,
+        response: HttpResponse | None, error: Any,
+    ) -> None:  # fmt: skip
         proxy = self.proxy
-        answer = _Answer(number, response)
+        answer = _Answer(number, response, xdata=xdata)
         if response is None:
             answer.error = curl_error(error.code) if isinstance(error, HttpError) else str(error)
             timeout = isinstance(error, HttpError) and error.code == TIMEOUT
@@ -183,6 +201,13 @@ def http_req_id(run: Run) -> Value:
     """The number of the request that was made, or that the callback is about."""
     found = _answer(run)
     return found.id if found is not None else None
+
+
+@pv("http_xdata")
+def http_xdata(run: Run) -> Value:
+    """The text that send_xdata was given."""
+    found = _answer(run)
+    return found.xdata if found is not None else None
 
 
 @pv("http_ok")

@@ -279,6 +279,14 @@ class HttpClientModule(Module):
         return self._run_query(run, "POST" if post else "GET", url, post, hdrs, dpv)
 
     @export
+    def query_request(self, run: Run, met: str, url: str, body: str, hdrs: str, respv: str) -> int:
+        """Ask a URL by any method, with body and header fields ('' none): see ``query`` (Kamailio 6.0 and later)."""
+        if not met.isascii() or not met.isalpha():
+            log.error("http_client: expected a method such as PUT, got %r", met)
+            return -1
+        return self._run_query(run, met, url, body, hdrs, respv)
+
+    @export
     def get_hdrs(self, run: Run, url: str, body: str, hdrs: str, dpv: str) -> int:
         """GET a URL, with a body unless that is '', and header fields divided by CR LF: see ``query``."""
         return self._run_query(run, "GET", url, body, hdrs, dpv)

@@ -9,8 +9,10 @@ from ..pv.errors import PvError
 from ..pv.format import NULL, compile_format
 from ..pv.state import XList
 from ..pv.transformations.param import scan_params
+from ..pv.xavp import shown
 from .core_log import write
 from .declare import Module, Value, export
+from .dispatcher_list import find_socket
 from .pv import put_result
 from .pvx_lists import XaviFunctions, XavpFunctions
 from .pvx_xavu import XavuFunctions, implode
@@ -182,6 +184,74 @@ class Pvx(XavpFunctions, XaviFunctions, XavuFunctions, Module):
     def xavp_params_implode(self, run: Run, xname: str, pvname: str) -> int:
         """Write the children of $xavp(xname) to the variable pvname as ``name=value;...``; -1 when there are none."""
         return put_result("KSR.pvx.xavp_params_implode", run, pvname, implode(run.avps.xavps.get(xname)))
+
+    @export
+    def xavp_params_implode_qval(self, run: Run, xname: str, pvname: str) -> int:
+        """``xavp_params_implode`` with quotes around texts: ``name="value";...`` (Kamailio 5.8 and later)."""
+        return put_result(
+            "KSR.pvx.xavp_params_implode_qval", run, pvname, implode(run.avps.xavps.get(xname), quoted=True)
+        )
+
+    @export
+    def xavp_xparams_explode(self, run: Run, sparams: str, sep: str, xname: str) -> int:
+        """``xavp_params_explode`` of a list whose separator is the first character of sep.
+
+        Kamailio 6.0 and later.
+        """
+        if not sep:
+            return -1
+        # A comma and a semicolon end such lists: the separator changes places with the semicolon.
+        swap = str.maketrans(f"{sep[0]};", f";{sep[0]}") if sep[0] != ";" else {}
+        params = scan_params(sparams.translate(swap), ";")
+        if not params or not xname:
+            return -1
+        children = XList()
+        for name, value in params:
+            children.append(name.translate(swap), value.translate(swap))
+        run.avps.xavps.add(xname, children)
+        return 1
+
+    @export
+    def xavp_lshift(self, run: Run, xname: str, idx: int) -> int:
+        """Rotate those called xname so that the one at index idx is the first: 1, -1 without any.
+
+        A negative index counts from the end.
+
+        Kamailio 5.7 and later.
+        """
+        items = run.avps.xavps
+        found = items.all(xname)
+        if not found:
+            return -1
+        turned = iter(found[idx % len(found) :] + found[: idx % len(found)])
+        members = {id(item) for item in found}
+        items.items = [next(turned) if id(item) in members else item for item in items.items]
+        return 1
+
+    @export
+    def xavp_push_dst(self, run: Run, xname: str) -> int:
+        """Take Request-URI, destination and socket from ``uri``, ``dsturi``, ``socket`` of $xavp(xname): 1, or -1.
+
+        What is not there stays. -1, and nothing is changed, without such an xavp or for a socket that is none of ours
+        (Kamailio 5.7 and later).
+        """
+        found = run.avps.xavps.get(xname)
+        if found is None or not isinstance(found.value, XList):
+            return -1
+        uri, dsturi, socket = (shown(found.value.get(name)) for name in ("uri", "dsturi", "socket"))
+        listen = None
+        if isinstance(socket, str) and socket:
+            listen = find_socket(self.proxy, socket)
+            if listen is None:
+                log.error("KSR.pvx.xavp_push_dst: %s is none of the listen sockets", socket)
+                return -1
+        if isinstance(uri, str) and uri:
+            run.msg.new_uri = uri
+        if isinstance(dsturi, str) and dsturi:
+            run.msg.dst_uri = dsturi
+        if listen is not None:
+            run.msg.force_socket = listen
+        return 1
 
     @export
     def xavp_slist_explode(self, run: Run, slist: str, sep: str, mode: str, xname: str) -> int:

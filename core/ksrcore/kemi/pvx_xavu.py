@@ -25,15 +25,16 @@ def _or(item: XAvp | None, instead: str) -> Value:
     return instead if value is None else value
 
 
-def implode(item: XAvp | None) -> str | None:
-    """The children as ``name=value;`` in a row, numbers unsigned; None without children."""
+def implode(item: XAvp | None, quoted: bool = False) -> str | None:
+    """The children as ``name=value;`` in a row, numbers unsigned, texts ``quoted`` or not; None without any."""
     if item is None or not isinstance(item.value, XList):
         return None
     out = []
     for child in item.value:
         value = child.value
         if not isinstance(value, (XList, Pointer)) and value is not None:
-            out.append(f"{child.name}={value & 0xFFFFFFFF if isinstance(value, int) else value};")
+            text = value & 0xFFFFFFFF if isinstance(value, int) else f'"{value}"' if quoted else value
+            out.append(f"{child.name}={text};")
     return "".join(out)
 
 

@@ -426,6 +426,29 @@ class Siptrace(Module):
         """``sip_trace`` of the message (m), its transaction (t) or dialog (d)."""
         return self._trace(run, "", "", smode[:1].lower() or "m")
 
+    @export
+    def sip_trace_msg(self, run: Run, vmsg: str, saddr: str, taddr: str, daddr: str, corrid: str) -> int:
+        """Send a text as HEP to the URI daddr, as if it went from saddr to taddr (proto:ip:port): 1, or -1.
+
+        ``corrid``: a correlation id, '' for none. Kamailio 5.8 and later.
+        """
+        ends = []
+        for text in (saddr, taddr):
+            proto, _, rest = text.partition(":")
+            host, _, port = rest.rpartition(":")
+            ip = canonical_ip(strip_brackets(host))
+            if proto not in DEFAULT_PORTS or not ip or not port.isdigit() or int(port) > 65535:
+                log.error("sip_trace_msg: expected an address such as udp:192.0.2.1:5060, got %r", text)
+                return -1
+            ends.append((proto, ip, int(port)))
+        dest = self._destination(daddr)
+        if dest is None or not vmsg:
+            return -1
+        (proto, source, source_port), (_, target, target_port) = ends
+        data = vmsg.encode("latin-1")
+        message = Captured(self.proxy.wall(), proto, source, source_port, target, target_port, data, out=True)
+        return 1 if self._mirror(message, dest, corrid) else -1
+
     def _hlog(self, run: Run, correlation: str, text: str) -> int:
         dest = self._dest
         rcv = run.msg.rcv

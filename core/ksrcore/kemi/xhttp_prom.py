@@ -145,6 +145,16 @@ class XhttpProm(Module):
 
         return self._change(kind, name, labels, put)
 
+    def _raise(self, name: str, text: str, labels: tuple[str, ...]) -> int:
+        if not text:
+            return -1
+        number = number_of(text)
+
+        def add(metric: Metric) -> None:
+            metric.value(labels, self.proxy.wall()).number += number
+
+        return self._change(GAUGE, name, labels, add)
+
     def _reset(self, kind: str, name: str, labels: tuple[str, ...]) -> int:
         return self._put(kind, name, 0, labels)
 
@@ -198,6 +208,29 @@ class XhttpProm(Module):
     def counter_reset_l3(self, run: Run, s_name: str, l0: str, l1: str, l2: str) -> int:
         """Set a counter with three labels to 0."""
         return self._reset(COUNTER, s_name, (l0, l1, l2))
+
+    @export
+    def gauge_inc_l0(self, run: Run, s_name: str, s_number: str) -> int:
+        """Add the number in a text to a gauge: 1, -1 for a wrong name or count of labels.
+
+        Kamailio 6.1 and later.
+        """
+        return self._raise(s_name, s_number, ())
+
+    @export
+    def gauge_inc_l1(self, run: Run, s_name: str, s_number: str, l0: str) -> int:
+        """Add to a gauge with a label: see ``gauge_inc_l0``."""
+        return self._raise(s_name, s_number, (l0,))
+
+    @export
+    def gauge_inc_l2(self, run: Run, s_name: str, s_number: str, l0: str, l1: str) -> int:
+        """Add to a gauge with two labels: see ``gauge_inc_l0``."""
+        return self._raise(s_name, s_number, (l0, l1))
+
+    @export
+    def gauge_inc_l3(self, run: Run, s_name: str, s_number: str, l0: str, l1: str, l2: str) -> int:
+        """Add to a gauge with three labels: see ``gauge_inc_l0``."""
+        return self._raise(s_name, s_number, (l0, l1, l2))
 
     @export
     def gauge_set_l0(self, run: Run, s_name: str, s_number: str) -> int:

@@ -165,13 +165,13 @@ def reply_via_text(text: str, at: int, port: str, received: str) -> str:
 
 
 def build_request(
-    msg: SipMessage, uri: str, via: str, dest: Dest, path: str = "", lumps: Lumps | None = None
+    msg: SipMessage, uri: str, via: str, dest: Dest, path: str = "", lumps: Lumps | None = None, *, alone: bool = False
 ) -> str:
     """``msg`` as it leaves for ``dest``: Request-URI, our Via (a whole field) on top, the script's edits.
 
     ``path``: the value of a Route field to add before the others, or below our Via. ``lumps``: the edits, when they
-    are not the message's own. Content-Length follows the body when an edit changed it, and is added on streams where
-    it is missing.
+    are not the message's own. ``alone``: without the Vias that it came with. Content-Length follows the body when an
+    edit changed it, and is added on streams where it is missing.
     """
     buf = msg.buf
     header = msg.index["via"]
@@ -181,6 +181,12 @@ def build_request(
     fixed = _forwarded_via(msg, header)
     if lumps is None:
         lumps = msg.lumps
+    if alone:
+        fixed = ""
+        lumps = lumps.copy()
+        for offset, other in zip(msg.offsets, msg.headers, strict=False):
+            if other.key == "via" and other is not header:
+                lumps.delete(offset, len(other.raw), "via")
     items = lumps.items
     first = f"{msg.method} {uri} {msg.version}\r\n"
     stream = dest.proto != "udp" and "content-length" not in msg.index
