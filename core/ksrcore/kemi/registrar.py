@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Self
 
+from ..forward import next_hop
 from ..pv.accessor import compile_spec
 from ..pv.errors import PvError
 from ..pv.registry import Accessor, Getter, pv_class
 from ..pv.spec import Spec
 from ..pv.state import XList
 from ..run import EVENT_ROUTE, Run
+from ..sip.errors import SipError
 from ..store.errors import StoreError
 from .declare import Module, Param, ParamError, Value, export
 from .registrar_common import AorError, extract_aor, target_uri
-from .registrar_lookup import add_record, lookup, lookup_branch, matches
+from .registrar_lookup import NotFound, add_record, find, lookup, lookup_branch, matches
 from .registrar_reply import NO_REPLY, PREPARE_REPLY, Outcome, reply_headers, send_outcome
 from .registrar_save import save
 from .usrloc import Usrloc, aor_hash
@@ -157,7 +159,7 @@ class Registrar(Module):
             return wanted
         if self.sock_hdr_name and 0 <= self.sock_flag < 32 and msg.flags >> self.sock_flag & 1:
             header = msg.index.get(self.sock_hdr_name.lower())
-            if header is not None and header.body:
+            if header is not None and self.listen(header.body) is not None:
                 return header.body
         if msg.rcv is None:
             return ""
@@ -190,7 +192,10 @@ class Registrar(Module):
 
     @export
     def save_uri(self, run: Run, table: str, flags: int, uri: str) -> int:
-        """``save`` for the AoR in ``uri``."""
+        """``save`` for the AoR in ``uri``; -1 when that is empty."""
+        if not uri:
+            log.error("save_uri: the URI is empty")
+            return -1
         return self._save(run, table, flags, uri)
 
     def _save(self, run: Run, name: str, flags: int, uri: str) -> int:
@@ -206,6 +211,7 @@ class Registrar(Module):
                 if not send_outcome(self, run, outcome):
                     return -1
             elif flags & PREPARE_REPLY:
+                outcome.written = True
                 run.msg.reply_lumps.append(reply_headers(self, outcome))
         return outcome.result
 
@@ -315,6 +321,62 @@ class Registrar(Module):
             code = lookup_branch(self, run, found, branch)
             result = max(result, code)
         return result
+
+    @export
+    def lookup_xavp(self, run: Run, utname: str, uri: str, rxname: str, cxname: str) -> int:
+        """Put the record of ``uri`` into $xavp(rxname), its contacts into $xavp(cxname): results as of ``lookup``.
+
+        The first has ``aor`` and ``count``; those of the second ``uri``, ``socket`` and ``dsturi``, in the order that
+        ``lookup`` would take them. Kamailio 5.7 and later.
+        """
+        table = self._table(utname)
+        if table is None or not rxname or not cxname:
+            return -1
+        try:
+            contacts = find(self, run, table, target_uri(run.msg, uri))
+        except AorError as error:
+            log.error("lookup_xavp: %s", error)
+            return -3
+        except NotFound as error:
+            return error.code
+        record = XList()
+        record.append("aor", contacts[0].aor)
+        record.append("count", len(contacts))
+        for contact in reversed(contacts):
+            values = XList()
+            values.append("uri", contact.contact)
+            if contact.socket:
+                values.append("socket", contact.socket)
+            if contact.received:
+                values.append("dsturi", contact.received)
+            run.avps.xavps.add(cxname, values)
+        run.avps.xavps.add(rxname, record)
+        return 1
+
+    @export
+    def reg_from_user(self, run: Run, utname: str, uri: str, mode: int) -> int:
+        """1 when the message comes from where a contact of ``uri`` registered, else -1; mode 1 port, 2 protocol too.
+
+        Where no ``received`` is stored the address of the contact counts. Kamailio 5.7 and later.
+        """
+        table = self._table(utname)
+        rcv = run.msg.rcv
+        if table is None or rcv is None or not uri:
+            return -1
+        try:
+            aor = self._aor(run, uri)
+        except AorError as error:
+            log.error("reg_from_user: %s", error)
+            return -1
+        for contact in table.get(aor, self.proxy.wall()):
+            try:
+                hop = next_hop(contact.received or contact.contact)
+            except SipError:
+                continue
+            if hop.ip != rcv.src_ip or mode & 1 and hop.port != rcv.src_port or mode & 2 and hop.proto != rcv.proto:
+                continue
+            return 1
+        return -1
 
     @export
     def registered(self, run: Run, table: str) -> int:

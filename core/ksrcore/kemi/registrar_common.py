@@ -24,12 +24,18 @@ METHOD_BITS: Final = {
 }  # fmt: skip
 METHOD_OTHER: Final = 1 << 19
 
-#: Longest address of record, in bytes (Kamailio's MAX_AOR_LEN less its terminator).
-_AOR_MAX: Final = 255
+#: The longest user, domain and user@domain, in bytes as they are in the URI.
+_USER_MAX: Final = 64
+_DOMAIN_MAX: Final = 128
+_AOR_MAX: Final = 256
 
 
 class AorError(Exception):
-    """There is no address of record in a URI, or it is too long."""
+    """There is no address of record in a URI: it is too long, or has a ``broken`` escape."""
+
+    def __init__(self, text: str, broken: bool = False) -> None:
+        super().__init__(text)
+        self.broken = broken
 
 
 def method_bits(text: str) -> int:
@@ -52,9 +58,12 @@ def unescape_uri(text: str) -> str:
         try:
             if len(part) < 2 or part[:2] != part[:2].strip("+-_ "):
                 raise ValueError
-            out.append(chr(int(part[:2], 16)) + part[2:])
+            code = int(part[:2], 16)
+            if not code:
+                raise ValueError
+            out.append(chr(code) + part[2:])
         except ValueError:
-            raise AorError(f"broken escape in {text!r}") from None
+            raise AorError(f"broken escape in {text!r}", True) from None
     return "".join(out)
 
 
@@ -63,6 +72,9 @@ def extract_aor(uri: Uri, use_domain: bool, case_sensitive: bool, realm_prefix: 
 
     The domain is in lower case always, the user unless ``case_sensitive``. Raises :class:`AorError`.
     """
+    length = len(uri.user) + len(uri.host) + 1
+    if len(uri.user) > _USER_MAX or len(uri.host) > _DOMAIN_MAX or length > _AOR_MAX:
+        raise AorError(f"address of record {uri.user[:80]}@{uri.host[:80]} is too long")
     user = unescape_uri(uri.user)
     aor = user if case_sensitive else user.lower()
     if use_domain:
@@ -70,8 +82,6 @@ def extract_aor(uri: Uri, use_domain: bool, case_sensitive: bool, realm_prefix: 
         if realm_prefix:
             host = host.removeprefix(realm_prefix)
         aor = f"{aor}@{host.lower()}" if aor else host.lower()
-    if len(aor) > _AOR_MAX:
-        raise AorError(f"address of record {aor[:40]}... is longer than {_AOR_MAX} bytes")
     return aor
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..store.location import Location
     from .registrar import Registrar
 
-__all__ = ["add_record", "find", "lookup", "lookup_branch"]
+__all__ = ["NotFound", "add_record", "find", "lookup", "lookup_branch"]
 
 #: Kamailio's core takes 12 branches, the main one among them.
 MAX_BRANCHES: Final = 11
@@ -62,6 +62,8 @@ def find(module: Registrar, run: Run, table: Location, uri: Uri) -> list[Contact
         found = [c for c in found if c.expires == 0 or c.expires > now]
     if not found:
         raise NotFound(-1)
+    if gr:
+        found = found[:1]
     if module.method_filtering and not msg.to_tag:
         bit = METHOD_BITS.get(msg.method, METHOD_OTHER)
         found = [c for c in found if c.methods & bit]
@@ -89,12 +91,11 @@ def _route(module: Registrar, contact: Contact) -> tuple[str, str]:
         return contact.received, ""
     try:
         hops = parse_nameaddrs(contact.path)
-        if module.path_check_local:
-            while hops and module.proxy.myself.uri(hops[0].uri):
-                hops = hops[1:]
-            if not hops:
+        if module.path_check_local and module.proxy.myself.uri(hops[0].uri):
+            # Only the first hop, with what follows its comma as it is.
+            if len(hops) == 1:
                 return contact.received, ""
-            return hops[0].uri, ",".join(hop.text for hop in hops)
+            return hops[1].uri, contact.path[hops[0].end :].partition(",")[2]
         return hops[0].uri, contact.path
     except SipError:
         raise NotFound(-3) from None
@@ -161,16 +162,16 @@ def _append(module: Registrar, msg: SipMessage, contact: Contact) -> None:
 def lookup(module: Registrar, run: Run, table: Location, text: str, main: bool) -> int:
     """Find the contacts of ``text`` ('' for the message's own URI) and make them the destination set.
 
-    ``main``: the first becomes the R-URI, the others follow when append_branches is set; else all become branches.
+    ``main``: the first becomes the R-URI, the others follow when append_branches is set; else all become branches (none without it).
     """
     try:
         uri = target_uri(run.msg, text)
         found = find(module, run, table, uri)
         msg = run.msg
-        rest = found
+        rest = found if module.append_branches else []
         if main:
             _set_main(module, msg, found[0])
-            rest = found[1:] if module.append_branches else []
+            rest = rest[1:]
         if module.xavp_rcd:
             for contact in found[: 1 + len(rest)] if main else found:
                 add_record(module, run, contact)
@@ -193,7 +194,7 @@ def lookup_branch(module: Registrar, run: Run, table: Location, branch: Branch) 
         branch.q = first.q
         branch.flags |= first.cflags
         branch.socket = module.listen(first.socket)
-        for contact in found[1:]:
+        for contact in found[1:] if module.append_branches else ():
             _append(module, run.msg, contact)
     except AorError:
         return -3

@@ -28,7 +28,7 @@ REASONS: Final = {
 class Outcome:
     """What came of a save: ``result`` is its return value, the rest goes into the reply."""
 
-    __slots__ = ("result", "code", "error", "contacts", "path", "unsupported", "outbound", "min_expires")
+    __slots__ = ("result", "code", "error", "contacts", "path", "unsupported", "outbound", "min_expires", "written")
 
     def __init__(self) -> None:
         self.result = 1
@@ -39,6 +39,8 @@ class Outcome:
         self.unsupported = ""
         self.outbound = False
         self.min_expires = 0
+        #: Its header fields are among those of the replies to the request.
+        self.written = False
 
 
 def format_q(q: int) -> str:
@@ -54,9 +56,9 @@ def reply_headers(module: Registrar, outcome: Outcome) -> str:
     if outcome.path:
         text += f"Path: {outcome.path}\r\n"
     mode = module.outbound_mode
-    if mode and outcome.code != 439:
+    if mode and outcome.code == 200:
         flow = f"Flow-Timer: {module.flow_timer}\r\n" if module.flow_timer and outcome.outbound else ""
-        require = "Require: outbound\r\n" if outcome.outbound and outcome.code == 200 else ""
+        require = "Require: outbound\r\n" if outcome.outbound else ""
         text += f"{require}Supported: outbound\r\n{flow}" if mode == 2 else f"Supported: outbound\r\n{require}{flow}"
     if outcome.min_expires:
         text += f"Min-Expires: {outcome.min_expires}\r\n"
@@ -68,10 +70,10 @@ def reply_headers(module: Registrar, outcome: Outcome) -> str:
 
 
 def send_outcome(module: Registrar, run: Run, outcome: Outcome) -> bool:
-    """Send the reply: with the transaction when there is one."""
+    """Send the reply: with the transaction when there is one. Its header fields stay for further replies."""
     reason = REASONS.get(outcome.code, "OK")
-    sl = module.proxy.modules.sl
-    sent: int = sl.stateful_reply(
-        run, outcome.code, reason, reply_headers(module, outcome)
-    )
+    if not outcome.written:
+        outcome.written = True
+        run.msg.reply_lumps.append(reply_headers(module, outcome))
+    sent: int = module.proxy.modules.sl.stateful_reply(run, outcome.code, reason)
     return sent > 0

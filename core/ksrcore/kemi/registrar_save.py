@@ -11,7 +11,7 @@ from ..sip.nameaddr import parse_nameaddrs
 from ..sip.values import parse_tokens
 from ..store.contact import ALL_METHODS, Contact
 from ..store.errors import StoreError
-from .registrar_common import AorError, extract_aor, method_bits, target_uri
+from .registrar_common import AorError, extract_aor, method_bits, target_uri, unescape_uri
 from .registrar_reply import Outcome, format_q
 from .usrloc import aor_hash, reversed_hex
 
@@ -33,6 +33,8 @@ NO_RANGE: Final = 8
 
 _NEVER: Final = 0xFFFFFFFF
 _MAX_EXPIRES: Final = 0xFFFFFFFF
+#: The longest Path, all fields together, in bytes.
+_PATH_MAX: Final = 254
 
 
 class Refused(Exception):
@@ -57,11 +59,13 @@ class _Register:
         self.uri = uri
         self.now = int(run.proxy.wall())
         self.aor = ""
+        #: The AoR could be told, and the reply shows its contacts.
+        self.found = False
         self.host = ""
+        self.use_reg_id = True
         self.supported = _options(self.msg, "supported")
         self.require = _options(self.msg, "require")
         self.config = module.config(run)
-        self.touched: set[str] = set()
 
     # -- the request ------------------------------------------------------------------------------------------------
 
@@ -71,10 +75,12 @@ class _Register:
         try:
             for header in self.msg.headers:
                 if header.key == "contact":
+                    if header.body.rstrip().endswith(","):
+                        raise Refused(400, "Contact parse error")
                     found += reversed(header.parsed(parse_nameaddrs))
         except SipError:
             raise Refused(400, "Contact parse error") from None
-        star = any(value.uri == "*" for value in found)
+        star = any(value.uri == "*" and not value.brackets for value in found)
         if star:
             if len(found) > 1:
                 raise Refused(400, "* used in contact and more than 1 contact")
@@ -83,8 +89,6 @@ class _Register:
             return True, []
         limit = self.module.contact_max_size
         for value in found:
-            if ":" not in value.uri:
-                raise Refused(400, "Contact parse error")
             if len(value.uri) > limit:
                 raise Refused(400, "Contact/received too long")
         return False, found
@@ -142,7 +146,7 @@ class _Register:
             default: int = self.module.default_q
             return default
         q = value.q
-        if q is None:
+        if q is None or (value.param("q") or "").endswith("."):
             raise Refused(400, "Invalid q param in contact")
         return q
 
@@ -150,16 +154,20 @@ class _Register:
         """The Path to store and the source address an edge proxy put into its first value, both '' when unused."""
         if not self.module.use_path:
             return "", ""
-        bodies = [header.body for header in self.msg.headers if header.key == "path"]
-        if not bodies:
+        text = ",".join(header.body for header in self.msg.headers if header.key == "path" and header.body)
+        if not text:
             return "", ""
-        received = ""
-        if self.module.path_use_received:
-            try:
-                received = self.msg.nameaddrs("path")[0].parsed_uri.param("received") or ""
-            except SipError:
-                raise Refused(400, "Path parse error") from None
-        return ",".join(bodies), received
+        try:
+            hops = parse_nameaddrs(text)
+            first = hops[0].parsed_uri
+            if "received" in first.params.split(";") and self.module.path_use_received:
+                raise Refused(400, "Path parse error")
+            if not first.lr or len(text) > _PATH_MAX or not all(hop.brackets for hop in hops):
+                raise Refused(400, "Path parse error")
+            received = unescape_uri(first.param("received") or "") if self.module.path_use_received else ""
+        except (SipError, AorError):
+            raise Refused(400, "Path parse error") from None
+        return text, received
 
     def common(self) -> dict[str, Any]:
         """What all contacts of the request share."""
@@ -172,7 +180,7 @@ class _Register:
             cflags |= 1 << nat
         if not received and module.received_get is not None:
             value = module.received_get(self.run)
-            received = str(value) if value is not None else ""
+            received = value if isinstance(value, str) else ""
             if len(received) > 255:
                 raise Refused(400, "Contact/received too long")
         agent = msg.index.get("user-agent")
@@ -186,14 +194,19 @@ class _Register:
             "user_agent": agent.body[:255] if agent is not None and agent.body else "n/a",
             "socket": module.socket_text(self.run, self.config),
             "connection_id": rcv.conid if stream and rcv is not None else -1,
-            "keepalive": 1 if nat >= 0 and cflags >> nat & 1 else 0,
+            **({"keepalive": 1} if nat >= 0 and cflags >> nat & 1 else {}),
             "last_modified": self.now,
         }
 
     def fields(self, value: NameAddr, expires: int) -> dict[str, Any]:
         """What is a contact's own."""
-        instance = value.param("+sip.instance") if self.module.gruu_enabled else ""
-        reg_id = _number(value.param("reg-id") or "") or 0
+        # Without an instance, a contact that is there keeps its own.
+        found: dict[str, Any] = {}
+        instance = value.param("+sip.instance")
+        if instance is not None:
+            found["reg_id"] = self.reg_id(value)
+            if instance:
+                found["instance"] = instance
         methods = value.param("methods")
         allow = self.msg.index.get("allow")
         if methods:
@@ -205,10 +218,20 @@ class _Register:
         return {
             "expires": expires,
             "q": self.q(value),
-            "instance": instance or "",
-            "reg_id": reg_id if instance else 0,
             "methods": bits,
+            **found,
         }
+
+    def reg_id(self, value: NameAddr) -> int:
+        if not self.use_reg_id:
+            return 0
+        text = value.param("reg-id")
+        if text is None:
+            return 0
+        number = _number(text)
+        if not number:
+            raise Refused(200, "")  # as Kamailio does: a 200 that shows what there is
+        return number
 
     # -- the table --------------------------------------------------------------------------------------------------
 
@@ -220,7 +243,6 @@ class _Register:
         star, values = self.contacts()
         self.find_aor()
         self.check_outbound(outcome, values)
-        path_missing = self.check_path(outcome)
         if star:
             self.table.delete_aor(self.aor)
             outcome.result = 3
@@ -228,9 +250,9 @@ class _Register:
             outcome.result = 4
         else:
             outcome.result = self.update(values)
-        if path_missing:
-            # Kamailio stores the contact and answers 420 all the same.
-            raise Refused(420, "No support for found Path indicated", 1)
+            if self.check_path(outcome):
+                # Kamailio stores the contact and answers 420 all the same.
+                raise Refused(420, "No support for found Path indicated", outcome.result)
 
     def find_aor(self) -> None:
         module = self.module
@@ -250,11 +272,12 @@ class _Register:
             )
         except AorError as error:
             log.error("save: %s", error)
+            if error.broken:
+                raise Refused(400, "Error while unescaping username") from None
             if self.uri:
                 raise Refused(400, "Error while parsing AOR") from None
             raise Refused(500, "Address Of Record too long") from None
-        if not self.aor:
-            raise Refused(400, "Error while parsing AOR")
+        self.found = True
         self.host = uri.host
 
     def check_outbound(self, outcome: Outcome, values: list[NameAddr]) -> None:
@@ -264,7 +287,7 @@ class _Register:
             return
         asked = "outbound" in self.supported or "outbound" in self.require
         outcome.outbound = asked or mode == 2
-        if not asked or len(self.msg.vias()) < 2:
+        if len(self.msg.vias()) < 2:
             return
         if any(value.param("reg-id") and value.param("+sip.instance") for value in values):
             try:
@@ -273,8 +296,10 @@ class _Register:
             except SipError:
                 supported = False
             if not supported:
-                self.aor = ""  # no Contact in this reply
-                raise Refused(439, "No support for Outbound on edge proxy")
+                if asked:
+                    self.found = False  # no Contact in this reply
+                    raise Refused(439, "No support for Outbound on edge proxy")
+                self.use_reg_id = False
 
     def check_path(self, outcome: Outcome) -> bool:
         """Put Path into the reply as path_mode wants it; True when the request must be answered with 420."""
@@ -296,6 +321,10 @@ class _Register:
         plan = [(value, self.expires(value)) for value in values]
         common = self.common()
         single = bool(self.flags & ONE_CONTACT)
+        # The first contacts of an AoR are all inserted; what the request says of one twice counts twice then.
+        first = not table.record(self.aor)
+        if first:
+            plan = [(value, expires) for value, expires in plan if expires]
         if not single:
             self.check_count(plan)
         mode = table.db_mode
@@ -303,13 +332,18 @@ class _Register:
             table.db_mode = 0
         try:
             if len(plan) == 1 and not single:
-                return self.one(plan[0][0], plan[0][1], common)
+                return self.one(plan[0][0], plan[0][1], common, 1)
             with table.transaction():
                 result = 1
                 for value, expires in plan:
-                    if single:
+                    if first:
+                        self.one(value, expires, common, 1, True)
+                        continue
+                    if single and expires:
                         self.remove_others(value, common)
-                    result = self.one(value, expires, common)
+                    result = self.one(value, expires, common, result)
+                    if single and expires:
+                        break
                 return result
         except StoreError as error:
             log.error("save: %s", error)
@@ -318,11 +352,9 @@ class _Register:
             table.db_mode = mode
 
     def known(self, value: NameAddr, common: dict[str, Any]) -> Contact | None:
-        if self.module.gruu_enabled:
-            instance = value.param("+sip.instance")
-            reg_id = _number(value.param("reg-id") or "")
-            if instance and reg_id:
-                return self.table.match_instance(self.aor, instance, reg_id)
+        instance = value.param("+sip.instance")
+        if instance:
+            return self.table.match_instance(self.aor, instance, self.reg_id(value))
         return self.table.match(self.aor, value.uri, common["callid"], common["path"])
 
     def remove_others(self, value: NameAddr, common: dict[str, Any]) -> None:
@@ -351,39 +383,44 @@ class _Register:
             log.info("save: too many contacts for AOR <%s> (%d, limit %d)", self.aor, count, limit)
             raise Refused(503, "Too many registered contacts", -2)
 
-    def one(self, value: NameAddr, expires: int, common: dict[str, Any]) -> int:
-        """Apply one contact; save's return value for it."""
+    def one(
+        self, value: NameAddr, expires: int, common: dict[str, Any], result: int, unconditional: bool = False
+    ) -> int:
+        """Apply one contact; save's return value for it, ``result`` when nothing is to be done.
+
+        ``unconditional``: whatever the CSeq of a contact that is there.
+        """
         table = self.table
         old = self.known(value, common)
-        fields = self.fields(value, expires)
         if old is None:
-            if expires:
-                ruid = table.new_ruid()
-                server_id = self.run.proxy.module("").server_id
-                table.insert(
-                    Contact(aor=self.aor, ruid=ruid, contact=value.uri, server_id=server_id, **common, **fields)
-                )
-                self.touched.add(ruid)
+            if not expires:
+                return result
+            server_id = self.run.proxy.module("").server_id
+            fields = self.fields(value, expires)
+            table.insert(
+                Contact(aor=self.aor, ruid=table.new_ruid(), contact=value.uri, server_id=server_id, **common, **fields)
+            )
             return 1
-        if old.callid == common["callid"] and old.ruid not in self.touched:
+        fields = self.fields(value, expires)
+        if not unconditional and old.callid == common["callid"]:
             if common["cseq"] < old.cseq:
                 raise Refused(400, "Invalid CSeq number")
             if common["cseq"] == old.cseq:
                 if self.now - old.last_modified > self.module.usrloc.cseq_delay:
                     raise Refused(400, "Invalid CSeq number")
-                return 1  # a retransmission
+                return result  # a retransmission, or said twice
         if not expires:
             table.delete(old)
             return 3
-        table.update(old, contact=value.uri, **common, **fields)
-        self.touched.add(old.ruid)
+        # The URI of what is known by its Call-ID alone stays.
+        table.update(old, contact=value.uri if "instance" in fields else old.contact, **common, **fields)
         return 2
 
     # -- the reply --------------------------------------------------------------------------------------------------
 
     def contact_field(self) -> str:
         """The Contact field with all the AoR has now, '' when it has none."""
-        if not self.aor:
+        if not self.found:
             return ""
         module = self.module
         gruu = module.gruu_enabled and "gruu" in self.supported

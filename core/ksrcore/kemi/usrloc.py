@@ -231,7 +231,11 @@ class Usrloc(Module):
 
     def _aor(self, text: str) -> str:
         """An AoR as commands are given it: without its domain when domains do not count."""
-        return text if self.use_domain else text.partition("@")[0]
+        if not self.use_domain:
+            return text.partition("@")[0]
+        if "@" not in text:
+            raise RpcError(500, "Domain missing in AOR")
+        return text
 
     def _shown(self, table: Location, contact: Contact, now: float) -> dict[str, Any]:
         q: float = contact.q / 1000 if contact.q % 1000 else contact.q // 1000

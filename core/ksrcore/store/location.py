@@ -4,8 +4,10 @@ An AoR's contacts are a list that is never changed in place, of contacts that ar
 ones. So whoever holds a list or a contact keeps what it saw, a transaction that fails puts the old lists back, and a
 fork shares everything with its parent until it writes.
 
-Order, as Kamailio's: by q, highest first (-1, not given, comes last); equal q in the order of insertion, which an
-update that keeps q does not change. With `desc_time_order` the last modified comes first and q does not count.
+Order, as Kamailio's: a new contact comes before the first one with a smaller q (-1, not given, is the smallest). An
+update leaves a contact where it is as long as its neighbours' q allow it, else it moves before the first one whose
+q is not smaller, or to the end: a defect of Kamailio's that its forks show. With `desc_time_order` the last modified comes
+first and q does not count.
 """
 
 import heapq
@@ -116,7 +118,7 @@ class Location:
     def match(self, aor: str, contact: str, callid: str = "", path: str = "") -> Contact | None:
         """The contact that a registration of `contact` refreshes, by usrloc's `matching_mode`; text is compared as is.
 
-        0: same contact; 1: same contact and Call-ID; 2: same contact and Path; 3: same Call-ID.
+        0: same contact; 1: same contact and Call-ID; 2: same contact and Path (any without one); 3: same Call-ID.
         """
         mode = self.matching_mode
         for c in self.record(aor):
@@ -126,7 +128,7 @@ class Location:
             elif c.contact == contact and (
                 mode == CONTACT_ONLY
                 or (mode == CONTACT_CALLID and c.callid == callid)
-                or (mode == CONTACT_PATH and c.path == path)
+                or (mode == CONTACT_PATH and (not path or c.path == path))
             ):
                 return c
         return None
@@ -157,8 +159,8 @@ class Location:
 
     def insert(self, contact: Contact) -> Contact:
         """Add a contact, whose ruid must be new."""
-        if not contact.aor or not contact.contact or not contact.ruid:
-            raise StoreError(f"usrloc: a contact needs aor, contact and ruid, got {contact!r}")
+        if not contact.contact or not contact.ruid:
+            raise StoreError(f"usrloc: a contact needs contact and ruid, got {contact!r}")
         if self._owner_of(contact.ruid) is not None:
             raise StoreError(f"usrloc: ruid {contact.ruid} is already in table {self.table}; use new_ruid()")
         if self.db_mode == WRITE_THROUGH:
@@ -185,11 +187,7 @@ class Location:
                 # Someone deleted the row; without it the contact would not survive a restart.
                 self._database().execute(self._insert_sql, row)
         contacts = self.record(new.aor)
-        if new.q == old.q and not self.desc_time_order:
-            contacts = [new if c is old else c for c in contacts]
-        else:
-            contacts = self._placed([c for c in contacts if c is not old], new)
-        self._put(new.aor, contacts)
+        self._put(new.aor, self._replaced(contacts, old, new))
         self._note(new)
         return new
 
@@ -269,10 +267,18 @@ class Location:
     def _placed(self, contacts: list[Contact], new: Contact) -> list[Contact]:
         if self.desc_time_order:
             return [new, *contacts]
-        place = len(contacts)
-        while place and contacts[place - 1].q < new.q:
-            place -= 1
+        place = next((n for n, c in enumerate(contacts) if c.q < new.q), len(contacts))
         return [*contacts[:place], new, *contacts[place:]]
+
+    def _replaced(self, contacts: list[Contact], old: Contact, new: Contact) -> list[Contact]:
+        at = contacts.index(old)
+        rest = [*contacts[:at], *contacts[at + 1 :]]
+        if self.desc_time_order:
+            return [new, *rest]
+        if (not at or new.q <= rest[at - 1].q) and (at == len(rest) or new.q >= rest[at].q):
+            return [*rest[:at], new, *rest[at:]]
+        place = next((n for n, c in enumerate(rest) if c.q >= new.q), len(rest))
+        return [*rest[:place], new, *rest[place:]]
 
     def _put(self, aor: str, contacts: list[Contact] | None) -> None:
         """Make `contacts` the AoR's list (None or [] removes it) and keep the index of ruids right."""
