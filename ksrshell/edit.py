@@ -51,7 +51,7 @@ def edit(session: Session, name: str, ask: Callable[[str], bool], say: Callable[
 
     ``ask`` is asked whether to edit again when the proxy refuses the text, ``say`` tells why.
     """
-    versions = session.versions(name)
+    versions = session.lead.versions(name)
     current = next((version for version in versions.values() if version.current), None)
     if current is None or current.removed:
         raise UsageError(f"{name} is not there: it was removed")

@@ -266,10 +266,14 @@ class HeldList(View, Sequence[Held]):
 
 
 class HoldNews:
-    """Lines above the prompt: a message is held; it was let go by something else than the user; a logpoint's text."""
+    """Lines above the prompt: a message is held; it was let go by something else than the user; a logpoint's text.
 
-    def __init__(self, notice: Callable[[str, str], None]) -> None:
+    ``short``: something stands in front of the lines.
+    """
+
+    def __init__(self, notice: Callable[[str, str], None], short: bool = False) -> None:
         self._notice = notice
+        self._step = "" if short else ".step()"
         self._lines: dict[str, tuple[int, int]] = {}
 
     def __call__(self, event: dict[str, Any]) -> None:
@@ -278,7 +282,7 @@ class HoldNews:
             position = int(event.get("position") or 0)
             if position < TOLD:
                 left = f"{float(event.get('left') or 0):.0f} s"
-                self._notice(f"{event.get('text')} · held[{position}].step() · {left}", "cyan")
+                self._notice(f"{event.get('text')} · held[{position}]{self._step} · {left}", "cyan")
             elif position == TOLD:
                 self._some("waiting", 1, "held: more wait, held lists them; hold(..., if_=...) picks", "cyan")
         elif kind == "released" and event.get("reason") not in ("resumed", "dropped", "answered"):

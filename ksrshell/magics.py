@@ -217,16 +217,35 @@ def trace(namespace: Namespace, line: str, cell: str | None) -> Any:
 @magic
 def swap(namespace: Namespace, line: str, cell: str | None) -> Any:
     """%%swap [--pin] [--try N] with new functions below it, %swap FILE, %swap NAME of a function you have defined, or
-    %swap --remove NAME."""
+    %swap --remove NAME. On several nodes also --canary NODE, --for SECONDS, --all-for SECONDS, --abort-if CONDITION."""
     usage = "%swap [--pin] [--try N] FILE or NAME, or %%swap with the new functions below, or %swap --remove NAME"
-    given = words(line, usage, 0, 5)
+    given = words(line, usage, 0, 13)
     options: dict[str, Any] = {"pin": _flag(given, "--pin"), "try_on": _option(given, "--try", usage)}
+    if len(namespace.session.members()) > 1:
+        options |= _canary(given)
     if _flag(given, "--remove"):
         return namespace.session.swap(remove=given)
     return namespace.session.swap(_new(namespace, given, cell, usage), **options)
 
 
 CELL["swap"] = swap
+
+
+def _canary(given: list[str]) -> dict[str, Any]:
+    """What a swap on several nodes takes, too."""
+    usage = "%swap --canary NODE [--for SECONDS] [--all-for SECONDS] [--abort-if CONDITION] FILE or NAME"
+    options: dict[str, Any] = {}
+    for word, name in (("--canary", "canary"), ("--for", "for_"), ("--all-for", "all_for"), ("--abort-if", "abort_if")):
+        if word in given:
+            at = given.index(word)
+            if at + 1 >= len(given):
+                raise UsageError(f"usage: {usage}")
+            options[name] = given[at + 1]
+            del given[at : at + 2]
+    try:
+        return options | {name: float(options[name]) for name in ("for_", "all_for") if name in options}
+    except ValueError:
+        raise UsageError(f"usage: {usage}; {options}") from None
 
 
 def _flag(given: list[str], name: str) -> bool:
@@ -344,7 +363,7 @@ def ours(namespace: Namespace, name: str, line: str) -> bool:
         if word.isidentifier() and word not in namespace and not (Path(word).exists() or Path(f"{word}.py").exists()):
             return True  # IPython has nothing to edit by that name either
         try:
-            return word in namespace.session.routes
+            return word in namespace.session.lead.routes
         except KsrShellError:
             return False
     return True
@@ -399,8 +418,9 @@ def resume(namespace: Namespace, line: str, cell: str | None) -> Any:
     """%resume [N | all]: let a held message go (default: the one that waits longest), or all."""
     given = words(line, "%resume [N | all]", 0, 1)
     if given == ["all"]:
-        for each in list(namespace.session.held):
-            each.resume()
+        for session in namespace.session.members():
+            for each in list(session.held):
+                each.resume()
         return None
     return _held(namespace, given[0] if given else "0").resume()
 

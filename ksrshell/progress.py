@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
@@ -18,14 +19,25 @@ EVERY = 0.2
 Report = Callable[[str, int, int], None]
 
 
+_line = False
+
+
 def terminal(what: str, done: int, total: int) -> None:
     """A line on standard error that is written over, when that is a terminal."""
+    global _line
     if not sys.stderr.isatty():
         return
     of = f" of {total}" if total else ""
     text = f"{what}: {done}{of}  (Ctrl-C ends it)" if done >= 0 else ""
-    sys.stderr.write(f"\r\x1b[K{text}")
+    _line = bool(text)
+    sys.stderr.write(f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}")
     sys.stderr.flush()
+
+
+def make_room() -> None:
+    """Something else is written: the line goes, and comes again with the next piece of the work."""
+    if _line:
+        terminal("", -1, 0)
 
 
 report: Report = terminal

@@ -355,8 +355,9 @@ class Session:
         ``where``: a function of the script, a line (42, "route.py:42", "ksr_route_relay:+3"), a KSR function
         ("KSR.tm.t_relay"), "exception", or nothing: where its first callback begins. ``if_``: a filter as
         ``msgs.where()`` takes it. ``hits``: from which match on. ``once``: disarm it then. ``timeout``: seconds until
-        the message goes on by itself (8). ``log``: stop nothing, write "text with {method} {$ru} {local}".
-        ``watch``: hold where "$du", or a header, changes. ``keep``: it stays armed when this session ends.
+        the message goes on by itself (20, at most four fifths of fr_timer). ``log``: stop nothing, write "text with
+        {method} {$ru} {local}". ``watch``: hold where "$du", or a header, changes. ``keep``: it stays armed when this
+        session ends.
         """
         params: dict[str, Any] = {"if": if_, "hits": hits, "once": once, "log": log, "watch": watch, "keep": keep}
         if timeout is not None:
@@ -440,7 +441,7 @@ class Session:
         try:
             return self.call(method, list(params))
         except RemoteError as error:
-            if error.code != -32601:
+            if error.code != -32601 and error.message != "Method Not Found":  # a Kamailio's words
                 raise
             raise NotFound(f"the proxy has no command {method!r}; rpc('system.listMethods') lists them") from None
 

@@ -32,6 +32,7 @@ from .ksr import Function, Ksr, Module
 from .messages import Message
 from .namespace import Command, Namespace
 from .news import News
+from .progress import make_room
 from .render.console import clean, coloured, flat, plain
 from .render.tables import since
 from .runner import user_line
@@ -221,6 +222,7 @@ class KsrShell(TerminalInteractiveShell):
         if debugger.tell is not None:
             debugger.tell(text)
             return
+        make_room()
         self.say(Text("\n".join(map(clean, text.split("\n"))), style), wrap=False)
 
 
@@ -295,17 +297,30 @@ def banner(session: Session) -> Text:
     """Name, version, script, addresses, uptime; then three lines that say what to try first."""
     hello = session.hello
     out = Text()
-    out.append(f"ksrshell {hello.get('version', '')} on {clean(session.name)}", "bold")
-    out.append(f"  {clean(str(hello.get('script') or 'no script'))}\n")
+    kamailio = hello.get("engine") == "kamailio"
+    name, version = clean(session.name), hello.get("version", "")
+    out.append(f"ksrshell on {name}, Kamailio {version}" if kamailio else f"ksrshell {version} on {name}", "bold")
+    script = clean(str(hello.get("script") or "no script"))
+    if len(out) + len(script) > 76:
+        script = os.path.basename(script)
+    out.append(f"  {script}\n")
     listens = ", ".join(map(str, hello.get("listens") or [])) or "nothing"
     out.append(f"listening on {listens}, up {since(float(hello.get('started') or time.time()))}\n", "bright_black")
     message = _example(session)
-    for code, text in (
+    lines: tuple[tuple[str, str], ...] = (
         ("msgs", "what went through; flow(msgs[-1]) draws a call"),
         (f"use({message})", 'then KSR.pv.get("$ru"), KSR.sl.<TAB>; effects()'),
         (f"s = step({message})", "then s.next(), s.next_call(); %ksrhelp: the rest"),
-    ):
-        out.append(f"  {code:<19}", "cyan")
+    )
+    if kamailio:
+        lines = (
+            ("msgs", "what goes through from now on; routes; stats"),
+            ('hold("ksr_route_relay")', "one waits in its worker; held[0].step()"),
+            ('step(msgs[-1], engine="embedded")', "on a core beside the server; %ksrhelp: the rest"),
+        )
+    wide = max(19, *(len(code) for code, _ in lines))
+    for code, text in lines:
+        out.append(f"  {code:<{wide}}", "cyan")
         out.append(f" {text}\n")
     out.rstrip()
     return out
@@ -394,7 +409,7 @@ def follow(shell: KsrShell, session: Session, ended: Callable[[str], bool], pref
         notice(text, "green")
 
     client = session.client
-    client.on_event += [News(notice), HoldNews(notice)]
+    client.on_event += [News(notice), HoldNews(notice, bool(prefix))]
     with suppress(KsrShellError):
         client.subscribe("exception", "reload", "held", "released", "log")
     client.on_lost, client.on_back = lost, back

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from ..errors import KsrShellError, RemoteError, UnknownName
+from ..errors import KsrShellError, RemoteError, UnknownName, UsageError
 from ..view import View
 
 if TYPE_CHECKING:
@@ -83,6 +83,8 @@ class ByNode(View):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
+        if name == "view" and len(self._by) > 1:
+            raise UsageError(f"the full screen shows one node: [{next(iter(self._by))!r}].view()")
         lacking = [node for node, value in self._by.items() if not hasattr(type(value), name)]
         if lacking and not any(_has(self._by[node], name) for node in lacking):
             kinds = ", ".join(sorted({type(value).__name__ for value in self._by.values()}))

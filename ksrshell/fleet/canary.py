@@ -82,7 +82,8 @@ def _versions(routes: list[dict[str, Any]]) -> dict[str, int]:
 @dataclass(repr=False, eq=False)
 class FleetSwap(View):
     """What became of a swap on several nodes. ``taken``: whether every node has it now; ``why`` not, ``figures`` of the
-    canary since the swap, ``watched``: the figures of each node that was watched, ``nodes``: what each answered."""
+    canary since the swap, ``watched``: the figures of each node that was watched, ``nodes``: what each answered,
+    ``back``: those that were rolled back."""
 
     taken: bool
     canary: str = ""
@@ -90,6 +91,7 @@ class FleetSwap(View):
     figures: dict[str, float] = field(default_factory=dict)
     watched: dict[str, dict[str, float]] = field(default_factory=dict)
     nodes: dict[str, Swapped] = field(default_factory=dict)
+    back: list[str] = field(default_factory=list)
 
     def __rich__(self) -> RenderableType:
         from ..render.fleet import fleet_swap
@@ -104,6 +106,7 @@ class FleetSwap(View):
             "figures": self.figures,
             "watched": self.watched,
             "nodes": {name: swapped.to_json() for name, swapped in self.nodes.items()},
+            "back": self.back,
         }
 
 
@@ -235,6 +238,8 @@ class _Work:
     def _look(self, names: list[str]) -> str:
         for name, found in self._counts(names).items():
             if isinstance(found, KsrShellError):
+                if _ended(self.fleet[name]):
+                    return f"{name} has ended"
                 return f"{name} cannot be watched: {found}"
             before = self.before[name]
             if found.process != before.process:
@@ -264,36 +269,40 @@ class _Work:
         if not names:
             return ""
 
-        def one(name: str) -> str:
+        def one(name: str) -> tuple[bool, str]:
             try:
+                if _ended(self.fleet[name]):
+                    return False, f"when {name} is started again it runs the script's file"
                 return self._back(name)
             except (Disconnected, AttachError) as error:
-                return f"{name} is not there to go back ({error}); a server that is started anew runs the script's file"
+                return False, f"{name} is not there to go back: {error}; started anew, it runs the script's file"
             except KsrShellError as error:
-                return f"{name} could not go back: {error}"
+                return False, f"{name} could not go back: {error}"
 
         found = on_each(names, one)
-        notes = found.values_by_node().values() if found is not None else ()
-        return "".join(f"; {note}" for note in notes if note)
+        done: dict[str, tuple[bool, str]] = found.values_by_node() if found is not None else {}
+        self.result.back = [name for name, (back, _) in done.items() if back]
+        return "".join(f"; {note}" for _, note in done.values() if note)
 
-    def _back(self, name: str) -> str:
+    def _back(self, name: str) -> tuple[bool, str]:
+        """Whether it is back, and what must be known of it."""
         session, before = self.fleet[name], self.before[name]
         now = _versions(session.call("ksr.routes"))
         mine = dict(self.result.nodes[name].swapped)
         if session.client.process != before.process and all(now.get(what, 0) == 1 for what in before.versions):
-            return ""  # it runs the script's file
+            return True, ""  # started anew, it runs the script's file
         # Somebody else's later swap stays: only what this one brought is taken back.
         later = [what for what, version in mine.items() if _is_other(now, what, version)]
         after = self.after.get(name, now)
         if not later and all(after.get(what) == version for what, version in now.items() if what not in mine):
-            return _warnings(name, session.rollback())
+            return True, _warnings(name, session.rollback())
         notes = [f"{name} keeps {', '.join(later)}: swapped again meanwhile"] if later else []
         for what in reversed([what for what in mine if what not in later]):
             if what in before.versions:
                 notes.append(_warnings(name, session.rollback(what, before.versions[what])))
             else:
                 notes.append(f"{name} keeps {what}, which was added: somebody else has swapped since")
-        return "; ".join(note for note in notes if note)
+        return len(later) < len(mine), "; ".join(note for note in notes if note)
 
 
 class _Refused(Exception):
@@ -303,6 +312,14 @@ class _Refused(Exception):
         super().__init__(name)
         self.name = name
         self.error = error
+
+
+def _ended(session: Session) -> bool:
+    """Whether it is the node of a Kamailio that has ended: the node itself lives on a moment longer."""
+    from ksrcore.kamailio.agents import look
+
+    folder = session.hello.get("folder")
+    return bool(folder) and not look(Path(str(folder))).alive
 
 
 def _is_other(now: dict[str, int], what: str, version: int) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from ..namespace import EXAMPLES, Command, Namespace
+from ..namespace import EXAMPLES, Command, Line, Namespace
+from .bynode import ByNode
 from .fleet import LIVE, Fleet
 
 if TYPE_CHECKING:
@@ -42,5 +43,17 @@ class FleetNamespace(Namespace):
             call.__signature__ = command.__signature__  # type: ignore[attr-defined]
             return Command(call, command.examples)
 
-        names |= {"step": remember(step), "trace": remember(trace)}
+        def use(*args: Any, **kwargs: Any) -> Any:
+            if not args and not kwargs:
+                return fleet.current
+            given = ByNode(dict(zip(fleet, fleet.members(), strict=True)))
+            found = given.use(*args, **kwargs)
+            if found is None:
+                return Line("no message in use")
+            lines = {name: Line(f"using {m.id} {m.title}", m) for name, m in found.values_by_node().items()}
+            return ByNode(lines, found.errors)
+
+        used = names["use"]
+        use.__doc__, use.__signature__ = used.__doc__, used.__signature__  # type: ignore[attr-defined]
+        names |= {"step": remember(step), "trace": remember(trace), "use": Command(use, used.examples)}
         return {**names, **{name: getattr(fleet, name) for name in LIVE}, "nodes": fleet}

@@ -101,8 +101,7 @@ def fleet_swap(swapped: FleetSwap) -> RenderableType:
             f"{exceptions} exception{_s(exceptions)}\n"
         )
     if not swapped.taken:
-        had = [name for name, each in swapped.nodes.items() if each.swapped]
-        out.append(f"rolled back on {clean(', '.join(had))}: " if had else "not swapped: ", "red")
+        out.append(f"rolled back on {clean(', '.join(swapped.back))}: " if swapped.back else "not swapped: ", "red")
         out.append(clean(swapped.why), "red")
         return out
     out.append(f"swapped on {clean(', '.join(swapped.nodes))}", "green")

@@ -59,9 +59,18 @@ def command_help(command: Command) -> RenderableType:
     """How to call a function of the prompt."""
     from .colours import python
 
-    parts: list[RenderableType] = [Text(f"{command.__name__}{command.usage}", "bold cyan"), Text(command.__doc__ or "")]
+    parts: list[RenderableType] = [
+        Text(f"{command.__name__}{command.usage}", "bold cyan"),
+        Text(_prose(command.__doc__)),
+    ]
     parts += [Text("  ").append_text(python(example)) for example in command.examples]
     return Group(*parts)
+
+
+def _prose(doc: str | None) -> str:
+    """A docstring whose paragraphs are for the reader's width, not for the source's."""
+    paragraphs = (doc or "").replace("``", "").split("\n\n")
+    return "\n\n".join(each if "\n " in each else " ".join(each.split("\n")) for each in paragraphs)
 
 
 def topics_help(topics: Sequence[tuple[str, str, str]]) -> RenderableType:
