@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from importlib.resources import files
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -224,3 +225,20 @@ def test_released_while_it_waits(holding: AskingHolding) -> None:
     assert book.held == [] and held.released == "resumed"
     assert firsts(book.answer())[-1].startswith("INVITE")
     assert book.proxy.debugger is book.proxy.outside and not book.holds.waiting
+
+
+def test_functions_that_wait_are_functions_of_their_module(tmp_path: Path) -> None:
+    script = "def ksr_request_route(self, msg):\n    return 1\n"
+    book = Playbook(tmp_path, script, modparams=["cfgutils:lock_set_size=2"])
+    for module in book.proxy.modules.values():
+        names = module.waits()
+        assert isinstance(names, bool) or set(names) <= set(module.exports), module.name
+
+
+def test_modules_that_wait_say_so() -> None:
+    """A file whose code waits for somebody outside belongs to a module that declares it."""
+    folder = files("ksrcore.kemi")
+    texts = {file.name: file.read_text() for file in folder.iterdir() if file.name.endswith(".py")}
+    families = {name.partition("_")[0].removesuffix(".py") for name, text in texts.items() if "proxy.wait(" in text}
+    saying = {name.partition("_")[0].removesuffix(".py") for name, text in texts.items() if "def waits(" in text}
+    assert families - saying == set()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -226,8 +226,12 @@ class Outside:
 
 def look_at(proxy: Proxy, script: Script) -> None:
     """The script is loaded or has changed: whether its messages may have to wait."""
-    modules = {module.name for module in proxy.modules.values() if module.waits()}
-    waiting = script.waiting(modules) if modules else frozenset()
+    functions: dict[str, Collection[str]] = {}
+    for module in proxy.modules.values():
+        names = module.waits()
+        if names:
+            functions[module.name] = module.exports if names is True else names
+    waiting = script.waiting(functions) if functions else frozenset()
     requests, others = _REQUEST in waiting, bool(waiting - {_REQUEST})
     outside = proxy.outside
     if outside is None:

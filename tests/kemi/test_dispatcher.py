@@ -289,3 +289,31 @@ def test_without_a_list_there_are_no_sets() -> None:
 def test_parameters_that_cannot_be(param: str, text: str) -> None:
     with pytest.raises(ParamError, match=text):
         make_proxy(transmit=lambda data, dest: True, listens=LISTENS, modparams=[f"dispatcher:{param}"])
+
+
+def test_addresses_are_looked_up_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    addresses = iter(["10.0.0.1", "10.0.0.2", ""])
+
+    def getaddrinfo(name: str, *rest: Any, **more: Any) -> Any:
+        address = next(addresses)
+        if name != "gw.example" or not address:
+            raise OSError
+        return [(2, 2, 17, "", (address, 0))]
+
+    monkeypatch.setattr("socket.getaddrinfo", getaddrinfo)
+    params = ("dispatcher:ds_dns_mode=4", "dispatcher:ds_dns_interval=30")
+    world = World(tmp_path, "1 sip:gw.example\n1 sip:10.0.0.9\n", *params)
+
+    def now() -> list[str]:
+        return sorted(item.ip for _, item in world.module.sets.destinations())
+
+    assert now() == ["10.0.0.1", "10.0.0.9"]
+    for later in (29.0, 31.0, 31.0, 60.0, 62.0):
+        world.proxy.advance(10.0 + later)
+    assert now() == ["10.0.0.2", "10.0.0.9"]
+    assert next(addresses, None) is None
+
+
+def test_functions_that_wait(tmp_path: Path) -> None:
+    assert list(World(tmp_path, "").module.waits()) == ["ds_is_from_list_uri"]
+    assert len(World(tmp_path, "", "dispatcher:ds_dns_mode=2").module.waits()) == 4

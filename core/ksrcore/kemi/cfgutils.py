@@ -9,6 +9,7 @@ import logging
 import os
 import resource
 import time
+from collections.abc import Collection
 from hashlib import md5
 from threading import Condition
 from typing import TYPE_CHECKING, Any, Self
@@ -74,8 +75,9 @@ class Cfgutils(Module):
         self.locks: Locks | None = None
         self._hash = ""
 
-    def waits(self) -> bool:
-        return True
+    def waits(self) -> Collection[str]:
+        pauses = ("sleep", "usleep")
+        return (*pauses, "lock", "lock_key2") if self.locks is not None else pauses
 
     def start(self) -> None:
         self.probability = self.initial_probability

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, overload
 
 if TYPE_CHECKING:
@@ -241,8 +241,9 @@ class Module:
     def start(self) -> None:
         """Parameters are set: open, load and check."""
 
-    def waits(self) -> bool:
-        """Whether its functions, as it is configured, may wait for somebody outside (``proxy.wait``)."""
+    def waits(self) -> bool | Collection[str]:
+        """Whether its functions, as it is configured, may wait for somebody outside (``proxy.wait``); the names of
+        those that may, when others do not."""
         return False
 
     def stop(self) -> None:

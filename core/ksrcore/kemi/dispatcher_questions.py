@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from ..net.address import canonical_ip
@@ -27,6 +28,13 @@ _MATCH_NO_PROTO = 2
 _MATCH_ACTIVE = 4
 
 
+def _resolved(name: str) -> str:
+    try:
+        return str(socket.getaddrinfo(name, None, type=socket.SOCK_DGRAM)[0][4][0])
+    except (OSError, UnicodeError):
+        return ""
+
+
 class DispatcherQuestions(DispatcherRpc):
     """A part of the dispatcher module."""
 
@@ -37,23 +45,26 @@ class DispatcherQuestions(DispatcherRpc):
         self._setid: Accessor | None = None
         self._attrs: Accessor | None = None
 
+    def waits(self) -> Collection[str]:
+        if self.ds_dns_mode & 2:
+            return ("ds_is_from_list", "ds_is_from_lists", "ds_is_from_list_mode", "ds_is_from_list_uri")
+        return ("ds_is_from_list_uri",)
+
     def _resolve(self, name: str) -> str:
         """The first address of a host name by the system's resolver, '' for none and in a sandbox."""
-        if self.proxy.sandbox:
-            return ""
-
-        def ask() -> str:
-            try:
-                return str(socket.getaddrinfo(name, None, type=socket.SOCK_DGRAM)[0][4][0])
-            except (OSError, UnicodeError):
-                return ""
-
-        return self.proxy.wait(ask)
+        return "" if self.proxy.sandbox else self.proxy.wait(lambda: _resolved(name))
 
     def _resolve_all(self) -> None:
-        for _, item in list(self.sets.destinations()):
-            if item.ip and item.ip != strip_brackets(item.url.host):
-                item.ip = self._resolve(item.url.host) or item.ip
+        """Every ds_dns_interval seconds: the addresses of all destinations that have a name, looked up beside."""
+        items = [item for _, item in self.sets.destinations() if item.ip and item.ip != strip_brackets(item.url.host)]
+        names = {item.url.host for item in items}
+
+        def done(found: dict[str, str] | None, error: Exception | None) -> None:
+            for item in items:
+                item.ip = (found or {}).get(item.url.host) or item.ip
+
+        if names:
+            self.proxy.tasks.background(lambda: {name: _resolved(name) for name in names}, done)
 
     def _find(self, run: Run, number: int, mode: int, uri: str) -> int:
         msg = run.msg

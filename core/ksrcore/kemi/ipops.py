@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Any, Self
 
@@ -146,8 +146,8 @@ class Ipops(Module):
         #: What dns_set_local_ttl() set; nothing is kept here, so it has nothing to shorten.
         self.local_ttl = 0
 
-    def waits(self) -> bool:
-        return True
+    def waits(self) -> Collection[str]:
+        return ("dns_query", "srv_query", "naptr_query", "ptr_query", "dns_sys_match_ip", "dns_int_match_ip")
 
     def start(self) -> None:
         options = self.proxy.modules[""].dns_options()  # type: ignore[attr-defined]

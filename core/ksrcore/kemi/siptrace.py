@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Self
 
 from ..capture import hep
@@ -138,6 +139,10 @@ class Siptrace(Module):
             self.proxy.recorder.untap(self._seen)
         if self._db is not None and self._db is not self.proxy.db:
             self._db.close()
+
+    def waits(self) -> Collection[str]:
+        # Where a copy goes may be a host name.
+        return ("sip_trace_dst", "sip_trace_dst_cid", "sip_trace_dst_cid_type", "sip_trace_msg")
 
     def fork(self, proxy: Proxy) -> Self:
         new = super().fork(proxy)

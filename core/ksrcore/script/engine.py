@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -109,8 +109,8 @@ class Script(ABC):
     def routes(self) -> list[Route]:
         """The functions of the script, callbacks first."""
 
-    def waiting(self, modules: Collection[str]) -> frozenset[str]:
-        """The callbacks that may reach a function of these KSR modules, which wait for somebody outside.
+    def waiting(self, functions: Mapping[str, Collection[str]]) -> frozenset[str]:
+        """The callbacks that may reach one of these functions of KSR modules, which wait for somebody outside.
 
         Unless an engine knows better, every callback may.
         """

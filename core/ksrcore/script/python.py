@@ -210,31 +210,31 @@ class PythonScript(Script):
         if self.proxy.script is self:
             look_at(self.proxy, self)
 
-    def waiting(self, modules: Collection[str]) -> frozenset[str]:
-        """The callbacks that may reach a function of these KSR modules."""
+    def waiting(self, functions: Mapping[str, Collection[str]]) -> frozenset[str]:
+        """The callbacks that may reach one of these functions of KSR modules."""
         trees = helpers(self.module)
         slots = [slot for slot in self.swaps.slots.by_key.values() if slot.version is not None]
         texts = [slot.version.source for slot in slots if slot.version is not None and slot.kind == "function"]
         program = self.swaps.program
-        if not trees and not any(name in text for text in (program.text, *texts) for name in modules):
+        if not trees and not any(name in text for text in (program.text, *texts) for name in ("modf", *functions)):
             return frozenset()
-        functions: list[tuple[str, ast.AST]] = []
+        parts: list[tuple[str, ast.AST]] = []
         for slot in slots:
             if slot.kind == "function" and slot.version is not None:
                 try:
-                    functions.append((slot.place[1], parse(slot.version.source)))
+                    parts.append((slot.place[1], parse(slot.version.source)))
                 except (SyntaxError, ValueError):
                     continue
-        known = {name for name, _ in functions}
+        known = {name for name, _ in parts}
         # What cannot be swapped, defined under a condition or twice, and the functions of other files.
         for tree in (program.tree, *trees):
-            functions += [
+            parts += [
                 (node.name, node)
                 for node in ast.walk(tree)
                 if isinstance(node, ast.FunctionDef) and (tree is not program.tree or node.name not in known)
             ]
         rest: list[ast.AST] = [part.node for part in program.rest]
-        return callbacks_that_wait(functions, rest, modules)
+        return callbacks_that_wait(parts, rest, functions)
 
     def _warn_armed(self, tree: ast.AST) -> None:
         for name, call in armed_callbacks(tree):
