@@ -3,89 +3,89 @@
 
 from typing import Any
 
-def block_dtmf(text1: str, /) -> int:
-    """Have rtpengine drop DTMF of the side that the flags name."""
+def block_dtmf(flags: str, /) -> int:
+    """Stop the DTMF events of the party with the From tag (directional), or of all: 1, -1."""
 
 def block_dtmf0() -> int:
-    """Have rtpengine drop DTMF of the call."""
+    """``block_dtmf`` without flags."""
 
-def block_dtmf2(text1: str, text2: str, /) -> int:
-    """Like block_dtmf, for the call of this Via branch."""
+def block_dtmf2(flags: str, viabranch: str, /) -> int:
+    """``block_dtmf`` for a branch."""
 
-def block_media(text1: str, /) -> int:
-    """Have rtpengine drop the media of the side that the flags name."""
+def block_media(flags: str, /) -> int:
+    """Stop what the party with the From tag sends (directional), or all do; DTMF still passes: 1, -1."""
 
 def block_media0() -> int:
-    """Have rtpengine drop the media of the call."""
+    """``block_media`` without flags."""
 
-def block_media2(text1: str, text2: str, /) -> int:
-    """Like block_media, for the call of this Via branch."""
+def block_media2(flags: str, viabranch: str, /) -> int:
+    """``block_media`` for a branch."""
 
-def play_dtmf(text1: str, /) -> int:
-    """Have rtpengine put a DTMF event into the media, as the flags say."""
+def play_dtmf(flags: str, /) -> int:
+    """Put a DTMF event into what the party sends: code=, duration= and pause= in ms, volume=. 1, -1."""
 
-def play_media(text1: str, /) -> int:
-    """Have rtpengine play a sound to a side, as the flags say."""
+def play_media(flags: str, /) -> int:
+    """Play to the party with the From tag, or of other flags: file=, db-id=, blob=, repeat-times=. 1, -1."""
 
-def play_media2(text1: str, text2: str, /) -> int:
-    """Like play_media, for the call of this Via branch."""
+def play_media2(flags: str, viabranch: str, /) -> int:
+    """``play_media`` for a branch."""
 
-def rtpengine_answer(text1: str, /) -> int:
-    """Give the SDP answer to rtpengine and put its own into the message."""
+def rtpengine_answer(flags: str, /) -> int:
+    """Have the SDP of an answer rewritten: 1, -1."""
 
 def rtpengine_answer0() -> int:
-    """Like rtpengine_answer, without flags."""
+    """``rtpengine_answer`` without flags."""
 
-def rtpengine_answer2(text1: str, text2: str, /) -> int:
-    """Like rtpengine_answer, for the call of this Via branch."""
+def rtpengine_answer2(flags: str, viabranch: str, /) -> int:
+    """``rtpengine_answer``; ``viabranch`` is a value of the flag via-branch, none or '' for without."""
 
-def rtpengine_connect(text1: str, /) -> int:
-    """Have rtpengine connect the media of two parties without offer and answer."""
+def rtpengine_connect(flags: str, /) -> int:
+    """Connect the media of the parties with the From and the To tag; flag to-call-id=: of two calls. 1, -1."""
 
 def rtpengine_connect0() -> int:
-    """Like rtpengine_connect, without flags."""
+    """``rtpengine_connect`` without flags."""
 
-def rtpengine_connect2(text1: str, text2: str, /) -> int:
-    """Like rtpengine_connect, for the call of this Via branch."""
+def rtpengine_connect2(flags: str, viabranch: str, /) -> int:
+    """``rtpengine_connect``; ``viabranch`` is a value of the flag via-branch, none or '' for without."""
 
-def rtpengine_delete(text1: str, /) -> int:
-    """Have rtpengine end the call's media."""
+def rtpengine_delete(flags: str, /) -> int:
+    """End the call's media: 1, -1. The variables of the modparams mos_... are set."""
 
 def rtpengine_delete0() -> int:
-    """Like rtpengine_delete, without flags."""
+    """``rtpengine_delete`` without flags."""
 
-def rtpengine_delete2(text1: str, text2: str, /) -> int:
-    """Like rtpengine_delete, for the call of this Via branch."""
+def rtpengine_delete2(flags: str, viabranch: str, /) -> int:
+    """``rtpengine_delete``; ``viabranch`` is a value of the flag via-branch, none or '' for without."""
 
-def rtpengine_manage(text1: str, /) -> int:
-    """Offer, answer or delete at rtpengine, whichever suits the message."""
+def rtpengine_manage(flags: str, /) -> int:
+    """Offer, answer or delete, as suits the message: what it gives, -1 where nothing is to be done."""
 
 def rtpengine_manage0() -> int:
-    """Like rtpengine_manage, without flags."""
+    """``rtpengine_manage`` without flags."""
 
-def rtpengine_manage2(text1: str, text2: str, /) -> int:
-    """Like rtpengine_manage, for the call of this Via branch."""
+def rtpengine_manage2(flags: str, viabranch: str, /) -> int:
+    """``rtpengine_manage``; ``viabranch`` is a value of the flag via-branch, none or '' for without."""
 
-def rtpengine_offer(text1: str, /) -> int:
-    """Give the SDP offer to rtpengine and put its own into the message."""
+def rtpengine_offer(flags: str, /) -> int:
+    """Have the SDP of an offer rewritten: 1, -1 for an error or when no rtpengine is available."""
 
 def rtpengine_offer0() -> int:
-    """Like rtpengine_offer, without flags."""
+    """``rtpengine_offer`` without flags."""
 
-def rtpengine_offer2(text1: str, text2: str, /) -> int:
-    """Like rtpengine_offer, for the call of this Via branch."""
+def rtpengine_offer2(flags: str, viabranch: str, /) -> int:
+    """``rtpengine_offer``; ``viabranch`` is a value of the flag via-branch, none or '' for without."""
 
-def rtpengine_query(text1: str, /) -> int:
-    """Ask rtpengine about the call, for $rtpstat and its kin."""
+def rtpengine_query(flags: str, /) -> int:
+    """Ask about the call: 1, -1. The variables of the modparams mos_... are set."""
 
 def rtpengine_query0() -> int:
-    """Like rtpengine_query, without flags."""
+    """``rtpengine_query`` without flags."""
 
-def rtpengine_query2(text1: str, text2: str, /) -> int:
-    """Like rtpengine_query, for the call of this Via branch."""
+def rtpengine_query2(flags: str, viabranch: str, /) -> int:
+    """``rtpengine_query``; ``viabranch`` is a value of the flag via-branch, none or '' for without."""
 
-def rtpengine_query_v(text1: str, text2: str, /) -> int:
-    """Ask rtpengine about the call, the answer as text of a format into a variable."""
+def rtpengine_query_v(fmt: str, dvar: str, /) -> int:
+    """Put what rtpengine knows of the call into the variable ``dvar``: 1, -1. Format j: JSON, jp: in lines."""
 
 def rtpengine_subscribe_answer(text1: str, /) -> int:
     """Give rtpengine the answer of a subscriber to media."""
@@ -96,77 +96,77 @@ def rtpengine_subscribe_request(text1: str, text2: str, text3: str, text4: str, 
 def rtpengine_unsubscribe(text1: str, /) -> int:
     """End a subscription to media."""
 
-def set_rtpengine_set(code1: int, /) -> int:
-    """Take the rtpengines of this set from now on."""
+def set_rtpengine_set(r1: int, /) -> int:
+    """Use this set of rtpengines for the message: 1, -1 when there is none."""
 
-def set_rtpengine_set2(code1: int, code2: int, /) -> int:
-    """Take the rtpengines of these two sets, one behind the other."""
+def set_rtpengine_set2(r1: int, r2: int, /) -> int:
+    """Use two sets, the second for what the first gives: 1, -1 when one does not exist."""
 
-def silence_media(text1: str, /) -> int:
-    """Have rtpengine replace the media of the side that the flags name by silence."""
+def silence_media(flags: str, /) -> int:
+    """Replace by silence what the party with the From tag sends (directional), or all do: 1, -1."""
 
 def silence_media0() -> int:
-    """Have rtpengine replace the media of the call by silence."""
+    """``silence_media`` without flags."""
 
-def silence_media2(text1: str, text2: str, /) -> int:
-    """Like silence_media, for the call of this Via branch."""
+def silence_media2(flags: str, viabranch: str, /) -> int:
+    """``silence_media`` for a branch."""
 
-def start_forwarding(text1: str, /) -> int:
-    """Have the recording daemon forward PCM of the side that the flags name."""
+def start_forwarding(flags: str, /) -> int:
+    """Have the recording daemon forward the audio, directional: of one party: 1, -1."""
 
 def start_forwarding0() -> int:
-    """Have the recording daemon forward PCM of the call."""
+    """``start_forwarding`` without flags."""
 
-def start_forwarding2(text1: str, text2: str, /) -> int:
-    """Like start_forwarding, for the call of this Via branch."""
+def start_forwarding2(flags: str, viabranch: str, /) -> int:
+    """``start_forwarding`` for a branch."""
 
 def start_recording() -> int:
-    """Have rtpengine record the call."""
+    """Record the call: 1, -1."""
 
-def stop_forwarding(text1: str, /) -> int:
-    """End what start_forwarding began, for the side that the flags name."""
+def stop_forwarding(flags: str, /) -> int:
+    """End what ``start_forwarding`` began: 1, -1."""
 
 def stop_forwarding0() -> int:
-    """End what start_forwarding began."""
+    """``stop_forwarding`` without flags."""
 
-def stop_forwarding2(text1: str, text2: str, /) -> int:
-    """Like stop_forwarding, for the call of this Via branch."""
+def stop_forwarding2(flags: str, viabranch: str, /) -> int:
+    """``stop_forwarding`` for a branch."""
 
-def stop_media(text1: str, /) -> int:
-    """Have rtpengine end the sound that plays, for the side that the flags name."""
+def stop_media(flags: str, /) -> int:
+    """End what ``play_media`` plays: 1, -1."""
 
 def stop_media0() -> int:
-    """Have rtpengine end the sound that plays."""
+    """``stop_media`` without flags."""
 
-def stop_media2(text1: str, text2: str, /) -> int:
-    """Like stop_media, for the call of this Via branch."""
+def stop_media2(flags: str, viabranch: str, /) -> int:
+    """``stop_media`` for a branch."""
 
 def stop_recording() -> int:
-    """Have rtpengine record the call no more."""
+    """End the recording of the call: 1, -1."""
 
-def unblock_dtmf(text1: str, /) -> int:
-    """End what block_dtmf began, for the side that the flags name."""
+def unblock_dtmf(flags: str, /) -> int:
+    """Let DTMF events pass again: 1, -1."""
 
 def unblock_dtmf0() -> int:
-    """End what block_dtmf began."""
+    """``unblock_dtmf`` without flags."""
 
-def unblock_dtmf2(text1: str, text2: str, /) -> int:
-    """Like unblock_dtmf, for the call of this Via branch."""
+def unblock_dtmf2(flags: str, viabranch: str, /) -> int:
+    """``unblock_dtmf`` for a branch."""
 
-def unblock_media(text1: str, /) -> int:
-    """End what block_media began, for the side that the flags name."""
+def unblock_media(flags: str, /) -> int:
+    """Let pass again what ``block_media`` stopped: 1, -1."""
 
 def unblock_media0() -> int:
-    """End what block_media began."""
+    """``unblock_media`` without flags."""
 
-def unblock_media2(text1: str, text2: str, /) -> int:
-    """Like unblock_media, for the call of this Via branch."""
+def unblock_media2(flags: str, viabranch: str, /) -> int:
+    """``unblock_media`` for a branch."""
 
-def unsilence_media(text1: str, /) -> int:
-    """End what silence_media began, for the side that the flags name."""
+def unsilence_media(flags: str, /) -> int:
+    """Let pass again what ``silence_media`` replaced: 1, -1."""
 
 def unsilence_media0() -> int:
-    """End what silence_media began."""
+    """``unsilence_media`` without flags."""
 
-def unsilence_media2(text1: str, text2: str, /) -> int:
-    """Like unsilence_media, for the call of this Via branch."""
+def unsilence_media2(flags: str, viabranch: str, /) -> int:
+    """``unsilence_media`` for a branch."""

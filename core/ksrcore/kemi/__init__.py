@@ -48,6 +48,7 @@ from .ratelimit import Ratelimit
 from .regex import Regex
 from .registrar import Registrar
 from .rr import Rr
+from .rtpengine import Rtpengine
 from .rtpproxy import Rtpproxy
 from .ruxc import Ruxc
 from .sanity import Sanity
@@ -107,6 +108,7 @@ MODULES: list[type[Module]] = [
     Dialogs,
     Acc,
     Rtpproxy,
+    Rtpengine,
     Dispatcher,
     Uac,
     Siptrace,

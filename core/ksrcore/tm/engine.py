@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("ksrcore.tm")
 
 _MASK: Final = 0xFFFFFFFFFFFFFFFF
+#: In ``msg.extra``: the number of its transaction, when it was asked for before there was one.
+_SERIAL = "tm.serial"
 #: The options that most scripts set.
 _CALLBACKS: Final = frozenset(("on_failure", "on_reply", "on_branch", "on_branch_failure"))
 _AFTER_REPLY: Final = REPLY_OUT | COMPLETED
@@ -188,7 +190,8 @@ class Engine:
         t = Transaction(self, msg, run.record, run.avps)
         t.key = key = self._key if self._keyed is msg else self.own_key(msg)
         self.servers[key] = t
-        self.label(t)
+        serial = msg.extra.pop(_SERIAL, None)
+        self.label(t, serial if isinstance(serial, int) else None)
         lifetime = self.inv_lifetime if t.is_invite else self.noninv_lifetime
         options = msg.extra.get("tm")
         if self.disable_6xx:
@@ -210,12 +213,22 @@ class Engine:
             self.hooks.call(REQUEST_IN, t, run, None, 0)
         return t
 
-    def label(self, t: Transaction) -> None:
+    def label(self, t: Transaction, serial: int | None = None) -> None:
         """Give it its branch prefix and the number of ``$T(id_label)``."""
-        self.serial = t.id_label = serial = (self.serial + 1) & 0x7FFFFFFF
+        if serial is None:
+            self.serial = serial = (self.serial + 1) & 0x7FFFFFFF
+        t.id_label = serial
         # The number makes it unique. The hash (of a text, so keyed by the interpreter) keeps others from guessing it.
         t.prefix = prefix = f"z9hG4bK{serial:x}.{self.salt}{self.scramble(f'{self.secret}{serial}') & _MASK:016x}"
         self.clients[prefix] = t
+
+    def foresee(self, msg: SipMessage) -> str:
+        """The branch prefix that the transaction of a request without one will have."""
+        serial = msg.extra.get(_SERIAL)
+        if not isinstance(serial, int):
+            self.serial = serial = (self.serial + 1) & 0x7FFFFFFF
+            msg.extra[_SERIAL] = serial
+        return f"z9hG4bK{serial:x}.{self.salt}{self.scramble(f'{self.secret}{serial}') & _MASK:016x}"
 
     @staticmethod
     def _apply(t: Transaction, options: Options) -> None:
