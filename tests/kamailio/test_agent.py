@@ -120,6 +120,45 @@ def test_when_the_node_is_killed_nothing_stays(server: Server) -> None:
     assert server.module.KSR is server.ksr and server.agent.link is None
 
 
+def test_another_node_comes_before_the_death_of_the_first_is_noticed(server: Server) -> None:
+    server.attach()
+    assert server.node is not None and server.listener is not None
+    server.node.close()
+    server.listener.close()
+    (server.folder / "link.sock").unlink()
+    assert server.attach()["event"] == "hello"
+
+
+def test_sipdump_tells_what_leaves(server: Server) -> None:
+    send_reply = server.ksr.sl.send_reply
+
+    def replies(code: int, reason: str) -> Any:
+        server.front.ksr_sipdump_event(None, "sipdump:msg")
+        return send_reply(code, reason)
+
+    server.attach()
+    server.ksr.sl.send_reply = replies  # type: ignore[attr-defined]
+    values = {
+        "tag": "snd", "buf": b"SIP/2.0 200 \xff\r\n\r\n", "proto": "udp",
+        "src_ip": "127.0.0.1", "src_port": 5060, "dst_ip": "127.0.0.1", "dst_port": 7,
+    }  # fmt: skip
+    server.ksr.pvs |= {f"$sipdump({name})": value for name, value in values.items()}
+    assert server.front.ksr_sipdump_event(None, "sipdump:msg") == 1
+    (told,) = server.got()
+    assert (told["event"], told["out"], told["mi"]) == ("dumped", "SIP/2.0 200 \xff\r\n\r\n", 0)
+    assert (told["to"], told["from"]) == (["udp", "127.0.0.1", 7], ["udp", "127.0.0.1", 5060])
+    # While a callback runs it is because of its message, which is told of first.
+    vars(server.agent.recording.recorder.sl).pop("send_reply")
+    server.request()
+    dumped, ran = server.got()
+    assert (dumped["event"], dumped["mi"], ran["event"]) == ("dumped", ran["mi"], "ran")
+    assert dumped["data"].startswith("OPTIONS ") and "data" not in ran
+    # What comes is known by its own callback.
+    server.ksr.pvs["$sipdump(tag)"] = "rcv"
+    server.request()
+    assert [each["event"] for each in server.got()] == ["ran"]
+
+
 def test_an_unknown_order_is_answered(server: Server) -> None:
     server.attach()
     server.order(id=7, do="dance")

@@ -170,3 +170,23 @@ def test_what_is_no_protocol_harms_nobody(run: Callable[[Body], None], caplog: p
 
     run(body)
     assert "what worker 10 said cannot be used" in caplog.text
+
+
+def test_what_sipdump_tells(run: Callable[[Body], None]) -> None:
+    """What the onsend route has told is the same message; what it has not is one more, of the message that runs."""
+    where = {"to": ["udp", "127.0.0.1", 9], "from": ["udp", "127.0.0.1", 5060]}
+    about = {"top": "ksr_request_route", "src": ["127.0.0.1", 7], "dst": ["127.0.0.1", 5060], "proto": "udp"}
+
+    async def body(workers: Workers, intake: Intake) -> None:
+        _, writer = await connect(workers, 5)
+        say(writer, event="sent", t=1.0, mi=1, out=MESSAGE, to=where["to"], data=MESSAGE, **about)
+        changed = MESSAGE.replace("From: <sip:a@b>", "From: <sip:other@b>")
+        say(writer, event="dumped", t=1.0, mi=1, out=changed, **where)
+        say(writer, event="dumped", t=1.1, mi=1, out="SIP/2.0 200 OK\r\n\r\n", **where)
+        say(writer, event="dumped", t=1.2, mi=0, out="SIP/2.0 200 OK\r\n\r\n", **where)
+        await until(lambda: len(intake.recorder.records) == 4)
+        came, relayed, own, again = intake.recorder.records
+        assert (came.out, relayed.data, own.cause, again.cause) == (False, changed, came.id, 0)
+        assert came.sent == (relayed.id, own.id) and own.src == ("127.0.0.1", 5060)
+
+    run(body)

@@ -22,6 +22,7 @@ from ..kemi import known
 from ..script.check import check
 from .agents import Server, user_name
 from .cfg import PYTHON_MODULES, Config
+from .dumping import hindrance
 from .embed import real_script
 from .info import Info
 from .ksragent.state import Page, PageError
@@ -84,6 +85,7 @@ def check_config(config: Config, *, running: bool = False) -> list[Problem]:
         *_agent(config),
         *_processes(config),
         *_sockets(config, running),
+        *_sipdump(config),
     ]
     return sorted(found, key=lambda problem: _RANKS.index(problem.severity))
 
@@ -326,6 +328,12 @@ def _processes(config: Config) -> Iterator[Problem]:
             "warning", "children", "children=1: a socket's only worker is never held", "write children=2 or more",
             str(children.place),
         )  # fmt: skip
+
+
+def _sipdump(config: Config) -> Iterator[Problem]:
+    why, remedy = hindrance(config)
+    if why and config.python_module:
+        yield Problem("info", "sipdump", why, remedy, config.path)
 
 
 def _sockets(config: Config, running: bool) -> Iterator[Problem]:

@@ -89,8 +89,11 @@ class Intake:
         self._decls: dict[str, Decl] = {}
         self._errors: dict[str, type[Exception]] = {}
         self._armed: dict[str, int] = {}
+        #: By worker: what its onsend route has told last, until sipdump tells of the same message.
+        self._leaving: dict[int, Record] = {}
         workers.on_event("ran", self.ran)
         workers.on_event("sent", self.sent)
+        workers.on_event("dumped", self.dumped)
         workers.on_event("message", self._told)
 
     def learn(self, source: str) -> None:
@@ -137,6 +140,23 @@ class Intake:
         listen = cause.where.listen if cause is not None else None
         where = Dest(_proto(proto), canonical_ip(host) or host, int(port), listen)
         record = self.recorder.add(float(event["t"]), where, event["out"], True, cause.id if cause is not None else 0)
+        if cause is not None:
+            cause.sent += (record.id,)
+        self._leaving[worker.pid] = record
+        self.on_message(record, False)
+
+    def dumped(self, worker: Worker, event: dict[str, Any]) -> None:
+        """A message has left, as sipdump saw it: the one that the onsend route has just told, or one that had none."""
+        out = str(event["out"])
+        proto, host, port = event["to"]
+        told = self._leaving.pop(worker.pid, None)
+        if told is not None and told.dst == (canonical_ip(host) or host, int(port)):
+            if told.data.split(" ", 2)[:2] == out.split(" ", 2)[:2]:
+                told.data = out  # byte for byte, whatever a module has made of it since
+                return
+        cause = self.message(worker, event) if event["mi"] else None
+        where = Dest(_proto(proto), canonical_ip(host) or host, int(port), self._listen(*event["from"]))
+        record = self.recorder.add(float(event["t"]), where, out, True, cause.id if cause is not None else 0)
         if cause is not None:
             cause.sent += (record.id,)
         self.on_message(record, False)
@@ -197,14 +217,22 @@ class Intake:
         key = (proto, *src, *dst)
         rcv = self._rcvs.get(key)
         if rcv is None:
-            own = (proto, canonical_ip(dst[0]) or dst[0], int(dst[1]))
-            listen = self._listens.get(own)
-            if listen is None:
-                listen = next((each for each in self.proxy.listens if (each.proto, each.host, each.port) == own), None)
-                listen = self._listens[own] = listen or Listen(*own)
-            rcv = Rcv(proto, canonical_ip(src[0]) or src[0], int(src[1]), *own[1:], listen)
+            listen = self._listen(proto, *dst)
+            own = canonical_ip(dst[0]) or dst[0], int(dst[1])
+            rcv = Rcv(proto, canonical_ip(src[0]) or src[0], int(src[1]), *own, listen)
             _remember(self._rcvs, key, rcv, 4096)
         return rcv
+
+    def _listen(self, proto: str, host: str, port: int) -> Listen:
+        """The server's own socket."""
+        own = (_proto(proto), canonical_ip(host) or host, int(port))
+        listen = self._listens.get(own)
+        if listen is None:
+            if len(self._listens) > 4096:
+                self._listens.clear()
+            listen = next((each for each in self.proxy.listens if (each.proto, each.host, each.port) == own), None)
+            listen = self._listens[own] = listen or Listen(*own)
+        return listen
 
     def _calls(self, calls: list[list[Any]]) -> list[Any]:
         """Flat, as a run of the embedded core has them."""

@@ -28,6 +28,7 @@ from ..control.server import ControlServer
 from ..control.socket import ControlSocketError
 from ..script.python import PythonScript
 from .beside import Beside
+from .dumping import Dumping
 from .info import Info
 from .intake import Intake
 from .ksragent.folder import ENDING
@@ -35,7 +36,7 @@ from .ksragent.state import Page, PageError, check_folder
 from .methods import NodeMethods, Table
 from .rpcclient import RpcError, Unreachable
 from .swaps import WorkerSwaps
-from .workers import WorkerGone, Workers, WorkerSilent
+from .workers import Worker, WorkerGone, Workers, WorkerSilent
 
 log = logging.getLogger("ksrcore.kamailio")
 
@@ -70,6 +71,7 @@ class Node:
             raise NodeError(f"the server of {folder} is not running")
         self.info = Info(self.page)
         self.workers = Workers(self.page)
+        self.dumping = Dumping(self.info, self.page.generation)
         self.stopping = asyncio.Event()
         self.note = ""
         self._again = False
@@ -105,6 +107,7 @@ class Node:
                 worker.group = self.workers.groups.get(worker.pid, "")
                 self.swaps._hello(worker, worker.hello)
             self.intake = Intake(self.beside.proxy, self.workers)
+            await self._dump()
             with suppress(OSError):
                 self.intake.learn(Path(str(self.info.facts.get("script"))).read_text("utf-8-sig", "replace"))
             methods = NodeMethods(self, self.stopping.set, self.counts)
@@ -124,6 +127,20 @@ class Node:
             await self._leave()
             await self.workers.close()
         return self._again
+
+    async def _dump(self) -> None:
+        """sipdump on, and every worker knows: whoever finds that the node was killed switches it off."""
+        await asyncio.to_thread(self.dumping.start)
+        if not self.dumping.ours:
+            return
+
+        def told(worker: Worker, event: dict[str, Any]) -> None:
+            worker.order("dumping", on=True)
+            self.page.bump()
+
+        self.workers.on_event("hello", told)
+        for worker in self.workers.all:
+            told(worker, worker.hello)
 
     async def _paths(self) -> list[str]:
         """Where the workers' Python looks for modules: from the first that has connected."""
@@ -173,6 +190,7 @@ class Node:
         self.page.node = 0
         if not self.alive:
             return
+        await asyncio.to_thread(self.dumping.stop)
         self.workers.kick()
         left = await self.workers.seen(self.page.epoch, LEAVE, linked=True)
         if left:

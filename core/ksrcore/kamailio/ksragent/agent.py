@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: What app_python3 calls whether the script has it or not; without them an error stays pending in the process.
-OPTIONAL = ("ksr_reply_route", "ksr_onsend_route")
+OPTIONAL = ("ksr_reply_route", "ksr_onsend_route", "ksr_sipdump_event")
+#: What a callback of the module sipdump is called with, for every message that comes or leaves.
+DUMP = "sipdump:msg"
 #: The method of the datagrams that wake idle processes; the Call-ID has the secret of the state page.
 WAKE = "KSRWAKE"
 #: For so long (seconds) after a node has gone such a datagram may still be on its way.
@@ -83,8 +85,11 @@ class Agent:
             "ping": lambda: {},
             "swap": self.swaps.apply,
             "rpc": self._rpc,
+            "dumping": self._dumps,
         }
         self.anytime = {"ping"}
+        #: The node has switched sipdump on: who finds it gone switches it off.
+        self.dumping = False
         self.later: list[dict[str, Any]] = []
         self._linger = 0.0
         self._secret = ""
@@ -216,6 +221,8 @@ class Agent:
             if self.pid != os.getpid():
                 self.open(None)
             return plainly(function)(*args)
+        if len(args) > 1 and args[1] == DUMP:
+            return self._dumped(function, args)
         if not self.depth:
             if self.words[EPOCH] != self.epoch:
                 self.look()
@@ -274,6 +281,35 @@ class Agent:
             if not self.depth and (self.later or self.words[EPOCH] != self.epoch):
                 self.look()  # what came meanwhile waits for no further message
 
+    def _dumped(self, function: Callable[..., Any], args: tuple[Any, ...]) -> int:
+        """sipdump tells of a message, which is not Kamailio's current one: what leaves is told, what comes is known."""
+        try:
+            leaves = self.ksr.pv.get("$sipdump(tag)") == "snd"
+        except Exception:
+            leaves = False
+        # Between two messages: a worker's when one comes, and a timer's, which has no others.
+        if not self.depth and (not leaves or self.rank < 1) and self.words[EPOCH] != self.epoch:
+            self.look()
+        link = self.link
+        if leaves and link is not None and not link.closed:
+            self.capture.dumped(self.run)
+        return _number(function(*args))
+
+    def _dumps(self, on: bool) -> dict[str, Any]:
+        self.dumping = on
+        return {}
+
+    def _undump(self) -> None:
+        """The node that has switched sipdump on was killed: nobody needs it."""
+        self.dumping = False
+        page = self.page
+        if page is None or (page.attached and page.node and os.path.exists(f"/proc/{page.node}")):
+            return
+        try:
+            self._rpc("sipdump.enable", [0])
+        except Exception as error:
+            self.say(f"sipdump stays on: {type(error).__name__}: {error}")
+
     # -- what holds need ------------------------------------------------------------------------------------------
 
     def is_script(self, filename: str) -> bool:
@@ -315,16 +351,26 @@ class Agent:
         try:
             if not page.attached:
                 self.leave()
-            else:
-                if self.link is None:
-                    self._join(page)
-                self.obey()
-        except LinkLost:
-            self.leave()
-        except OSError:
+            elif not self._visit(page):
+                self._visit(page)  # that node had gone, and another one is there
+        except (LinkLost, OSError):
             self.leave()
         self.epoch = epoch
         self.slot_words[1] = epoch
+
+    def _visit(self, page: Page) -> bool:
+        """Connect, unless it is connected, and carry out what waits. False: the node that it was connected to has gone.
+        Raises :class:`LinkLost` and OSError for one that is new."""
+        if self.link is None:
+            self._join(page)
+            self.obey()
+            return True
+        try:
+            self.obey()
+        except LinkLost:
+            self.leave()
+            return False
+        return True
 
     def _join(self, page: Page) -> None:
         link = Link(connect(os.path.dirname(page.path)))
@@ -363,6 +409,8 @@ class Agent:
             self.recording.stop()
         self.holds.detached()
         self.later.clear()
+        if self.dumping:
+            self._undump()
         if self.page is not None:
             self.page.set_linked(self.slot, False)
         self._linger = time.monotonic() + LINGER

@@ -5,6 +5,7 @@ Nothing here may fail or wait: what goes wrong costs a record, never the call.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from .link import LinkLost
@@ -74,6 +75,27 @@ class Capture:
         if out:
             where = [text(get, "$snd(sproto)").lower(), text(get, "$snd(ip)"), get("$snd(port)") or 0]
             self._send({"event": "sent", "t": run.wall, "out": out, "to": where, **seen}, seen)
+
+    def dumped(self, run: Run | None) -> None:
+        """What sipdump has seen leave, because of the message of ``run`` (None: by a timer)."""
+        try:
+            get = self.agent.ksr.pv.get
+            out = raw(get, "$sipdump(buf)")
+            if not out:
+                return
+            proto = text(get, "$sipdump(proto)").lower()
+            seen = run.seen if run is not None and run.seen is not None else {"mi": 0}
+            record = {
+                "event": "dumped",
+                "t": time.time(),
+                "out": out,
+                "to": [proto, text(get, "$sipdump(dst_ip)"), int(get("$sipdump(dst_port)") or 0)],
+                "from": [proto, text(get, "$sipdump(src_ip)"), int(get("$sipdump(src_port)") or 0)],
+                **seen,
+            }
+            self._send(record, seen)
+        except Exception as error:
+            self.failed = f"{type(error).__name__}: {error}"
 
     def tell(self, seen: dict[str, Any], run: Run) -> None:
         """The message itself, now: it is going to be held."""
