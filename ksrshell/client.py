@@ -264,7 +264,7 @@ class Client:
         for pending in waiting:
             pending.done.set()
         if not self._closed.is_set() and self.on_lost is not None:
-            self.on_lost(f"lost the proxy {self.name} ({self.path})")
+            self.on_lost(f"lost the proxy {self.name}")
 
 
 def open_socket(path: Path, timeout: float = TIMEOUT) -> socket.socket:

@@ -152,6 +152,9 @@ class _Work:
     def run(self, for_: float, all_for: float) -> FleetSwap:
         """Raises what a node that refuses raises; nothing has changed anywhere then."""
         result, canary = self.result, self.result.canary
+        for name, found in self._counts(list(self.fleet)).items():
+            if isinstance(found, KsrShellError):  # all or none: it is known now that it cannot be all
+                raise KsrShellError(f"not swapped: {name} {self._cannot(name, found)}")
         try:
             if canary:
                 self._swap(canary)
@@ -162,7 +165,7 @@ class _Work:
                 for name in self.fleet:
                     if name != canary:
                         self._swap(name)
-                if all_for:
+                if all_for and any(each.swapped for each in result.nodes.values()):
                     result.why = self._watch(list(self.fleet), all_for)
         except KeyboardInterrupt:
             result.why = "interrupted"
@@ -238,9 +241,7 @@ class _Work:
     def _look(self, names: list[str]) -> str:
         for name, found in self._counts(names).items():
             if isinstance(found, KsrShellError):
-                if _ended(self.fleet[name]):
-                    return f"{name} has ended"
-                return f"{name} cannot be watched: {found}"
+                return f"{name} {self._cannot(name, found)}"
             before = self.before[name]
             if found.process != before.process:
                 return f"{name} was started anew meanwhile"
@@ -250,6 +251,9 @@ class _Work:
             if self.condition(figures):
                 return self.condition.text if len(names) == 1 else f"{name}: {self.condition.text}"
         return ""
+
+    def _cannot(self, name: str, error: KsrShellError) -> str:
+        return "has ended" if ended(self.fleet[name]) else f"cannot be watched: {error}"
 
     def _counts(self, names: list[str]) -> dict[str, Counts | KsrShellError]:
         def one(name: str) -> list[Counts | KsrShellError]:
@@ -271,7 +275,7 @@ class _Work:
 
         def one(name: str) -> tuple[bool, str]:
             try:
-                if _ended(self.fleet[name]):
+                if ended(self.fleet[name]):
                     return False, f"when {name} is started again it runs the script's file"
                 return self._back(name)
             except (Disconnected, AttachError) as error:
@@ -314,7 +318,7 @@ class _Refused(Exception):
         self.error = error
 
 
-def _ended(session: Session) -> bool:
+def ended(session: Session) -> bool:
     """Whether it is the node of a Kamailio that has ended: the node itself lives on a moment longer."""
     from ksrcore.kamailio.agents import look
 
@@ -338,4 +342,4 @@ def _told(watched: dict[str, dict[str, float]], names: list[str]) -> str:
     requests, exceptions = (int(sum(each[key] for each in figures)) for key in ("requests", "exceptions"))
     worst = max((each["failed"] for each in figures), default=0.0)
     who = names[0] if len(names) == 1 else f"{len(names)} nodes"
-    return f"{who}: {requests} requests, {worst:.1%} failed, {exceptions} exceptions"
+    return f"{who}: {requests} requests, {worst:.1%} failed, {exceptions} raised"

@@ -165,11 +165,14 @@ class Fleet(View):
         """A row for each node, as ``ksrshell ps`` has them."""
         from ..proxies import Found
         from ..ps import row
+        from .canary import ended
 
         rows = []
         for name, session in self._nodes.items():
             try:
                 cells = row(Found(name, session.client.path, session.hello, session.figures(2.0)))
+                if ended(session):
+                    cells[-1] = "has ended"
             except KsrShellError as error:
                 cells = [name, "", "", "", "", str(error)]
             rows.append([name, *cells[1:]])

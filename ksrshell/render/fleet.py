@@ -104,8 +104,11 @@ def fleet_swap(swapped: FleetSwap) -> RenderableType:
         out.append(f"rolled back on {clean(', '.join(swapped.back))}: " if swapped.back else "not swapped: ", "red")
         out.append(clean(swapped.why), "red")
         return out
-    out.append(f"swapped on {clean(', '.join(swapped.nodes))}", "green")
-    return Group(out, *_answers(swapped.nodes.items())) if swapped.nodes else out
+    new = [name for name, each in swapped.nodes.items() if each.swapped]
+    if new:
+        out.append(f"swapped on {clean(', '.join(new))}", "green")
+    out.rstrip()
+    return Group(*([out] if out else []), *_answers(swapped.nodes.items()))
 
 
 def _answers(nodes: Iterable[tuple[str, View]]) -> list[RenderableType]:

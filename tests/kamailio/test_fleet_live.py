@@ -209,9 +209,9 @@ def raised(fleet: Fleet, name: str) -> int:
     return sum(route.exceptions for route in fleet[name].routes.values())
 
 
-def told(fleet: Fleet) -> dict[str, int]:
+def told(fleet: Fleet, *names: str) -> dict[str, int]:
     """How many versions each node knows."""
-    return {name: len(fleet[name].versions(RELAY)) for name in NAMES}
+    return {name: len(fleet[name].versions(RELAY)) for name in names or NAMES}
 
 
 def back_everywhere(fleet: Fleet, *names: str) -> None:
@@ -299,7 +299,7 @@ def test_one_that_raises_when_all_have_it_takes_all_back(lab: Lab, fleet: Fleet)
 
 
 def test_a_canary_that_dies(lab: Lab, fleet: Fleet) -> None:
-    before = told(fleet)
+    before = told(fleet, "edge2", "core")
     killer = when(lambda: version(fleet, "edge1") > 1, lab.servers["edge1"].kill)
     result = fleet.swap(MARKED, canary="edge1", for_=30)
     killer.join()
@@ -307,9 +307,7 @@ def test_a_canary_that_dies(lab: Lab, fleet: Fleet) -> None:
         assert result.why == "edge1 has ended; when edge1 is started again it runs the script's file"
         assert (result.taken, list(result.nodes), result.back) == (False, ["edge1"], [])
         back_everywhere(fleet, "edge2", "core")
-        assert {name: len(fleet[name].versions(RELAY)) for name in ("edge2", "core")} == {
-            name: before[name] for name in ("edge2", "core")
-        }
+        assert told(fleet, "edge2", "core") == before
         lab.unhurt("edge2", "core")
     finally:
         lab.servers["edge1"].start()
@@ -326,6 +324,11 @@ def test_one_that_dies_when_all_have_it(lab: Lab, fleet: Fleet) -> None:
         assert (result.taken, result.back) == (False, ["core", "edge1"])
         back_everywhere(fleet, "edge1", "core")
         lab.unhurt("edge1", "core")
+        assert ["has ended" in row[-1] for row in fleet.rows()] == [False, True, False]
+        before = told(fleet, "edge1", "core")
+        with pytest.raises(KsrShellError, match="not swapped: edge2 has ended"):
+            fleet.swap(MARKED, canary="edge1", for_=30)
+        assert told(fleet, "edge1", "core") == before
     finally:
         lab.servers["edge2"].start()
     wait(lambda: _runs(fleet, "edge2"))
@@ -375,7 +378,7 @@ def test_at_a_terminal(lab: Lab, fleet: Fleet, tmp_path: Path) -> None:
     enter('KSR.pv.get("$ru")', "KSR needs a message")
     enter("%use --embedded -1", r"using \d+", r"using \d+", r"using \d+")
     enter("nodes", "edge1", "kamailio", "core", "embedded")
-    enter('swap("marked.py", canary="edge1", for_=60)', r"edge1: \d+ requests, [^\r]*Ctrl-C")
+    enter('swap("marked.py", canary="edge1", for_=60)', r"edge1: \d+ requests, 0.0% failed, 0 raised; seconds: \d+ of")
     child.sendintr()
     child.expect("rolled back on edge1: interrupted")
     enter('swap("bad.py", canary="core", for_=60)', "rolled back on core: exceptions > 0 or failed > 1%")

@@ -140,7 +140,8 @@ class NodeMethods(Methods):
             try:
                 return await self.node.rpc(method, params)
             except Unreachable as error:
-                raise ControlError(errors.USER_ERROR, str(error), {"type": "Unreachable"}) from None
+                text = str(error) if self.node.alive else "the server has ended"
+                raise ControlError(errors.USER_ERROR, text, {"type": "Unreachable"}) from None
 
         return lambda connection, params: handler(connection, params)
 
