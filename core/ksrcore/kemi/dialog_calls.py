@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..pv.errors import PvError
 from ..pv.registry import Getter
-from ..run import EVENT_ROUTE, Run
+from ..run import Run
 from ..sip.errors import SipError
 from ..tm.hooks import DESTROYED, REPLY_IN, REPLY_OUT, REQUEST_IN, Hooks
-from .declare import Module
 from .dialog_cell import (
     CHANGED,
     CHANGED_VARS,
@@ -32,10 +31,10 @@ from .dialog_cell import (
     parse_did,
 )
 from .dialog_context import NAME, Context, Lifetimes, context
+from .dialog_events import DialogEvents
 
 if TYPE_CHECKING:
     from ..capture.recorder import Record
-    from ..proxy import Proxy
     from ..sip.message import SipMessage
     from ..tm.transaction import Transaction
 
@@ -52,7 +51,7 @@ DID_NONE: Final = 2
 UNKNOWN_EVENT: Final = "unknown"
 
 
-class DialogCalls(Module):
+class DialogCalls(DialogEvents):
     """A part of the dialog module."""
 
     table: Table
@@ -66,7 +65,6 @@ class DialogCalls(Module):
     detect_spirals: Any
     send_bye: Any
     timeout_noreset: Any
-    event_callback: Any
     keep_proxy_rr: Any
     ka_interval: Any
     enable_stats: Any
@@ -448,39 +446,7 @@ class DialogCalls(Module):
         """It is over, though it stays for late messages: nothing counts it any more."""
         self.table.leave_profiles(dialog)
 
-    # -- events -------------------------------------------------------------------------------------------------------
-
-    def tell(
-        self,
-        name: str,
-        dialog: Dialog,
-        msg: SipMessage | None = None,
-        t: Transaction | None = None,
-        run: Run | None = None,
-    ) -> None:
-        """Run the script's callback for an event of the dialog, on the message that brought it or a made-up one."""
-        callback = self.event_callback
-        proxy = self.proxy
-        script = proxy.script
-        if not callback or script is None or not script.has(callback):
-            return
-        if msg is None:
-            inner = proxy.fake_run()
-            inner.route = EVENT_ROUTE
-        else:
-            record = run.record if run is not None else self._record(proxy, msg, t)
-            avps = run.avps if run is not None else t.avps if t is not None else None
-            inner = Run(proxy, msg, EVENT_ROUTE, record, avps, t)
-        inner.t_lookup = True
-        context(inner.msg).key = dialog.key
-        script.call(inner, callback, name)
-
-    @staticmethod
-    def _record(proxy: Proxy, msg: SipMessage, t: Transaction | None) -> Record:
-        found = proxy.recorder.get(msg.id) if msg.id else None
-        if found is None:
-            found = t.record if t is not None else proxy.fake_run().record
-        return found
+    # -- variables ----------------------------------------------------------------------------------------------------
 
     def set_variable(self, run: Run, key: str, value: str | None, mark: bool) -> None:
         """Set or (None) remove a variable of the message's dialog. ``mark``: as $dlg_var() does it, which also sets one

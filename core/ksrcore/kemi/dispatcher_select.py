@@ -12,7 +12,7 @@ from .dispatcher_list import Destination, Set
 
 if TYPE_CHECKING:
     from ..run import Run
-    from .dispatcher import Dispatcher
+    from .dispatcher_routes import DispatcherRoutes
 
 __all__ = ["PARALLEL", "CALL_LOAD", "Selection", "ds_hash", "select"]
 
@@ -69,7 +69,7 @@ class Selection:
             self.items.append((number, item, by_load))
 
 
-def _start(module: Dispatcher, run: Run, found: Set, algorithm: int) -> int | None:
+def _start(module: DispatcherRoutes, run: Run, found: Set, algorithm: int) -> int | None:
     """Where in the set to begin: an index or a hash; None when the message lacks what it needs. Raises SipError."""
     msg = run.msg
     count = len(found.items)
@@ -119,7 +119,7 @@ def _least_loaded(found: Set) -> int | None:
     return best
 
 
-def _by_latency(module: Dispatcher, found: Set, selection: Selection) -> int | None:
+def _by_latency(module: DispatcherRoutes, found: Set, selection: Selection) -> int | None:
     """Algorithm 13: by priority, which latency lowers; of equal ones in turn. Fills ``selection``."""
     items = found.items
     count = len(items)
@@ -153,7 +153,7 @@ def _by_latency(module: Dispatcher, found: Set, selection: Selection) -> int | N
     return best
 
 
-def select(module: Dispatcher, run: Run, found: Set, algorithm: int, selection: Selection) -> bool:
+def select(module: DispatcherRoutes, run: Run, found: Set, algorithm: int, selection: Selection) -> bool:
     """Add what ``algorithm`` selects of a set. False when it selects nothing."""
     items = found.items
     count = len(items)
