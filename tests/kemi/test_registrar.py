@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lab.sequence import check, load
+from lab.sequence import Bench, check, load
 
 DIFFERS: dict[str, str] = {}
 
@@ -14,3 +14,35 @@ DIFFERS: dict[str, str] = {}
 @pytest.mark.parametrize("scenario", load("registrar"), ids=lambda scenario: str(scenario["name"]))
 def test_as_in_kamailio(scenario: dict[str, Any]) -> None:
     check(scenario, DIFFERS)
+
+
+def register(bench: Bench, contact: str, *calls: str) -> None:
+    step = {"method": "REGISTER", "ruri": "sip:ex.com", "fields": [f"Contact: {contact}"]}
+    assert bench.request(step, [*calls, 'KSR.registrar.save("location", 0)'])[0][-1] > 0
+
+
+def test_lookup_xavp() -> None:
+    bench = Bench(["nathelper:received_avp=$avp(rcv)", "registrar:received_avp=$avp(rcv)"])
+    register(bench, "<sip:bob@10.0.0.1:5070>;q=0.3")
+    register(bench, "<sip:b2@10.0.0.2>;q=0.9", 'KSR.pv.sets("$avp(rcv)", "sip:127.0.0.1:5555")')
+    names = ("r=>aor", "r=>count", "c=>uri", "c=>socket", "c=>dsturi", "c[1]=>uri", "c[1]=>dsturi", "c[2]=>uri")
+    ask = [f'KSR.pv.get("$xavp({name})")' for name in names]
+    lookup = 'KSR.registrar.lookup_xavp("location", "{}", "r", "c")'
+    assert bench.request({}, [lookup.format("sip:bob@ex.com"), *ask])[0] == [
+        1, "bob", 2, "sip:b2@10.0.0.2", "udp:127.0.0.1:5066", "sip:127.0.0.1:5555", "sip:bob@10.0.0.1:5070", None, None,
+    ]  # fmt: skip
+    assert bench.request({}, [lookup.format("sip:nobody@ex.com"), lookup.format("nonsense")])[0] == [-1, -3]
+    assert bench.request({}, ['KSR.registrar.lookup_xavp("none", "sip:bob@ex.com", "r", "c")', ask[0]])[0] == [-1, None]
+    assert bench.request({}, ['KSR.registrar.lookup_xavp("location", "sip:bob@ex.com", "", "c")'])[0] == [-1]
+
+
+def test_reg_from_user() -> None:
+    bench = Bench(["nathelper:received_avp=$avp(rcv)", "registrar:received_avp=$avp(rcv)"])
+    register(bench, "<sip:bob@10.0.0.1:5070>")
+    ask = [f'KSR.registrar.reg_from_user("location", "sip:bob@ex.com", {mode})' for mode in range(4)]
+    assert bench.request({"source": "10.0.0.1"}, ask)[0] == [1, -1, 1, -1]
+    assert bench.request({"source": "10.0.0.2"}, ask)[0] == [-1] * 4
+    register(bench, "<sip:b2@10.0.0.2>", 'KSR.pv.sets("$avp(rcv)", "sip:127.0.0.1:5555;transport=tcp")')
+    assert bench.request({}, ask)[0] == [1, 1, -1, -1]
+    assert bench.request({}, ['KSR.registrar.reg_from_user("location", "nonsense", 0)'])[0] == [-1]
+    assert bench.request({}, ['KSR.registrar.reg_from_user("none", "sip:bob@ex.com", 0)'])[0] == [-1]
