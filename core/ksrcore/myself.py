@@ -101,6 +101,8 @@ class Myself:
         self.reset()
 
     def _look(self, host: str, port: int, proto: str) -> bool:
+        if proto == "wss":
+            proto = ""  # in a URI it is no transport: RFC 7118 has sips and ws for that
         name = canonical_ip(host) if ":" in host else host.lower()
         candidates = list(self._hosts.get(name, ()))
         candidates += [(p, t) for domain, p, t in self._domains if name == domain or name.endswith("." + domain)]

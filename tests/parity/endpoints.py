@@ -10,10 +10,14 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from lab import websocket
+
 #: From Linux' socket.h; CPython has no name for it.
 _SO_TIMESTAMPNS = 35
 #: Source port of a party's own TCP connection: the same on both sides, so that it may be written into a case.
 TCP_PORT = 5070
+#: The same for WebSocket.
+WS_PORT = 5071
 _LENGTH = re.compile(rb"^(?:Content-Length|l)[ \t]*:[ \t]*(\d+)", re.I | re.M)
 
 
@@ -31,6 +35,8 @@ class Heard:
 
 class Stream:
     """A TCP connection of a party's."""
+
+    proto = "tcp"
 
     def __init__(self, sock: socket.socket, address: str, source: str) -> None:
         self.sock = sock
@@ -55,6 +61,33 @@ class Stream:
                 return found
             found.append(self.buffer[:size])
             self.buffer = self.buffer[size:]
+
+    def wrap(self, data: bytes) -> bytes:
+        """A message as the stream carries it."""
+        return data
+
+
+class WebSocket(Stream):
+    """A WebSocket connection of a party's. What is no message is heard as ``[frame OPCODE] payload``, ``[closed]``."""
+
+    proto = "ws"
+
+    def __init__(self, sock: socket.socket, address: str, source: str) -> None:
+        super().__init__(sock, address, source)
+        self.reader = websocket.Reader()
+        sock.sendall(websocket.handshake())
+
+    def take(self) -> list[bytes]:
+        answered = bool(self.reader.answer)
+        frames = self.reader.feed(self.buffer)
+        self.buffer = b""
+        found = [data if opcode in (1, 2) else b"[frame %x] %s" % (opcode, data) for opcode, data in frames]
+        if self.reader.answer and not answered and b" 101 " not in self.reader.answer:
+            found.insert(0, self.reader.answer)
+        return found
+
+    def wrap(self, data: bytes) -> bytes:
+        return websocket.frame(1, data)
 
 
 class Endpoints:
@@ -88,22 +121,22 @@ class Endpoints:
         host, _, port = to.rpartition(":")
         self.udp[address].sendto(data, (host, int(port)))
 
-    def connect(self, address: str, to: str) -> Stream:
-        """The party's connection to the server: the one there is, or a new one."""
+    def connect(self, address: str, to: str, proto: str = "tcp") -> Stream:
+        """The party's connection to the server: the one there is, or a new one. ``proto``: tcp or ws."""
         for stream in self.streams:
-            if stream.address == address and stream.source == to:
+            if stream.address == address and stream.source == to and stream.proto == proto:
                 return stream
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((address.rpartition(":")[0], TCP_PORT))
+        sock.bind((address.rpartition(":")[0], WS_PORT if proto == "ws" else TCP_PORT))
         sock.settimeout(2.0)
         host, _, port = to.rpartition(":")
         sock.connect((host, int(port)))
-        return self._stream(sock, address, to)
+        return self._stream(sock, address, to, WebSocket if proto == "ws" else Stream)
 
-    def _stream(self, sock: socket.socket, address: str, source: str) -> Stream:
+    def _stream(self, sock: socket.socket, address: str, source: str, kind: type[Stream] = Stream) -> Stream:
         sock.setblocking(False)
-        stream = Stream(sock, address, source)
+        stream = kind(sock, address, source)
         self.streams.append(stream)
         self.selector.register(sock, selectors.EVENT_READ, ("stream", stream))
         return stream
@@ -157,12 +190,14 @@ class Endpoints:
             return []
         except OSError:
             data = b""
+        at = time.time_ns()
         if not data:
             self.drop(stream)
+            if stream.proto == "ws":
+                return [Heard(at, stream.address, "ws", stream.source, b"[closed]", stream)]
             return []
         stream.buffer += data
-        at = time.time_ns()
-        return [Heard(at, stream.address, "tcp", stream.source, text, stream) for text in stream.take()]
+        return [Heard(at, stream.address, stream.proto, stream.source, text, stream) for text in stream.take()]
 
     def close(self) -> None:
         self.close_streams()

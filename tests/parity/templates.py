@@ -6,6 +6,8 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 
+from parity.endpoints import Heard
+
 Headers = list[tuple[str, str]]
 
 
@@ -95,7 +97,9 @@ class Party:
     def _usual(self, method: str, proto: str, cseq: int) -> Headers:
         self.number += 1
         address = self.address if proto == "udp" else f"{self.address.rpartition(':')[0]}:5070"
-        contact = f"<sip:{self.name}@{address}{';transport=tcp' if proto == 'tcp' else ''}>"
+        if proto == "ws":  # a browser does not know its address
+            address = f"{self.name}{self.id}.invalid"
+        contact = f"<sip:{self.name}@{address}{'' if proto == 'udp' else f';transport={proto}'}>"
         headers = [
             ("Via", f"SIP/2.0/{proto.upper()} {address};branch=z9hG4bK-{self.name}-{self.id}-{self.number}"),
             ("CSeq", f"{cseq} {method}"),
@@ -171,7 +175,10 @@ class Party:
         headers.append(("To", request.get("To") if code == 100 else _tagged(request.get("To"), self)))
         headers += [("Call-ID", request.get("Call-ID")), ("CSeq", request.get("CSeq"))]
         if 100 < code < 300 and request.method in ("INVITE", "SUBSCRIBE", "UPDATE"):
-            headers.append(("Contact", f"<sip:{self.name}@{self.address}>"))
+            source = request.source
+            ws = isinstance(source, Heard) and source.proto == "ws"
+            address = f"{self.name}{self.id}.invalid;transport=ws" if ws else self.address
+            headers.append(("Contact", f"<sip:{self.name}@{address}>"))
         return self._text(f"SIP/2.0 {code} {reason or _REASONS.get(code, 'Whatever')}", headers, block), request.source
 
     # -- both -----------------------------------------------------------------------------------------------------

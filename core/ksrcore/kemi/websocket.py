@@ -203,7 +203,7 @@ class Websocket(Module):
 
     @export
     def handle_handshake(self, run: Run) -> int:
-        """Answer the HTTP request and let its connection carry frames: 1; 0 when it was refused, or is not HTTP.
+        """Answer the HTTP request and let its connection carry frames: 1; 0 when it was refused.
 
         Refused with 400, 426 (another version than 13), 503 (disabled by RPC) or 500, the connection is closed.
         """
@@ -212,8 +212,11 @@ class Websocket(Module):
         if not self.enabled:
             log.info("websocket: disabled, the handshake is refused")
             return self._refuse(run, 503, "Service Unavailable")
-        if rcv is None or rcv.proto not in _UPGRADES or not msg.http:
-            log.error("websocket: a handshake comes by TCP, and is HTTP")
+        if rcv is None or not rcv.conid:
+            log.error("websocket: a handshake comes by TCP")
+            return self._refuse(run, 500, "Internal Server Error", count=False)
+        if rcv.proto not in _UPGRADES:
+            log.error("websocket: no handshake by %s", rcv.proto)
             return 0
         upgrade = connection = protocol = version = False
         key: str | None = None
@@ -276,12 +279,13 @@ class Websocket(Module):
         log.warning("websocket: %s found multiple times", name)
         return self._refuse(run, 400, "Bad Request")
 
-    def _refuse(self, run: Run, code: int, reason: str, fields: str = "") -> int:
+    def _refuse(self, run: Run, code: int, reason: str, fields: str = "", *, count: bool = True) -> int:
         msg = run.msg
         msg.reply_close = True
         if fields:
             msg.reply_lumps.append(fields)
-        self.count("failed_handshakes")
+        if count:
+            self.count("failed_handshakes")
         self.proxy.modules.sl.reply(run, code, reason)
         return 0
 
@@ -382,9 +386,9 @@ class Websocket(Module):
 
 @pv("ws_conid")
 def _ws_conid(run: Run) -> Value:
-    """The id of the WebSocket connection: of the message's, or in ``websocket:closed`` of the one that was closed."""
+    """The id of the message's connection, 0 for none, or in ``websocket:closed`` of the one that was closed."""
     conid = run.msg.extra.get(_EVENT)
     if isinstance(conid, int):
         return conid
     rcv = run.msg.rcv
-    return rcv.conid if rcv is not None and rcv.proto in ("ws", "wss") else None
+    return rcv.conid if rcv is not None else 0

@@ -50,7 +50,7 @@ _KEEPALIVES: Final = (b"\r\n", b"\r\n\r\n")
 class WsConnection:
     """One connection; the network's link (see :class:`~ksrcore.net.ws.Link`).
 
-    ``rcv``: what its messages come with, ``http`` the handshake. ``last_used`` and ``removed_at`` are monotonic seconds.
+    ``rcv``: what its messages come with, ``http`` the handshake. ``last_used``, ``removed_at``: monotonic seconds.
     ``event``: ``websocket:closed`` is run when it is forgotten.
     """
 

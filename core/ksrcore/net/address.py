@@ -17,6 +17,9 @@ DEFAULT_PORTS: Final = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 80, "wss": 
 #: What the transports that have no sockets of their own travel on.
 CARRIERS: Final = {"ws": "tcp", "wss": "tls"}
 
+#: Whose messages need a Content-Length, and whose connections our Via names; frames know their ends.
+STREAMS: Final = frozenset(("tcp", "tls"))
+
 #: Dest.flags: close the connection once the message is written (Kamailio's SND_F_CON_CLOSE).
 SND_CLOSE: Final = 1
 #: Dest.flags: use an existing connection or fail, never open one (Kamailio's SND_F_FORCE_CON_REUSE).
@@ -64,7 +67,7 @@ class Listen:
     Kamailio's description of the socket (``udp:127.0.0.1:5060``, ``tcp:[::1]:5060``), ``via_host_port`` what a Via
     says: the advertised address or the own, without port 5060 unless it is the advertised one; ``uri_host_port`` what a
     Record-Route says, never with port 5060; ``advertised`` the same with the port always written. ``via_prefix`` is our
-    Via field up to the value of its branch. These are computed once, not per message.
+    Via field up to the value of its branch, ``via_proto`` the transport in it. They are computed once, not per message.
 
     WebSocket has no sockets of its own: ``over("ws")`` of a TCP socket is the same place under that transport, with
     the TCP socket's ``text``, as Kamailio knows it; ``base`` is the socket itself.
@@ -86,6 +89,7 @@ class Listen:
         "uri_host_port",
         "via_host_port",
         "via_prefix",
+        "via_proto",
     )
 
     def __init__(
@@ -116,7 +120,9 @@ class Listen:
         self.advertised = f"{host}:{shown}"
         self.uri_host_port = host if shown == 5060 else self.advertised
         self.via_host_port = self.advertised if self.advertise_port else self.uri_host_port
-        self.via_prefix = f"Via: SIP/2.0/{self.proto.upper()} {self.via_host_port};branch="
+        # Two spaces after WS: as Kamailio writes it.
+        self.via_proto = "WS " if self.proto == "ws" else self.proto.upper()
+        self.via_prefix = f"Via: SIP/2.0/{self.via_proto} {self.via_host_port};branch="
         self._over = None
 
     def over(self, proto: str) -> Listen | None:

@@ -153,6 +153,11 @@ class Network:
         """Close it once what is queued has left. False: there is none of that id."""
         return any(transport.close_connection(conid) for transport in self._streams())
 
+    def linked(self, dest: Dest) -> bool:
+        """Whether there is a connection with frames that a message to ``dest`` would take."""
+        transport = self._transports.get(CARRIERS.get(dest.proto, dest.proto))
+        return isinstance(transport, StreamTransport) and transport.linked(dest)
+
     def upgrade(self, conid: int, link: Link) -> bool:
         """Give the connection to ``link``: what comes is its, and messages to it are wrapped by it. False: there is no
         open connection of that id, or it has a link already."""

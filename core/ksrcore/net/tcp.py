@@ -237,7 +237,7 @@ class StreamTransport(Transport):
                 return self.failed(OSError(errno.ENOTCONN, why))
             framed = conn.link.wrap(data)
             if framed is None:
-                return self.failed(OSError(errno.ENOTCONN, f"the WebSocket connection with {dest.text} is being closed"))
+                return self.failed(OSError(errno.ENOTCONN, f"the WebSocket connection with {dest.text} is closing"))
             data = framed
         if conn is None:
             return self._connect(data, dest, listen, source)
@@ -362,6 +362,9 @@ class StreamTransport(Transport):
         conn.lifetime = seconds
         self.wake_by(conn.last_used + seconds)
         return True
+
+    def linked(self, dest: Dest) -> bool:
+        return self._find(dest, "") is not None
 
     def upgrade(self, conid: int, link: Link) -> bool:
         conn = self.table.get(conid)

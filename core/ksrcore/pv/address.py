@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..net.address import Dest, Listen, Rcv, bracketed, canonical_ip
+from ..net.address import CARRIERS, Dest, Listen, Rcv, bracketed, canonical_ip
 from .errors import PvError
 from .parts import only_text
 from .registry import Accessor, Value, pv, pv_class, setter
@@ -125,6 +125,8 @@ def set_forced_socket(run: Run, value: Value) -> None:
     if value is None:
         run.msg.force_socket = None
         return
+    if str(value).partition(":")[0].lower() in CARRIERS:
+        raise PvError(f"expects a socket such as tcp:127.0.0.1:5060 (WebSocket has none), got {value!r}", "$fs")
     found = find_socket(run, "$fs", only_text("$fs", value))
     if found is not None:
         run.msg.force_socket = found

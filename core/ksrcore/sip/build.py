@@ -10,7 +10,7 @@ from itertools import compress
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from ..net.address import Dest
+from ..net.address import STREAMS, Dest
 from .lumps import Lump, by_offset
 from .via import parse_vias
 
@@ -49,7 +49,7 @@ def via_line(
         return f"{listen.via_prefix}{branch}\r\n"
     where = shown_address(listen, advertise)
     params = (f";i={conid:x}" if conid else "") + (";rport" if rport else "")
-    return f"Via: SIP/2.0/{listen.proto.upper()} {where};branch={branch}{params}\r\n"
+    return f"Via: SIP/2.0/{listen.via_proto} {where};branch={branch}{params}\r\n"
 
 
 def shown_address(listen: Listen, advertise: tuple[str, str] | None = None) -> str:
@@ -189,7 +189,7 @@ def build_request(
                 lumps.delete(offset, len(other.raw), "via")
     items = lumps.items
     first = f"{msg.method} {uri} {msg.version}\r\n"
-    stream = dest.proto != "udp" and "content-length" not in msg.index
+    stream = dest.proto in STREAMS and "content-length" not in msg.index
     if not path and not stream:
         if not items:
             return f"{first}{buf[head_at:at]}{via}{fixed}{buf[at + len(raw) :]}"
@@ -241,7 +241,7 @@ def build_forwarded_reply(msg: SipMessage, dest: Dest, status_line: str = "", ex
     head_at = msg.head_at
     at = head_at if msg.headers[0] is header else msg.offset_of(header)
     raw = header.raw
-    stream = dest.proto != "udp" and "content-length" not in msg.index
+    stream = dest.proto in STREAMS and "content-length" not in msg.index
     if "," in raw and len(vias := header.parsed(parse_vias)) > 1:
         cut_at, cut = at + header.body_start, vias[1].start
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _TEXTS = {
+    2: (500, "No error"),
     400: (400, "Bad Request"),
     476: (476, "Unresolvable destination"),
     477: (477, "Unfortunately error on sending to next hop occurred"),
