@@ -324,6 +324,20 @@ def test_conditions(script: ModuleType, early: str, late: str, matches: bool) ->
         assert host.link.sent == []
 
 
+def test_a_pattern_that_takes_too_long(script: ModuleType) -> None:
+    """It is ended, told once, and looked at no more: the worker routes calls."""
+    host = armed(script, hold(early='re("(a+)+$", rU)'))
+    host.ksr.values["$oU"] = "a" * 60 + "!"
+    began = time.process_time()
+    for _ in range(20):
+        host.call("ksr_request_route")
+    assert time.process_time() - began < 1
+    assert [each["text"] for each in host.link.events("hold.slow")] == [
+        "re('(a+)+$', ...) took more than 0.05 s of CPU in a worker: it matches nothing now"
+    ]
+    assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0, 0)
+
+
 def test_what_was_called(script: ModuleType) -> None:
     host = armed(script, hold("line", file=script.__file__, line=11, late='called("append")'), grant, order("release"))
     host.call("ksr_request_route")

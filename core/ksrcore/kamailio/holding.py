@@ -92,6 +92,7 @@ class Holding:
             ("hold.end", self._end),
             ("hold.log", self._log),
             ("hold.failed", self._failed),
+            ("hold.slow", self._slow),
             ("hold.absorbed", self._absorbed),
             ("ran", self._ran),
         ):
@@ -425,6 +426,11 @@ class Holding:
 
     def _failed(self, worker: Worker, event: dict[str, Any]) -> None:
         log.warning("held %s could not be answered: %s", event["held"], event["text"])
+
+    def _slow(self, worker: Worker, event: dict[str, Any]) -> None:
+        log.warning("%s", event["text"])
+        told = {"hold": 0, "message": 0, "place": f"process {worker.pid}", "text": event["text"], "time": time.time()}
+        self.publish("log", told)
 
     def _log(self, worker: Worker, event: dict[str, Any]) -> None:
         hold = self.armed.get(event["hold"])

@@ -56,6 +56,22 @@ class Info:
         """A command of the server's own RPC. Blocks. Raises :class:`RpcError` or :class:`Unreachable`."""
         return self.rpc.call(method, params, timeout)
 
+    def figures(self) -> dict[str, int]:
+        """``transactions`` (there are now) and ``replies`` (sent by tm and sl since its start), as far as the server
+        tells. Blocks; never raises."""
+        found = {}
+        for method in ("tm.stats", "sl.stats"):
+            try:
+                answer = self.call(method, [], 0.5)
+                if method == "tm.stats":
+                    found["transactions"] = int(answer["current"])
+                    found["replies"] = int(answer["rpl_sent"])
+                else:
+                    found["replies"] = found.get("replies", 0) + _sl_replies(answer)
+            except (RpcError, Unreachable, OSError, LookupError, TypeError, ValueError) as error:
+                log.debug("%s: %s", method, error)
+        return found
+
     def groups(self) -> dict[int, str]:
         """What each process receives on (``udp:127.0.0.1:5060``, ``tcp``: connections of all sockets, '' nothing of its
         own), by its id, from ``core.psx``; empty when the server's RPC cannot be asked. Blocks."""
@@ -89,6 +105,11 @@ class Info:
         except (RpcError, Unreachable, OSError, KeyError, AttributeError) as error:
             log.info("core.sockets_list: %s", error)
         return [text for text in found if text] or [str(text) for text in self.facts.get("sockets") or ()]
+
+
+def _sl_replies(answer: dict[str, Any]) -> int:
+    """All of them: beside ``200`` and others there is ``2xx``, which counts the rest of its class."""
+    return sum(int(value) for value in answer.values())
 
 
 def _address(row: dict[str, Any]) -> str:

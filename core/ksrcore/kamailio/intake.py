@@ -91,6 +91,8 @@ class Intake:
         self._armed: dict[str, int] = {}
         #: By worker: what its onsend route has told last, until sipdump tells of the same message.
         self._leaving: dict[int, Record] = {}
+        #: How many messages have left, as far as that is told.
+        self.left = 0
         workers.on_event("ran", self.ran)
         workers.on_event("sent", self.sent)
         workers.on_event("dumped", self.dumped)
@@ -143,6 +145,7 @@ class Intake:
         if cause is not None:
             cause.sent += (record.id,)
         self._leaving[worker.pid] = record
+        self.left += 1
         self.on_message(record, False)
 
     def dumped(self, worker: Worker, event: dict[str, Any]) -> None:
@@ -154,6 +157,7 @@ class Intake:
             if told.data.split(" ", 2)[:2] == out.split(" ", 2)[:2]:
                 told.data = out  # byte for byte, whatever a module has made of it since
                 return
+        self.left += 1
         cause = self.message(worker, event) if event["mi"] else None
         where = Dest(_proto(proto), canonical_ip(host) or host, int(port), self._listen(*event["from"]))
         record = self.recorder.add(float(event["t"]), where, out, True, cause.id if cause is not None else 0)

@@ -70,7 +70,14 @@ class NodeMethods(Methods):
         return super().stats() | {"workers": len(statuses), "waiting": waiting}
 
     def table(self) -> dict[str, Handler]:
-        return super().table() | {"ksr.workers": lambda connection, params: self.workers()}
+        return super().table() | {
+            "ksr.workers": lambda connection, params: self.workers(),
+            "ksr.stats": lambda connection, params: self._fresh_stats(),
+        }
+
+    async def _fresh_stats(self) -> dict[str, Any]:
+        await self.node.ask_figures()
+        return self.stats()
 
     def workers(self) -> list[dict[str, Any]]:
         """Every process that receives SIP: what it has of what was swapped, what it has done."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .hold_acts import Acts
 from .hold_held import Drop, Live
 from .hold_keys import reply_key, request_key
-from .hold_names import LogText, Names, compiled, matches
+from .hold_names import RE_LIMIT, LogText, Names, compiled, matches, untold
 from .link import LinkLost
 from .state import HELD_AT, HELD_SLOTS, PROC_SLOTS
 
@@ -222,9 +222,20 @@ class Holds:
                 if not matches(hold.early, of):
                     continue
             found.append(hold)
+        if untold:
+            self._tell_slow()
         if found and self.acts.no_message():
             found = [hold for hold in found if hold.early is None and hold.kind not in ("entry", "watch")]
         return found
+
+    def _tell_slow(self) -> None:
+        """Patterns that took too long match nothing any more: whoever armed them has to know."""
+        while untold:
+            text = f"re({untold.pop()!r}, ...) took more than {RE_LIMIT:g} s of CPU in a worker: it matches nothing now"
+            try:
+                self.send({"event": "hold.slow", "text": text})
+            except LinkLost:
+                return
 
     # -- what belongs to messages that others hold ----------------------------------------------------------------
 

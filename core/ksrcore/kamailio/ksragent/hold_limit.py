@@ -23,7 +23,7 @@ def _over(number: int, frame: Any) -> None:
 
 
 def within(seconds: float, fn: Callable[[], Any]) -> Any:
-    """``fn()``, ended after so many seconds of CPU wherever it is in Python code.
+    """``fn()``, ended after so many seconds of CPU wherever it is in Python code or in a search of the module re.
 
     By a timer that Kamailio has no use for (SIGVTALRM); what waits for something else is not ended. Raises
     :class:`StepError` then, and what ``fn`` raises.

@@ -10,7 +10,8 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from .step import short_repr
+from .hold_limit import within
+from .step import StepError, short_repr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,8 +23,13 @@ AS_IT_CAME = {"ru": "ou", "ruri": "ou", "rU": "oU", "rd": "od", "rp": "op"}
 #: No names but those of the message.
 _GLOBALS: dict[str, Any] = {"__builtins__": {}}
 
-#: Characters of a text that ``re`` looks at: a worker has other things to do.
+#: Characters of a text that ``re`` looks at, and seconds of CPU that it may take for one: a worker has other things to
+#: do. A pattern that once took longer matches nothing from then on.
 _RE_TEXT = 4096
+RE_LIMIT = 0.05
+#: Such patterns, and those of them that nobody was told of yet.
+_slow: set[str] = set()
+untold: list[str] = []
 
 
 class Names:
@@ -84,7 +90,16 @@ class Names:
 
     @staticmethod
     def fn_re(pattern: str, text: Any) -> bool:
-        return text is not None and re.search(pattern, str(text)[:_RE_TEXT]) is not None
+        if text is None or pattern in _slow:
+            return False
+        wanted = str(text)[:_RE_TEXT]
+        try:
+            return within(RE_LIMIT, lambda: re.search(pattern, wanted)) is not None
+        except StepError:
+            if len(_slow) < 1000:
+                _slow.add(pattern)
+                untold.append(pattern)
+            return False
 
     @staticmethod
     def fn_len(value: Any) -> int:
