@@ -20,7 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor:doctor", "What keeps the shell from attaching to a Kamailio, with remedies."),
     "ps": ("ps:ps", "The running proxies that can be attached to."),
     "check": ("check:check", "Check KEMI scripts for mistakes, without running them."),
-    "api": ("api:api", "Every KEMI function: types, versions, whether it is implemented."),
+    "api": ("api:api", "Every KEMI function: what it does, types, versions, whether it is implemented."),
     "kernel": ("kernel:kernel", "The Jupyter kernel: install it for other environments."),
     "user": ("user:user", "Subscribers, in the database: add, rm, list."),
 }

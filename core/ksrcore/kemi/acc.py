@@ -91,7 +91,7 @@ class Acc(Module):
     acc_time_column = Param("time", "only its default: str")
     db_extra = Param("", "more columns: name=$pv;name=$pv: str")
     db_insert_mode = Param(0, "no effect: a row is written at once: int")
-    cdr_enable = Param(0, "only its default: there is no dialog module: int")
+    cdr_enable = Param(0, "only its default: no records of whole calls are written: int")
     cdr_skip = Param("", "no effect without cdr_enable: str")
     cdr_expired_dlg_enable = Param(0, "no effect without cdr_enable: int")
     cdr_start_on_confirmed = Param(0, "no effect without cdr_enable: int")
