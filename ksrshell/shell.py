@@ -223,7 +223,7 @@ class KsrShell(TerminalInteractiveShell):
             debugger.tell(text)
             return
         make_room()
-        self.say(Text("\n".join(map(clean, text.split("\n"))), style), wrap=False)
+        self.say(Text("\n".join(map(clean, text.split("\n"))), style), wrap=sys.stdout.isatty())
 
 
 def make_shell(namespace: Namespace, folder: Path, *, user_config: bool = True) -> KsrShell:
@@ -316,7 +316,7 @@ def banner(session: Session) -> Text:
         lines = (
             ("msgs", "what goes through from now on; routes; stats"),
             ('hold("ksr_route_relay")', "one waits in its worker; held[0].step()"),
-            ('step(msgs[-1], engine="embedded")', "on a core beside the server; %ksrhelp: the rest"),
+            ('step(msgs[-1], engine="embedded")', "on a core beside it; %ksrhelp: the rest"),
         )
     wide = max(19, *(len(code) for code, _ in lines))
     for code, text in lines:

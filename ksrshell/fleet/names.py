@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from ..namespace import EXAMPLES, Command, Line, Namespace
+from ..namespace import EXAMPLES, Command, Current, Line, Namespace
 from .bynode import ByNode
 from .fleet import LIVE, Fleet
 
@@ -54,6 +54,8 @@ class FleetNamespace(Namespace):
             return ByNode(lines, found.errors)
 
         used = names["use"]
-        use.__doc__, use.__signature__ = used.__doc__, used.__signature__  # type: ignore[attr-defined]
+        first, *rest = used.__signature__.parameters.values()
+        signature = used.__signature__.replace(parameters=[first.replace(default=Current.CURRENT), *rest])
+        use.__doc__, use.__signature__ = used.__doc__, signature  # type: ignore[attr-defined]
         names |= {"step": remember(step), "trace": remember(trace), "use": Command(use, used.examples)}
         return {**names, **{name: getattr(fleet, name) for name in LIVE}, "nodes": fleet}

@@ -96,7 +96,8 @@ def messages_table(
         note = f"the newest {len(messages)} of {last - first + 1}"
     if gone and where is None:
         note += f"{'; ' if note else ''}{gone} older ones are gone"
-    return Group(made, Text(f"{note}  (<- received, -> sent by the proxy because of `by`)".strip(), "bright_black"))
+    legend = "(<- received, -> sent by the proxy because of `by`)"
+    return Group(made, Text(f"{note}  {legend}".strip() if len(note) < 27 else f"{note}\n{legend}", "bright_black"))
 
 
 def routes_table(routes: Sequence[Route]) -> RenderableType:

@@ -177,13 +177,15 @@ class WorkerSwaps:
         """Have all workers take what is wanted; a line for each that has not (yet)."""
         orders = [(each, self._order(each, self.want)) for each in self.workers.all if self.status(each) != "applied"]
         self.workers.kick()
-        if orders:
-            await asyncio.wait([future for _, future in orders], timeout=OTHERS)
+        # A timer process that has run a callback is linked, too: it cannot be woken, and changes before its next one.
+        receivers = {proc.pid for proc in self.workers.receivers()}
+        if awaited := [future for worker, future in orders if worker.pid in receivers]:
+            await asyncio.wait(awaited, timeout=OTHERS)
         notes = []
         for worker, future in orders:
-            if not future.done():
+            if not future.done() and worker.pid in receivers:
                 notes.append(f"process {worker.pid} has not answered yet: it changes before its next message")
-            elif isinstance(error := future.exception(), WorkerError):
+            elif future.done() and isinstance(error := future.exception(), WorkerError):
                 notes.append(f"process {worker.pid} has NOT taken it: {error}")
         connected = {worker.pid for worker in self.workers.all}
         notes += [

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 import time
 
 import pytest
 
-from ksrshell.errors import RemoteError, UsageError
+from ksrshell.errors import KsrShellError, RemoteError, UsageError
 from ksrshell.fleet import Fleet, canary
 from ksrshell.fleet.condition import Condition
 from shell.fake import SOURCE, FakeProxy, Refused
@@ -94,6 +97,106 @@ def test_somebody_elses_later_swap_stays(fleet: Fleet, counters: Pair, proxies: 
     result = fleet.swap(SOURCE, canary="east", for_=5)
     assert "east keeps ksr_route_relay: swapped again meanwhile" in result.why
     assert not asked(proxies[0], "ksr.rollback")
+
+
+def test_a_swap_of_something_else_meanwhile_stays(fleet: Fleet, counters: Pair, proxies: Proxies) -> None:
+    """Taking back the latest swap would take that one: ours goes back by its name."""
+    counters[0].each = {"requests": 1}
+    routes = proxies[0].methods["ksr.routes"]
+    looks: list[int] = []
+
+    def others(params: object) -> object:
+        looks.append(0)
+        if len(looks) > 4:
+            counters[0].exceptions = 1
+        return [
+            {**each, "version": 7 if each["name"] == "ksr_request_route" and len(looks) > 4 else each["version"]}
+            for each in routes(params)
+        ]
+
+    proxies[0].methods["ksr.routes"] = others
+    result = fleet.swap(SOURCE, canary="east", for_=30)
+    assert (result.why, result.back) == ("exceptions > 0 or failed > 1%", ["east"])
+    (asked_for,) = [params for name, params in proxies[0].asked if name == "ksr.rollback"]
+    assert asked_for == {"name": "ksr_route_relay", "number": 1}
+
+
+def test_all_are_watched_after_the_canary(fleet: Fleet, counters: Pair, proxies: Proxies) -> None:
+    counters[0].each = {"requests": 10}
+    counters[1].each = {"requests": 10, "failed": 1}
+    result = fleet.swap(SOURCE, canary="east", for_=0.05, all_for=30)
+    assert (result.taken, result.why) == (False, "west: exceptions > 0 or failed > 1%")
+    assert result.back == ["east", "west"] and result.watched["west"]["failed"] > 0
+    assert [asked(proxy, "ksr.rollback") for proxy in proxies] == [1, 1]
+    assert "west: " in repr(result) and "rolled back on east, west: west: " in repr(result)
+
+
+def test_all_are_watched_without_a_canary(fleet: Fleet, counters: Pair, proxies: Proxies) -> None:
+    counters[0].each = {"exceptions": 1}
+    result = fleet.swap(SOURCE, all_for=30)
+    assert (result.taken, result.back) == (False, ["east", "west"])
+    # Nobody need have traffic: none of them is the one that is to prove something.
+    counters[0].each = {}
+    assert fleet.swap(SOURCE, all_for=0.05).taken
+
+
+def test_one_that_cannot_be_asked_is_known_before_anything_changes(
+    fleet: Fleet, counters: Pair, proxies: Proxies
+) -> None:
+    proxies[1].close()
+    with pytest.raises(KsrShellError, match="not swapped: west cannot be watched: .*no such socket"):
+        fleet.swap(SOURCE, canary="east", for_=30)
+    assert not asked(proxies[0], "ksr.swap")
+
+
+def test_one_that_is_started_anew_is_no_proof(fleet: Fleet, counters: Pair, proxies: Proxies) -> None:
+    counters[0].each = {"requests": 1}
+    swap = proxies[0].methods["ksr.swap"]
+
+    def swap_and_die(params: dict[str, object]) -> object:
+        done = swap(params)
+        proxies[0].versions = {"ksr_route_relay": [1]}
+        proxies[0].started += 10
+        threading.Timer(0.05, proxies[0].drop).start()
+        return done
+
+    proxies[0].methods["ksr.swap"] = swap_and_die
+    result = fleet.swap(SOURCE, canary="east", for_=30)
+    assert not result.taken
+    # Whichever look comes first: into the end of the old process, or at the new one.
+    assert result.why.startswith(("east was started anew meanwhile", "east cannot be watched: the proxy east went"))
+    assert not asked(proxies[1], "ksr.swap")
+
+
+def test_ctrl_c_while_a_node_swaps(
+    fleet: Fleet, counters: Pair, proxies: Proxies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer is waited for: what was under way is taken back, too."""
+    swap = proxies[1].methods["ksr.swap"]
+
+    def interrupted(params: dict[str, object]) -> object:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.1)
+        return swap(params)
+
+    proxies[1].methods["ksr.swap"] = interrupted
+    result = fleet.swap(SOURCE)
+    assert (result.taken, result.why, result.back) == (False, "interrupted", ["east", "west"])
+    assert [asked(proxy, "ksr.rollback") for proxy in proxies] == [1, 1]
+
+
+def test_a_node_without_the_modules_that_count_replies(fleet: Fleet, counters: Pair, proxies: Proxies) -> None:
+    del proxies[0].methods["sl.stats"]
+    counters[0].each = {"requests": 1}
+    assert fleet.swap(SOURCE, canary="east", for_=0.05).taken
+
+
+def test_answers_that_differ_are_all_shown(fleet: Fleet, counters: Pair, proxies: Proxies) -> None:
+    counters[0].each = {"requests": 1}
+    swap = proxies[1].methods["ksr.swap"]
+    proxies[1].methods["ksr.swap"] = lambda p: {**swap(p), "warnings": ["process 7 has not answered yet"]}
+    shown = repr(fleet.swap(SOURCE, canary="east", for_=0.05))
+    assert "swapped on east, west" in shown and "warning: process 7 has not answered yet" in shown
 
 
 def test_conditions() -> None:

@@ -13,7 +13,7 @@ from ksrshell.fleet import ByNode, Fleet, connect_all
 from ksrshell.fleet.names import FleetNamespace
 from ksrshell.main import main
 from ksrshell.runner import evaluate
-from shell.fake import FakeProxy, Refused
+from shell.fake import SOURCE, FakeProxy, Refused
 
 
 def test_a_call_is_made_on_every_node(fleet: Fleet) -> None:
@@ -117,3 +117,61 @@ def test_names_of_the_prompt(fleet: Fleet) -> None:
     assert "canary" in namespace["swap"].usage
     with pytest.raises(UsageError, match="rpc"):
         evaluate(namespace, "rpc()")
+
+
+def test_figures_side_by_side(fleet: Fleet, proxies: tuple[FakeProxy, FakeProxy]) -> None:
+    lines = repr(fleet.stats).splitlines()
+    assert lines[0].split() == ["figure", "east", "west"]
+    assert lines[-1].split() == ["uptime", "1", "min", "1", "min"]
+    proxies[1].close()
+    assert repr(fleet.stats).splitlines()[-1].startswith("west  ")
+
+
+def test_one_that_goes_away_before_it_is_shown(fleet: Fleet, proxies: tuple[FakeProxy, FakeProxy]) -> None:
+    shown = fleet.routes
+    proxies[0].close()
+    lines = repr(shown).splitlines()
+    assert any(line.startswith("west \u2500") for line in lines) and any("ksr_request_route" in line for line in lines)
+    assert any("east" in line for line in lines) and any(
+        "no such socket" in line or "went away" in line for line in lines
+    )
+
+
+def test_nodes_share_the_lines_of_the_terminal(
+    fleet: Fleet, proxies: tuple[FakeProxy, FakeProxy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxies[1].name = "west"
+    proxies[1].records = proxies[1].records[:12]
+    monkeypatch.setenv("LINES", "24")
+    shown = repr(fleet.msgs).splitlines()
+    assert len(shown) <= 22 and max(map(len, shown)) <= 80
+
+
+def test_use_and_view(fleet: Fleet) -> None:
+    namespace = FleetNamespace(fleet)
+    assert repr(evaluate(namespace, "use(1)")).startswith("east, west  using 1 INVITE ")
+    assert evaluate(namespace, "use()").id["west"] == 1
+    assert str(evaluate(namespace, "use(None)")) == "no message in use"
+    with pytest.raises(UsageError, match="the full screen shows one node"):
+        evaluate(namespace, "step(1).view()")
+
+
+def test_magics(fleet: Fleet, proxies: tuple[FakeProxy, FakeProxy], tmp_path: Path) -> None:
+    (tmp_path / "new.py").write_text(SOURCE)
+    for proxy in proxies:
+        proxy.methods |= {"tm.stats": lambda p: {"total": 1}, "sl.stats": lambda p: {}}
+    found = evaluate(
+        FleetNamespace(fleet), f"%swap --canary west --for 0.02 --abort-if 'exceptions > 3' {tmp_path}/new.py"
+    )
+    assert (found.canary, found.taken, "saw no request in 0.02 s" in found.why) == ("west", False, True)
+    with pytest.raises(UsageError, match="--canary NODE"):
+        evaluate(FleetNamespace(fleet), f"%swap --for soon {tmp_path}/new.py")
+    for proxy in proxies:
+        proxy.methods["ksr.hold.held"] = lambda p: []
+    assert evaluate(FleetNamespace(fleet), "%resume all") is None
+    assert [sum(name == "ksr.hold.held" for name, _ in proxy.asked) >= 1 for proxy in proxies] == [True, True]
+
+
+def test_the_prompts_name_is_short(fleet: Fleet) -> None:
+    assert fleet.name == "east+west"
+    assert Fleet({f"node-{n}": fleet["east"] for n in range(3)}).name == "3 nodes"
