@@ -15,7 +15,8 @@ def test_a_server_by_its_name(tmp_path: Path) -> None:
     with places(tmp_path):
         with with_agent(tmp_path / "server", make_database(tmp_path / "db"), name="patient", workers=2):
             result = CliRunner().invoke(main, ["doctor", "patient"])
-            assert (result.exit_code, result.output) == (0, "nothing wrong in patient\n")
+            assert (result.exit_code, result.stderr) == (0, "1 info in patient\n")
+            assert "info[sipdump]: sipdump is not loaded: replies that the server makes itself" in result.stdout
         result = CliRunner().invoke(main, ["doctor", "patient"])
         assert result.exit_code == 0
         assert "warning[stale-folder]: the server of this folder is gone" in result.output

@@ -1,6 +1,9 @@
 """The agent is self-contained: it runs on Python 3.9 and imports nothing but the standard library and itself."""
 
 import ast
+import glob
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +42,27 @@ def test_it_imports_only_the_standard_library_and_itself(path: Path) -> None:
 def test_it_starts_no_thread_and_loads_no_library(path: Path) -> None:
     text = path.read_text()
     assert "import threading" not in text and "_thread" not in text and "CDLL" not in text
+
+
+def interpreters() -> list[str]:
+    """Pythons of other versions on this machine, from 3.9 on."""
+    found = {}
+    for minor in range(9, 16):
+        name = f"python3.{minor}"
+        places = [shutil.which(name), *glob.glob(os.path.expanduser(f"~/.pyenv/versions/3.{minor}.*/bin/{name}"))]
+        if minor != sys.version_info.minor and (usable := [place for place in places if place]):
+            found[minor] = usable[0]
+    return list(found.values())
+
+
+def test_it_is_imported_by_every_python_that_is_here() -> None:
+    modules = [f"ksragent.{path.stem}" for path in FILES if path.stem != "__init__"]
+    code = f"import sys; sys.path.insert(0, {str(FOLDER.parent)!r}); sys.dont_write_bytecode = True\n"
+    code += f"import importlib; [importlib.import_module(name) for name in {modules!r}]"
+    for python in interpreters():
+        result = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, timeout=30, check=False)
+        if "pyenv: " not in result.stderr:  # a name that leads to no Python
+            assert (result.returncode, result.stderr) == (0, ""), python
 
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -1,5 +1,7 @@
 """Swaps in one process: what is wanted is put in place, and what is not goes back."""
 
+from __future__ import annotations
+
 import linecache
 from typing import Any
 
@@ -101,7 +103,7 @@ def test_a_traceback_shows_the_new_lines(server: Server) -> None:
         server.request()
     import traceback
 
-    assert "raise KeyError('new')" in "".join(traceback.format_exception(caught.value))
+    assert "raise KeyError('new')" in "".join(traceback.format_exception(caught.type, caught.value, caught.tb))
 
 
 def test_the_same_is_not_made_again(server: Server) -> None:
