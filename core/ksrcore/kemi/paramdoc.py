@@ -22,7 +22,7 @@ _HEAD = """\
 <!-- Written by `python -m ksrcore.kemi.paramdoc docs/modules.md`: change the declarations there, not this file. -->
 
 What each module takes with `--modparam MODULE:NAME=VALUE`, as [Parameters](parameters.md) says. The names are
-Kamailio's, and so are the defaults unless that page says otherwise. `ksrshell api 'MODULE.*'` lists a module's functions,
+Kamailio's, and so are the defaults unless that page says otherwise. `ksrshell api 'MODULE.*'` lists functions,
 `rpc("NAME")` at the prompt runs an RPC command.
 """
 
