@@ -150,7 +150,7 @@ def test_folders_of_servers(tmp_path: Path) -> None:
     (problem,) = checkup.check_server(Server("r", folder, facts={"pid": 1}))
     assert (problem.code, problem.severity) == ("stale-folder", "warning")
     (problem,) = checkup.check_server(Server("r", folder, problem=f"{folder} belongs to eve: attach as that user"))
-    assert problem.code == "folder" and "run as" in problem.remedy
+    assert problem.code == "folder" and problem.remedy == "attach as that user"
     (folder / "state").write_bytes(b"x" * 100)
     (problem,) = checkup.check_server(Server("r", folder, facts={"pid": 1}, alive=True))
     assert problem.code == "agent-version"

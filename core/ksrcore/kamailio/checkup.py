@@ -370,8 +370,8 @@ def _unusable(target: Target) -> str:
 def check_server(server: Server) -> list[Problem]:
     """What is wrong with a server that has the agent, found by its folder; with its kamailio.cfg's problems."""
     if server.problem:
-        remedy = f"run as {user_name(server.folder.stat().st_uid)} or root" if "belongs to" in server.problem else ""
-        return [Problem("error", "folder", server.problem, remedy, str(server.folder))]
+        text, attach, who = server.problem.partition(": attach as ")
+        return [Problem("error", "folder", text, attach.removeprefix(": ") + who, str(server.folder))]
     if not server.alive:
         return [
             Problem(

@@ -45,7 +45,13 @@ class Meeting:
             if not self.map[0]:
                 try:
                     said, text = b"\1", self._make(facts())
-                except (OSError, PageError) as error:
+                except OSError as error:
+                    said = b"\2"
+                    text = (
+                        f"{error.filename}: {error.strerror} for the server's user (uid {os.geteuid()}): give it the "
+                        "folder, or name another one in KSRSHELL_DIR"
+                    )
+                except PageError as error:
                     said, text = b"\2", str(error)
                 data = text.encode("utf-8", "surrogateescape")[: _SIZE - 3]
                 self.map[1 : 1 + len(data)] = data
