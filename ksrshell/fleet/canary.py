@@ -136,7 +136,7 @@ def swap(
 
 
 class _Work:
-    """One swap on the nodes of a fleet. ``before`` and ``after``: the counts of those that have it, around the swap."""
+    """One swap on the nodes of a fleet. ``before``: the counts of those that have it; ``after``: their functions."""
 
     def __init__(
         self, fleet: Fleet, source: str, options: dict[str, Any], condition: Condition, result: FleetSwap
@@ -147,7 +147,7 @@ class _Work:
         self.condition = condition
         self.result = result
         self.before: dict[str, Counts] = {}
-        self.after: dict[str, dict[str, int]] = {}
+        self.after: dict[str, list[dict[str, Any]]] = {}
 
     def run(self, for_: float, all_for: float) -> FleetSwap:
         """Raises what a node that refuses raises; nothing has changed anywhere then."""
@@ -207,15 +207,16 @@ class _Work:
                 self.after[name] = self._now(session)
 
     @staticmethod
-    def _now(session: Session) -> dict[str, int]:
+    def _now(session: Session) -> list[dict[str, Any]]:
         try:
-            return _versions(session.call("ksr.routes"))
+            routes: list[dict[str, Any]] = session.call("ksr.routes")
         except KsrShellError:
-            return {}
+            return []
+        return routes
 
     def _suspect(self, name: str, before: Counts) -> None:
         """There was no answer: whether it was done is seen by what runs."""
-        now = self._now(self.fleet[name]) or before.versions
+        now = _versions(self._now(self.fleet[name])) or before.versions
         changed = {what: now.get(what, 0) for what in {**before.versions, **now}}
         entries = [{"name": what, "version": v} for what, v in changed.items() if v != before.versions.get(what, 0)]
         self.result.nodes[name] = Swapped({"swapped": entries})
@@ -244,6 +245,7 @@ class _Work:
                 return f"{name} {self._cannot(name, found)}"
             before = self.before[name]
             if found.process != before.process:
+                # Also when it was only the node of a Kamailio: it counts from its own start.
                 return f"{name} was started anew meanwhile"
             self.result.watched[name] = figures = found.since(before)
             if name == self.result.canary:
@@ -291,19 +293,22 @@ class _Work:
     def _back(self, name: str) -> tuple[bool, str]:
         """Whether it is back, and what must be known of it."""
         session, before = self.fleet[name], self.before[name]
-        now = _versions(session.call("ksr.routes"))
-        mine = dict(self.result.nodes[name].swapped)
-        if session.client.process != before.process and all(now.get(what, 0) == 1 for what in before.versions):
-            return True, ""  # started anew, it runs the script's file
+        routes = session.call("ksr.routes")
+        now, mine = _versions(routes), dict(self.result.nodes[name].swapped)
+        anew = session.client.process != before.process
+        if anew and all(now.get(what, 0) == 1 for what in before.versions):
+            return True, ""  # it runs the script's file
+        after = self.after.get(name) or routes
+        changed = _changed(after, routes, "source" if anew else "version")
         # Somebody else's later swap stays: only what this one brought is taken back.
-        later = [what for what, version in mine.items() if _is_other(now, what, version)]
-        after = self.after.get(name, now)
-        if not later and all(after.get(what) == version for what, version in now.items() if what not in mine):
+        later = [what for what, own in mine.items() if what in changed or not anew and now.get(what, own) != own]
+        if not changed and not later:
             return True, _warnings(name, session.rollback())
         notes = [f"{name} keeps {', '.join(later)}: swapped again meanwhile"] if later else []
         for what in reversed([what for what in mine if what not in later]):
             if what in before.versions:
-                notes.append(_warnings(name, session.rollback(what, before.versions[what])))
+                number = None if anew else before.versions[what]  # another node may count otherwise
+                notes.append(_warnings(name, session.rollback(what, number)))
             else:
                 notes.append(f"{name} keeps {what}, which was added: somebody else has swapped since")
         return len(later) < len(mine), "; ".join(note for note in notes if note)
@@ -326,9 +331,10 @@ def ended(session: Session) -> bool:
     return bool(folder) and not look(Path(str(folder))).alive
 
 
-def _is_other(now: dict[str, int], what: str, version: int) -> bool:
-    """Whether a function is another version now; constants are not listed, and count as ours."""
-    return now.get(what, version) != version if version else what in now
+def _changed(before: list[dict[str, Any]], after: list[dict[str, Any]], by: str) -> set[str]:
+    """The functions that are others now; constants are not listed, and count as unchanged."""
+    old, new = ({str(route["name"]): route.get(by) for route in routes} for routes in (before, after))
+    return {what for what in {**old, **new} if what not in old or what not in new or old[what] != new[what]}
 
 
 def _warnings(name: str, rolled_back: Swapped) -> str:
