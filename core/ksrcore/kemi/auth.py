@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from ..sip.digest import Credentials, parse_credentials
 from ..sip.errors import SipError
+from ..sip.message import Header
 from .auth_more import AuthFunctions
 from .declare import Module, Param, ParamError, export
 
 if TYPE_CHECKING:
     from ..proxy import Proxy
     from ..run import Run
-    from ..sip.message import Header, SipMessage
+    from ..sip.message import SipMessage
     from ..sip.nameaddr import NameAddr
 
 __all__ = ["Auth", "same_user"]
@@ -191,8 +192,8 @@ class Auth(AuthFunctions, Module):
             return STALE_NONCE
         if tail:
             number = int.from_bytes(tail[:4], "big")
-            if tail[4] & _HAS_NC and self.nonce_count and credentials.qop and credentials.nc:
-                return self._check_count(number, credentials.nc)
+            if tail[4] & _HAS_NC and self.nonce_count:
+                return self._check_count(number, credentials.nc if credentials.qop else "00000001")
             if tail[4] & _ONE_TIME and self.one_time_nonce:
                 if (self._nid - number) & 0xFFFFFFFF >= self.otn_in_flight_no:
                     return STALE_NONCE
@@ -207,12 +208,14 @@ class Auth(AuthFunctions, Module):
         return OK
 
     def _check_count(self, number: int, text: str) -> int:
-        last = self._counts.get(number)
-        if last is None:
-            return STALE_NONCE
+        if len(text) != 8:
+            return ERROR
         try:
             count = int(text, 16)
         except ValueError:
+            return ERROR
+        last = self._counts.get(number)
+        if last is None:
             return STALE_NONCE
         if not last < count <= _MAX_NC:
             return STALE_NONCE
@@ -232,7 +235,7 @@ class Auth(AuthFunctions, Module):
             return NO_CREDENTIALS, None
         realm = realm.lower()
         for header in msg.headers:
-            if header.key == key:
+            if header.key == key and header.body:
                 try:
                     credentials = header.parsed(parse_credentials)
                 except SipError:
@@ -255,6 +258,9 @@ class Auth(AuthFunctions, Module):
         code, header = self._find(msg, self.strip_realm(realm), key)
         if header is None:
             return code, None
+        # For consume_credentials(), $AU and is_user(): what was found for the realm, right or wrong, as in Kamailio.
+        if key == "authorization" or "auth" not in msg.extra:
+            msg.extra["auth"] = header
         credentials = header.parsed(parse_credentials)
         if not _complete(credentials):
             log.error("auth: credentials without user, nonce, uri or response, or qop without nc: %s", header.body)
@@ -265,7 +271,7 @@ class Auth(AuthFunctions, Module):
     def check_response(self, run: Run, header: Header, hashed: str, method: str = "") -> int:
         """Compare the response with what ``hashed``, the HA1, gives: 1, -2 wrong, -1 of the wrong length.
 
-        What is right is marked for :meth:`consume_credentials`. ``method``: as if the request had that one.
+        ``method``: as if the request had that one.
         """
         credentials = header.parsed(parse_credentials)
         response = credentials.response
@@ -274,7 +280,6 @@ class Auth(AuthFunctions, Module):
         msg = run.msg
         if self._digest(credentials, hashed, method or msg.method, msg) != response.lower():
             return INVALID_PASSWORD
-        msg.extra["auth"] = header
         if self.add_authinfo_hdr:
             nonce = self.nonce(msg) if self.one_time_nonce else credentials.nonce
             msg.reply_lumps.append(
@@ -341,17 +346,15 @@ class Auth(AuthFunctions, Module):
 
     @export
     def consume_credentials(self, run: Run) -> int:
-        """Remove the credentials that were found right: 1, -1 when there are none (1 too for ACK and CANCEL)."""
+        """Remove the credentials that a check found for its realm, right or wrong: 1, -1 when there are none."""
         msg = run.msg
         header = msg.extra.get("auth")
-        if header is None:
-            if msg.method in UNCHALLENGED:
-                return 1
-            log.error("consume_credentials: no credentials were found right before")
+        if not isinstance(header, Header):
+            log.error("consume_credentials: no credentials were found before")
             return -1
-        at = msg.offset_of(header)  # type: ignore[arg-type]
+        at = msg.offset_of(header)
         if not msg.lumps.deleted(at):
-            msg.lumps.delete(at, len(header.raw), header.key)  # type: ignore[attr-defined]
+            msg.lumps.delete(at, len(header.raw), header.key)
         return 1
 
     @export
@@ -372,7 +375,7 @@ class Auth(AuthFunctions, Module):
         -8 another user.
         """
         code = self._pv_check(run, realm, passwd, flags, checks)
-        if code < 0 and flags & 14:
+        if code < 0 and code != USER_MISMATCH and flags & 14:
             register = run.msg.method == "REGISTER"
             name = "WWW-Authenticate" if register else "Proxy-Authenticate"
             qop = "auth-int" if flags & 8 else "auth" if flags & 4 else ""

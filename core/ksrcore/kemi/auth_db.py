@@ -75,10 +75,12 @@ class AuthDb(Module):
             if not _NAME.match(table):
                 raise StoreError(f"auth_db: {table!r} is not a table name")
             password = self.password_column_2 if second and not self.calculate_ha1 else self.password_column
-            columns = ", ".join(f'"{name}"' for name in (password, *(column for _, column in self._loads)))
-            sql = f'SELECT {columns} FROM "{table}" WHERE "{self.user_column}" = ?'
+            # With the table's name, for SQLite takes a quoted name that is no column for a text.
+            names = (password, *(column for _, column in self._loads))
+            columns = ", ".join(f'"{table}"."{name}"' for name in names)
+            sql = f'SELECT {columns} FROM "{table}" WHERE "{table}"."{self.user_column}" = ?'
             if domain:
-                sql += f' AND "{self.domain_column}" = ?'
+                sql += f' AND "{table}"."{self.domain_column}" = ?'
             sql = self._queries[key] = sql + " LIMIT 1"
         return sql
 
@@ -103,6 +105,8 @@ class AuthDb(Module):
         INVITE, BYE, PRACK, UPDATE, MESSAGE. 1; -1 error, -2 wrong password, -3 no such user, -4 nonce too old, -5 no
         credentials, -6 nonce used before, -8 another user.
         """
+        if run.msg.method in UNCHALLENGED:
+            return OK
         if not realm or not table:
             log.error("auth_check: the %s is empty", "table" if realm else "realm")
             return ERROR

@@ -155,7 +155,7 @@ class Registrar(Module):
         """What to store as a contact's socket."""
         msg = run.msg
         wanted = config.get("socket")
-        if isinstance(wanted, str) and wanted:
+        if isinstance(wanted, str) and self.listen(wanted) is not None:
             return wanted
         if self.sock_hdr_name and 0 <= self.sock_flag < 32 and msg.flags >> self.sock_flag & 1:
             header = msg.index.get(self.sock_hdr_name.lower())
@@ -231,7 +231,7 @@ class Registrar(Module):
             log.error("set_q_override expects a number from 0 to 1, got %r", q)
             return -1
         value = int(whole[-9:] or "0") * 1000 + int((digits + "000")[:3])
-        if value > 1000:
+        if value > 1000 or q.endswith("."):
             log.error("set_q_override expects a number from 0 to 1, got %r", q)
             return -1
         run.msg.extra["registrar.q"] = value
@@ -255,9 +255,11 @@ class Registrar(Module):
     @export
     def unregister_ruid(self, run: Run, table: str, uri: str, ruid: str) -> int:
         """Remove one contact of ``uri``: 1, -3 it has none of that ruid, -1 error."""
-        if not uri or not ruid:
-            log.error("unregister_ruid expects a URI and a ruid")
+        if not uri:
+            log.error("unregister_ruid expects a URI")
             return -1
+        if not ruid:
+            return -3
         return self._unregister(run, table, uri, ruid)
 
     def _unregister(self, run: Run, name: str, uri: str, ruid: str) -> int:
@@ -297,7 +299,9 @@ class Registrar(Module):
     def lookup_uri(self, run: Run, table: str, uri: str) -> int:
         """``lookup`` of ``uri`` in place of the R-URI."""
         found = self._table(table)
-        return -1 if found is None else lookup(self, run, found, uri, True)
+        if found is None:
+            return -1
+        return lookup(self, run, found, uri, True) if uri else -3
 
     @export
     def lookup_to_dset(self, run: Run, table: str, uri: str) -> int:
@@ -422,10 +426,10 @@ class Registrar(Module):
     @export
     def reg_fetch_contacts(self, run: Run, table: str, uri: str, profile: str) -> int:
         """Put the contacts of ``uri`` into ``$ulc(profile=>...)``: 1, -1 when there are none."""
-        found = self._table(table)
-        self.profiles.pop(profile, None)
+        found = self._table(table) if uri and profile else None
         if found is None:
             return -1
+        self.profiles.pop(profile, None)
         try:
             aor = self._aor(run, uri)
         except AorError as error:
@@ -439,7 +443,9 @@ class Registrar(Module):
 
     @export
     def reg_free_contacts(self, run: Run, profile: str) -> int:
-        """Forget the contacts of a profile: 1."""
+        """Forget the contacts of a profile: 1, -1 without a name."""
+        if not profile:
+            return -1
         self.profiles.pop(profile, None)
         return 1
 

@@ -38,13 +38,16 @@ class AorError(Exception):
         self.broken = broken
 
 
-def method_bits(text: str) -> int:
-    """The bits of a comma-separated list of methods."""
+def method_bits(text: str) -> int | None:
+    """The bits of a comma-separated list of methods, whatever their case; 0 for an empty one, None for a broken one."""
+    if not text.strip():
+        return 0
     bits = 0
-    for name in text.split(","):
-        name = name.strip()
-        if name:
-            bits |= METHOD_BITS.get(name, METHOD_OTHER)
+    for part in text.split(","):
+        name = part.strip()
+        if not name or not name.replace("-", "").replace(".", "").replace("_", "").isalnum():
+            return None
+        bits |= METHOD_BITS.get(name.upper(), METHOD_OTHER)
     return bits
 
 

@@ -171,10 +171,8 @@ def lookup(module: Registrar, run: Run, table: Location, text: str, main: bool) 
         rest = found if module.append_branches else []
         if main:
             _set_main(module, msg, found[0])
+            add_record(module, run, found[0])
             rest = rest[1:]
-        if module.xavp_rcd:
-            for contact in found[: 1 + len(rest)] if main else found:
-                add_record(module, run, contact)
         for contact in rest:
             _append(module, msg, contact)
     except AorError:

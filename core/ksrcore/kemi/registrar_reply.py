@@ -56,7 +56,7 @@ def reply_headers(module: Registrar, outcome: Outcome) -> str:
     if outcome.path:
         text += f"Path: {outcome.path}\r\n"
     mode = module.outbound_mode
-    if mode and outcome.code == 200:
+    if mode and outcome.code in (200, 420):
         flow = f"Flow-Timer: {module.flow_timer}\r\n" if module.flow_timer and outcome.outbound else ""
         require = "Require: outbound\r\n" if outcome.outbound else ""
         text += f"{require}Supported: outbound\r\n{flow}" if mode == 2 else f"Supported: outbound\r\n{require}{flow}"

@@ -89,6 +89,8 @@ class _Register:
             return True, []
         limit = self.module.contact_max_size
         for value in found:
+            if not value.brackets and ":" not in value.uri:
+                raise Refused(400, "Contact parse error")
             if len(value.uri) > limit:
                 raise Refused(400, "Contact/received too long")
         return False, found
@@ -140,7 +142,9 @@ class _Register:
         if isinstance(override, int):
             return override
         wanted = self.config.get("q")
-        if isinstance(wanted, int) and 0 <= wanted <= 1000:
+        if isinstance(wanted, int):
+            if not 0 <= wanted <= 1000:
+                raise Refused(400, "Invalid q param in contact")
             return wanted
         if not value.param("q"):
             default: int = self.module.default_q
@@ -208,17 +212,17 @@ class _Register:
             if instance:
                 found["instance"] = instance
         methods = value.param("methods")
-        allow = self.msg.index.get("allow")
-        if methods:
+        bits: int | None = ALL_METHODS
+        if methods is not None:
             bits = method_bits(methods)
-        elif allow is not None:
+            if bits is None:
+                raise Refused(400, "Message parse error")
+        elif "allow" in self.msg.index:
             bits = method_bits(",".join(h.body for h in self.msg.headers if h.key == "allow"))
-        else:
-            bits = ALL_METHODS
         return {
             "expires": expires,
             "q": self.q(value),
-            "methods": bits,
+            "methods": ALL_METHODS if bits is None else bits,
             **found,
         }
 
@@ -437,7 +441,7 @@ class _Register:
                     user = self.aor.partition("@")[0]
                     temporary = f"{c.ruid}-{reversed_hex(aor_hash(self.aor))}"
                     text += (
-                        f';pub-gruu="sip:{user}@{self.host};gr={c.instance[1:-1]}"'
+                        f';pub-gruu="sip:{user}@{self.host};gr={c.instance.removeprefix("<").removesuffix(">")}"'
                         f';temp-gruu="sip:{temporary}@{self.host};gr"'
                     )
                 text += f';+sip.instance="{c.instance}"'

@@ -49,7 +49,8 @@ class TmContacts(Module):
             instance=msg.instance, ruid=msg.ruid, reg_id=msg.reg_id, location_ua=msg.location_ua, otcpid=msg.otcpid,
         )  # fmt: skip
         contacts = [main, *msg.branches]
-        ordered = sorted(contacts, key=lambda b: -b.q) if mode == 0 else _weighted(contacts, self.proxy.random)
+        # Of equal q the one added last comes first, as in Kamailio.
+        ordered = sorted(reversed(contacts), key=lambda b: -b.q) if mode == 0 else _weighted(contacts, self.proxy.random)
         stack = run.avps.xavps
         # A step ends where the next contact has another q.
         for n in range(len(ordered) - 1, -1, -1):

@@ -276,7 +276,7 @@ class Usrloc(Module):
         now = self.proxy.wall()
         size = 1 << self.hash_size
         domains = []
-        for name, table in self.tables.items():
+        for name, table in reversed(self.tables.items()):  # Kamailio puts new ones first
             aors: list[dict[str, Any]] = []
             slots: dict[int, int] = {}
             for aor, contacts in table.all():
