@@ -110,7 +110,7 @@ class Rtpengine(MediaFunctions, MosParams, DbModule):
         else:
             for text in self.rtpengine_sock:
                 try:
-                    self.sets.add_text(text)
+                    self.sets.add_text(text, self.setid_default)
                 except ValueError as error:
                     raise ParamError(
                         f"modparam rtpengine:rtpengine_sock expects [SET ==] udp:HOST:PORT[=WEIGHT] ..., got {text!r}: "
@@ -130,7 +130,7 @@ class Rtpengine(MediaFunctions, MosParams, DbModule):
                 "modparam rtpengine: rtpengine_tout_ms and rtpengine_retr expect numbers from 1, "
                 "rtpengine_disable_tout from 0"
             )
-        if not 0 < self.queried_nodes_limit <= LIMIT:
+        if self.queried_nodes_limit < 1:
             raise ParamError(
                 f"modparam rtpengine:queried_nodes_limit expects 1 to {LIMIT}, got {self.queried_nodes_limit}"
             )
@@ -198,7 +198,8 @@ class Rtpengine(MediaFunctions, MosParams, DbModule):
                 raise Failed(f"setid_avp expects a number in {self.setid_avp}, got {value!r}")
             if value not in self.sets:
                 raise Failed(f"there is no set {value}, which {self.setid_avp} has")
-            numbers[0] = value
+            # In place of each: a second set, if there is one, is asked as the AVP says, too.
+            numbers = [value] * len(numbers)
         return numbers[::-1] if reverse else numbers
 
     def _use(self, run: Run, *numbers: int) -> int:
@@ -225,43 +226,43 @@ class Rtpengine(MediaFunctions, MosParams, DbModule):
     def sdp_of(self, run: Run) -> tuple[str, bool]:
         if self._source is not None:
             value = self._source.get(run)
-            if not isinstance(value, str) or not value:
+            if value is None:
                 raise Failed(f"{self.read_sdp_pv} has no SDP")
-            return value, False
+            return str(value), False
         span = sdp_span(run.msg)
         if span is None:
             raise Failed("the message has no SDP")
         return run.msg.buf[span[0] : span[1]], span[2]
 
-    def _change(self, run: Run, op: str, flags: str, both: bool = True) -> int:
-        """Have the SDP rewritten."""
+    def _change(self, run: Run, op: str, flags: str, manage: bool = False) -> int:
+        """Have the SDP rewritten. The second of two sets gets what the first gave; not so in ``rtpengine_manage``."""
         try:
-            numbers = self._numbers(run, reverse=op == "answer")
+            numbers = self._numbers(run, reverse=op == "answer" and not manage)
             sdp: str | None = None
-            for number in numbers if both else numbers[:1]:
+            for left, number in enumerate(numbers, 1 - len(numbers)):
                 answer = self.ask(run, number, self.command(run, op, flags, sdp))
                 found = answer.get("sdp")
                 if answer.get("result") != "ok" or not isinstance(found, str):
                     raise Failed("the answer has no SDP")
-                sdp = found
-            return self._put_sdp(run, sdp or "")
+                if manage or not left:
+                    self._put_sdp(run, found)
+                else:
+                    sdp = found
         except Failed as error:
             log.error("rtpengine %s: %s", op, error)
             return -1
+        return 1
 
-    def _put_sdp(self, run: Run, sdp: str) -> int:
+    def _put_sdp(self, run: Run, sdp: str) -> None:
         if self._target is not None:
             try:
                 self._target.set(run, sdp)
             except PvError as error:
                 raise Failed(str(error)) from None
-            return 1
+            return
         msg = run.msg
-        span = sdp_span(msg)
-        if span is None:
-            raise Failed("the message has no body that the SDP could replace")
+        span = sdp_span(msg) or (msg.body_at, len(msg.buf))
         msg.lumps.replace(span[0], span[1] - span[0], sdp, "body")
-        return 1
 
     @export
     def rtpengine_offer(self, run: Run, flags: str) -> int:
@@ -303,25 +304,22 @@ class Rtpengine(MediaFunctions, MosParams, DbModule):
         if method in ("CANCEL", "BYE"):
             return self.simple(run, "delete", flags)
         if msg.is_request:
-            if method == "INVITE" and run.route == FAILURE_ROUTE:
-                return self.simple(run, "delete", flags)
-            if not self._has_sdp(run):
+            if not has_sdp(msg):
                 return -1
             if method == "INVITE":
+                if run.route == FAILURE_ROUTE:
+                    return self.simple(run, "delete", flags)
                 msg.extra[_OFFERED] = True
                 if run.t is not None:
                     run.t.msg.extra[_OFFERED] = True
-            return self._change(run, "offer" if method in ("INVITE", "UPDATE") else "answer", flags)
+            return self._change(run, "offer" if method in ("INVITE", "UPDATE") else "answer", flags, manage=True)
         if msg.status >= 300:
             return self.simple(run, "delete", flags)
-        if not self._has_sdp(run):
+        if not has_sdp(msg):
             return -1
         t = self.proxy.modules.tm._t(run) if method == "INVITE" else None
         late = t is not None and _OFFERED not in t.msg.extra
-        return self._change(run, "offer" if late else "answer", flags)
-
-    def _has_sdp(self, run: Run) -> bool:
-        return self._source is not None or has_sdp(run.msg)
+        return self._change(run, "offer" if late else "answer", flags, manage=True)
 
     @export
     def rtpengine_manage(self, run: Run, flags: str) -> int:
@@ -340,7 +338,7 @@ class Rtpengine(MediaFunctions, MosParams, DbModule):
 
     # -- delete and query ---------------------------------------------------------------------------------------------
 
-    def _answers(self, run: Run, op: str, flags: str) -> list[Answer]:
+    def _ask_sets(self, run: Run, op: str, flags: str) -> list[Answer]:
         """What the sets say. Raises Failed."""
         found = []
         for number in self._numbers(run):
@@ -352,7 +350,7 @@ class Rtpengine(MediaFunctions, MosParams, DbModule):
 
     def simple(self, run: Run, op: str, flags: str) -> int:
         try:
-            answers = self._answers(run, op, flags)
+            answers = self._ask_sets(run, op, flags)
         except Failed as error:
             log.error("rtpengine %s: %s", op, error)
             return -1
@@ -418,7 +416,7 @@ class Rtpengine(MediaFunctions, MosParams, DbModule):
             log.error("rtpengine_query_v: %s cannot be written", dvar)
             return -1
         try:
-            answers = self._answers(run, "query", "")
+            answers = self._ask_sets(run, "query", "")
         except Failed as error:
             log.error("rtpengine query: %s", error)
             return -1

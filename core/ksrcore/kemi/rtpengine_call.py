@@ -107,7 +107,9 @@ class Talk(RtpengineRpc, ABC):
             if fragment:
                 flags.flags.append("fragment")
         flags.add_to(message)
-        if flags.answer and op == "offer":
+        if flags.answer:
+            if op != "offer":
+                raise Failed("force-answer makes an answer of an offer only")
             op = "answer"
         callid = callid if flags.callid is None else flags.callid
         message.add("call-id", callid)
@@ -178,30 +180,46 @@ class Talk(RtpengineRpc, ABC):
         try:
             return self.proxy.wait(lambda: node.socket.ask(text, timeout=timeout, attempts=attempts))
         except OSError as error:
+            log.error("rtpengine %s: %s", node.url, error)
             if not node.off:
-                node.disabled = True
-                node.recheck = self.proxy.now + self.rtpengine_disable_tout
-            log.error("rtpengine %s: %s; left out for %d s", node.url, error, self.rtpengine_disable_tout)
+                node.leave_out(self.proxy.now + self.rtpengine_disable_tout)
             return None
 
-    def test(self, node: Node) -> bool:
-        """Ping a node: whether it answers. One that an operator has disabled is not asked."""
-        if self.proxy.sandbox or node.off:
+    def _answers(self, node: Node) -> bool | None:
+        """Whether a node answers a ping as it should, None when it does not answer at all: it is left out then."""
+        if self.proxy.sandbox:
             return False
         reply = self._send(node, bencode({"command": "ping"}))
         if reply is None:
-            return False
+            return None
         try:
             answer = bdecode(reply)
         except ValueError:
             answer = {}
-        if not isinstance(answer, dict) or answer.get("result") != "pong":
-            log.error("rtpengine %s: expected a pong, got %r", node.url, reply[:200])
-            node.disabled = True
+        if isinstance(answer, dict) and answer.get("result") == "pong":
+            return True
+        log.error("rtpengine %s: expected a pong, got %r", node.url, reply[:200])
+        return False
+
+    def ping(self, node: Node) -> bool:
+        """Ping a node for an operator: one that does not answer as it should is left out."""
+        if self._answers(node):
+            return True
+        node.leave_out(self.proxy.now + self.rtpengine_disable_tout)
+        return False
+
+    def test(self, node: Node) -> bool:
+        """Ping a node: it is enabled or left out accordingly. One that an operator has disabled is not asked."""
+        if node.off:
             return False
-        if not node.off:  # an operator may have disabled it meanwhile
+        good = self._answers(node)
+        if node.off:  # since it was asked
+            return False
+        if good:
             node.disabled, node.recheck = False, 0.0
-        return not node.disabled
+        elif good is not None:
+            node.disabled = True
+        return bool(good)
 
     def _choose(self, nodes: list[Node], command: Command, asked: list[Node]) -> Node | None:
         """The node for a command: the call's own, else by the hash of its Call-ID among those not ``asked`` yet."""

@@ -37,9 +37,13 @@ class Node:
         """Whether an operator has disabled it."""
         return self.disabled and self.recheck == math.inf
 
+    def leave_out(self, until: float) -> None:
+        """Ask it no more until then (monotonic seconds)."""
+        self.disabled, self.recheck = True, until
+
     def switch_off(self) -> None:
         """Leave it out until an operator or the database says otherwise."""
-        self.disabled, self.recheck = True, math.inf
+        self.leave_out(math.inf)
 
     def copy(self) -> Node:
         new = Node(self.number, self.index, self.url, self.weight, self.socket, False)
@@ -72,15 +76,16 @@ class Sets:
         self.sets.setdefault(number, []).append(node)
         return node
 
-    def add_text(self, text: str) -> list[Node]:
-        """``[SET ==] udp:HOST:PORT[=WEIGHT] ...``. Raises ValueError with what was expected."""
+    def add_text(self, text: str, default: int = 0) -> list[Node]:
+        """``[SET ==] udp:HOST:PORT[=WEIGHT] ...``, ``default`` without SET. Raises ValueError: what was expected."""
         number, equals, rest = text.partition("==")
         if not equals:
-            number, rest = "0", text
+            number, rest = str(default), text
         if not number.strip().isdecimal() or not number.isascii():
             raise ValueError(f"a set is a number, got {number.strip()!r}")
+        if equals and not rest.strip():
+            raise ValueError("the set has no rtpengines")
         nodes = []
-        self.sets.setdefault(int(number), [])
         for word in rest.split():
             url, equals, weight = word.partition("=")
             if equals and not (weight.isascii() and weight.isdigit()):

@@ -22,8 +22,8 @@ class RtpengineRpc(Module, ABC):
     _reloaded: float = -math.inf
 
     @abstractmethod
-    def test(self, node: Node) -> bool:
-        """Ping a node: whether it answers. It is enabled or disabled accordingly."""
+    def ping(self, node: Node) -> bool:
+        """Ping a node: whether it answers. One that does not is left out for a while."""
 
     @abstractmethod
     def reload(self) -> None:
@@ -57,17 +57,8 @@ class RtpengineRpc(Module, ABC):
     @rpc("rtpengine.ping")
     def rpc_ping(self, params: list[Any]) -> dict[str, Any]:
         """URL or all: ask for a sign of life; a node that gives none is left out for a while."""
-        nodes = self._named(params, 1)
-        return {"url": params[0], "status": "success" if self._tested(nodes) else "fail"}
-
-    def _tested(self, nodes: list[Node]) -> bool:
-        good = True
-        for node in nodes:
-            if not self.test(node):
-                node.disabled = True
-                node.recheck = self.proxy.now + self.rtpengine_disable_tout
-                good = False
-        return good
+        good = [self.ping(node) for node in self._named(params, 1)]
+        return {"url": params[0], "status": "success" if all(good) else "fail"}
 
     @rpc("rtpengine.enable")
     def rpc_enable(self, params: list[Any]) -> dict[str, Any]:
@@ -76,12 +67,15 @@ class RtpengineRpc(Module, ABC):
         # A number given as text counts as 0, as in Kamailio.
         if not isinstance(params[1], int) or params[1] == 0:
             for node in nodes:
-                node.disabled = True
-                node.recheck = math.inf
+                node.switch_off()
             return {"url": params[0], "status": "disable"}
+        good = True
         for node in nodes:
-            node.recheck = 0.0
-        return {"url": params[0], "status": "enable" if self._tested(nodes) else "fail"}
+            if self.ping(node):
+                node.disabled, node.recheck = False, 0.0
+            else:
+                good = False
+        return {"url": params[0], "status": "enable" if good else "fail"}
 
     @rpc("rtpengine.get_hash_total")
     def rpc_get_hash_total(self, params: list[Any]) -> int:

@@ -104,6 +104,8 @@ class MosParams(Module):
     def _tell_side(self, run: Run, side: str, sources: list[Mapping[str, NgValue]], created: int) -> None:
         for kind, name in _KINDS.items():
             values = [value for source in sources if (value := _values(source.get(name), created))]
+            if kind == "average":
+                values = [value for value in values if value["MOS"]]
             if not values:
                 continue
             if kind == "average":
@@ -156,7 +158,7 @@ def _text(field: str, value: int) -> str:
     if field == "MOS":
         return f"{value // 10}.{value % 10}"
     if field == "reported at":
-        return f"{int(value / 60)}:{value - 60 * int(value / 60):02d}"
+        return f"{int(value / 60)}:{abs(value) % 60:02d}"
     return str(value)
 
 
