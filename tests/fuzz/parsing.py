@@ -8,6 +8,7 @@ from random import Random
 from fuzz.holds import check
 from ksrcore.net.address import Dest
 from ksrcore.net.framing import Framer, FramingError, Keepalive
+from ksrcore.net.ws import Fragments, FrameError, FrameReader, encode
 from ksrcore.sip.build import build_forwarded_reply, build_reply, build_request
 from ksrcore.sip.cseq import parse_cseq
 from ksrcore.sip.digest import parse_credentials
@@ -248,3 +249,28 @@ def stream(data: bytes) -> None:
     for item in whole[0]:
         if isinstance(item, bytes):
             check(len(item) <= max_size and item in data, "a message is a part of the stream", item)
+
+
+def frames(data: bytes) -> None:
+    """The frames of WebSocket do not depend on how the stream is cut, and leave as they came when written again."""
+    reader = FrameReader(4096)
+    whole = reader.feed(data)
+    check(len(data) == 0 or reader.pending <= len(data), "what waits", data)
+    random = Random(len(data))
+    other = FrameReader(4096)
+    found = []
+    at = 0
+    while at < len(data):
+        step = random.randint(1, 7)
+        found += other.feed(data[at : at + step])
+        at += step
+    check(found == whole and (reader.error is None) == (other.error is None), "another cut, other frames", data)
+    parts = Fragments()
+    for frame in whole:
+        wire = encode(frame.opcode, frame.payload, fin=frame.fin, mask=b"mask" if frame.masked else b"")
+        check(FrameReader(8192).feed(wire) == [frame._replace(reserved=0)], "a frame written again", frame)
+        if not frame.control:
+            try:
+                parts.take(frame)
+            except FrameError:
+                continue

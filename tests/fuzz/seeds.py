@@ -8,6 +8,7 @@ from random import Random
 from fuzz.captures import capture_seeds
 from fuzz.talk import generate
 from ksrcore.capture.where import FIELDS
+from lab.websocket import frame as websocket_frame
 
 HERE = Path(__file__).resolve().parent
 MESSAGES = HERE.parent / "sip" / "corpus"
@@ -94,6 +95,10 @@ def seeds(target: str) -> list[bytes]:
         start = [text.encode() for text in _CONTROL]
     elif target == "talk":
         start = [generate(Random(n)) for n in range(100)]
+    elif target == "frames":
+        start = [
+            b"".join(websocket_frame(n, data[: n * 40], fin=n % 3 > 0) for n in range(11)) for data in messages()
+        ]
     elif target == "capture":
         start = capture_seeds(messages())
     else:

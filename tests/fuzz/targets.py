@@ -10,7 +10,7 @@ from collections.abc import Callable
 from fuzz.captures import capture
 from fuzz.channel import control, control_channel
 from fuzz.expressions import pv, sample_proxy, where
-from fuzz.parsing import message, stream
+from fuzz.parsing import frames, message, stream
 from fuzz.traffic import CALLS_STREAK, DEMO_STREAK, STOCK_STREAK, TALK_STREAKS, calls, datagram, stock, talk
 
 
@@ -38,8 +38,9 @@ def finish(target: str) -> None:
 
 #: Each target by name, and its share of a run's inputs.
 TARGETS: dict[str, tuple[Callable[[bytes], None], float]] = {
-    "message": (message, 0.34),
+    "message": (message, 0.32),
     "stream": (stream, 0.05),
+    "frames": (frames, 0.02),
     "capture": (capture, 0.04),
     "datagram": (datagram, 0.30),
     "stock": (stock, 0.10),

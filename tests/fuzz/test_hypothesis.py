@@ -75,6 +75,12 @@ def test_streams(data: bytes) -> None:
     hold("stream", data)
 
 
+@settings(max_examples=100)
+@given(st.binary(max_size=600))
+def test_frames(data: bytes) -> None:
+    hold("frames", data)
+
+
 @settings(max_examples=150)
 @given(messages())
 def test_calls_of_functions(data: bytes) -> None:

@@ -17,6 +17,7 @@ from fuzz.targets import TARGETS, finish
 COUNTS = {
     "message": 3000,
     "stream": 1000,
+    "frames": 1000,
     "capture": 1500,
     "datagram": 2000,
     "stock": 800,

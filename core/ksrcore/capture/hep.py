@@ -21,7 +21,9 @@ _SIP: Final = 1
 #: The kind of a line of a log.
 LOG: Final = 100
 _AF_INET, _AF_INET6 = 2, 10
-_PROTOS: Final = {6: "tcp", 17: "udp", 132: "sctp"}
+#: 22 is what Kamailio says of TLS and WebSocket.
+_PROTOS: Final = {6: "tcp", 17: "udp", 22: "tls", 132: "sctp"}
+_NUMBERS: Final = {"tcp": 6, "udp": 17, "tls": 22, "ws": 22, "wss": 22, "sctp": 132}
 _MAX_PAYLOAD: Final = 1 << 20
 
 
@@ -49,6 +51,16 @@ def _is_old(data: bytes) -> bool:
         return False
     size = {_AF_INET: 16, _AF_INET6: 40}.get(data[2], 0) + (12 if data[0] == 2 else 0)
     return data[1] in (size, size - 12 if data[0] == 2 else size) and data[3] in _PROTOS
+
+
+def _proto(number: int, payload: bytes) -> str:
+    """The transport; WebSocket's is known by the topmost Via of the message."""
+    proto = _PROTOS.get(number, "udp")
+    if proto == "tls":
+        at = payload.find(b"SIP/2.0/")
+        said = payload[at + 8 : at + 12].upper() if at >= 0 else b""
+        return "wss" if said.startswith(b"WSS") else "ws" if said.startswith(b"WS") else "tls"
+    return proto
 
 
 def decode(data: bytes, now: float = 0.0) -> Hep:
@@ -85,7 +97,7 @@ def _decode3(data: bytes, now: float) -> Hep:
     except (KeyError, ValueError):
         raise HepError("a HEP3 packet without addresses") from None
     time = _number(chunks, 9) + _number(chunks, 10) / 1e6 if 9 in chunks else now
-    proto = _PROTOS.get(_number(chunks, 2, 17), "udp")
+    proto = _proto(_number(chunks, 2, 17), payload)
     message = Captured(time, proto, src, _number(chunks, 7) & 0xFFFF, dst, _number(chunks, 8) & 0xFFFF, payload)
     return Hep(message, _number(chunks, 11, _SIP), _number(chunks, 12), chunks.get(17, b"").decode("utf-8", "replace"))
 
@@ -121,7 +133,7 @@ def _decode_old(data: bytes, now: float) -> Hep:
                 time = seconds + micros / 1e6
                 break
         at += 12
-    return Hep(Captured(time, _PROTOS[proto], src, src_port, dst, dst_port, data[at:]), _SIP, capture_id)
+    return Hep(Captured(time, _proto(proto, data[at:]), src, src_port, dst, dst_port, data[at:]), _SIP, capture_id)
 
 
 def _addresses(message: Captured) -> tuple[bool, bytes, bytes]:
@@ -140,7 +152,7 @@ def encode(message: Captured, capture_id: int = 0, correlation: str = "", key: s
 
     Raises :class:`HepError` for one that does not fit, or whose addresses are none.
     """
-    return _encode3(message, capture_id, correlation, key, _SIP, 17 if message.proto == "udp" else 6)
+    return _encode3(message, capture_id, correlation, key, _SIP, _NUMBERS.get(message.proto, 6))
 
 
 def encode_log(line: Captured, capture_id: int, correlation: str, key: str) -> bytes:
@@ -182,7 +194,7 @@ def encode_old(message: Captured, version: int, capture_id: int = 0) -> bytes:
     writes them. Raises :class:`HepError`."""
     ipv6, src, dst = _addresses(message)
     head = struct.pack(
-        ">BBBBHH", version, 8 + 2 * len(src), _AF_INET6 if ipv6 else _AF_INET, 17 if message.proto == "udp" else 6,
+        ">BBBBHH", version, 8 + 2 * len(src), _AF_INET6 if ipv6 else _AF_INET, _NUMBERS.get(message.proto, 6),
         message.src_port, message.dst_port,
     )  # fmt: skip
     tail = b""
