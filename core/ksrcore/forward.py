@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
 
 from .capture.recorder import Record
-from .net.address import DEFAULT_PORTS, PROTOS, SND_CLOSE, SND_NO_CONNECT, Dest, canonical_ip
+from .net.address import CARRIERS, DEFAULT_PORTS, PROTOS, SND_CLOSE, SND_NO_CONNECT, STREAMS, Dest, canonical_ip
 from .run import ONSEND_ROUTE, Run
 from .sip.build import build_forwarded_reply, build_request, via_line
 from .sip.errors import ParseError, SipError
@@ -25,14 +25,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Hop",
+    "NoConnection",
     "NoSocket",
     "branch_hash",
+    "check_linked",
     "connect",
     "forward_reply",
     "forward_request",
     "next_hop",
     "onsend",
     "reply_dest",
+    "via_conid",
 ]
 
 log = logging.getLogger("ksrcore")
@@ -43,6 +46,10 @@ _hops: dict[str, Hop] = {}
 
 class NoSocket(Exception):
     """No listen socket of that transport and address family: Kamailio's E_NO_SOCKET."""
+
+
+class NoConnection(NoSocket):
+    """No WebSocket connection to send by: Kamailio finds that when it makes the Via, and tells of no memory."""
 
 
 class Hop:
@@ -79,11 +86,11 @@ def _parse_hop(text: str) -> Hop:
         raise ParseError("SIP URI with a host to send to", text)
     secure = uri.scheme == "sips"
     proto = uri.transport
-    if proto not in PROTOS:
-        # Kamailio too takes UDP for a transport that it does not know.
+    if proto not in PROTOS or proto == "wss":
+        # Kamailio too takes UDP for a transport that it does not know; RFC 7118 has sips and ws for wss.
         proto = ""
-    if secure and proto in ("", "udp", "tcp"):
-        proto = "tls"
+    if secure:
+        proto = {"": "tls", "udp": "tls", "tcp": "tls"}.get(proto, proto)
     host = uri.param("maddr") or uri.host
     ip = canonical_ip(host)
     if not ip:
@@ -126,6 +133,19 @@ def connect(
         if listen is None:
             raise NoSocket(f"no {proto} socket to send to {ip}:{port}")
     return Dest(proto, ip, port, listen, conid, flags)
+
+
+def via_conid(msg: SipMessage) -> int:
+    """The connection a request came by, for our Via: 0 for none that it names."""
+    rcv = msg.rcv
+    return rcv.conid if rcv is not None and rcv.proto in STREAMS else 0
+
+
+def check_linked(proxy: Proxy, dest: Dest) -> None:
+    """For a transport that has connections only its peers can open. Raises :class:`NoConnection` without one."""
+    network = proxy.network
+    if dest.proto in CARRIERS and network is not None and not network.linked(dest):
+        raise NoConnection(f"no WebSocket connection with {dest.text}; only the other side can open one")
 
 
 def reply_dest(msg: SipMessage) -> Dest:
@@ -251,11 +271,11 @@ def _send_request(run: Run, proto: str, ip: str, port: int, alone: int = -1) -> 
     proxy = run.proxy
     try:
         dest = connect(proxy, msg, proto, ip, port)
+        check_linked(proxy, dest)
     except NoSocket as error:
         log.error("%s", error)
         return False
-    rcv = msg.rcv
-    conid = rcv.conid if rcv is not None else 0
+    conid = via_conid(msg)
     branch = _stateless_branch(proxy, msg)
     if alone > 0:
         branch = f"{branch[:-1]}{alone}"

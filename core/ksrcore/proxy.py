@@ -270,7 +270,7 @@ class Proxy:
     def receive(self, data: bytes, rcv: Rcv, now: float) -> bool:
         """A datagram or a framed message has come. Never raises: a defect ends with this message.
 
-        False: its first line is neither SIP's nor, where that is served, HTTP's.
+        False: what it needs to be routed cannot be read.
         """
         # The lock is needed only while a debugged route runs in a thread of its own, and then the hook is set.
         if self.env.hook is not None:
@@ -293,7 +293,7 @@ class Proxy:
                 if "xmlrpc" in modules and modules.xmlrpc.receive(record, rcv):
                     return True
                 self._refuse(record, rcv, error, 505, "Version Not Supported")
-                return False
+                return True
             except SipError as error:
                 self._refuse(record, rcv, error, 400, "Bad Request")
                 return False
@@ -308,7 +308,8 @@ class Proxy:
                 defect = defect or broken
             if defect is not None:
                 self._broken(msg, record, defect)
-            elif self.debugger is not None and self.debugger.takes(msg, record):
+                return False
+            if self.debugger is not None and self.debugger.takes(msg, record):
                 pass
             elif msg.is_request:
                 self._request(msg, record)

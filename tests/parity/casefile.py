@@ -216,9 +216,9 @@ class _Reader:
         elif word == "party":
             words = rest.split()
             if not words:
-                raise self.fail(at, "expected: party NAME [IP:PORT] [udp|tcp]")
+                raise self.fail(at, "expected: party NAME [IP:PORT] [udp|tcp|ws]")
             for word in words[1:]:
-                if word in ("udp", "tcp"):
+                if word in ("udp", "tcp", "ws"):
                     self.transports[words[0]] = word
                 else:
                     self.parties[words[0]] = word if ":" in word else f"{word}:5060"
@@ -306,7 +306,7 @@ class _Reader:
 
 def message_name(text: str) -> str:
     """The name in ``message NAME over tcp to 127.0.0.2:5060``, or in what follows its first word."""
-    return re.split(r"(?:^| )(?:over (?:tcp|udp)|to \d+\.)", text.removeprefix("message "))[0].strip()
+    return re.split(r"(?:^| )(?:over (?:tcp|udp|ws)|to \d+\.)", text.removeprefix("message "))[0].strip()
 
 
 def _rpc_args(text: str) -> list[Any]:

@@ -9,8 +9,9 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from lab import websocket
 from parity.casefile import Case, Step, message_name
-from parity.endpoints import Endpoints, Heard, Stream
+from parity.endpoints import Endpoints, Heard, Stream, WebSocket
 from parity.normal import Normal
 from parity.servers import Target, barrier
 from parity.templates import Parsed, Party, TemplateError
@@ -24,8 +25,9 @@ TCP_QUIET = 0.04
 STREAM_DEALT = 1.0
 
 _REPLY = re.compile(r"(\d{3})(?: for ([A-Z]+))?(?: (.*))?$")
-_REQUEST = re.compile(r"([A-Za-z][\w-]*)(?:\s+(\S+:\S*))?((?:\s+(?:over (?:tcp|udp)|to \S+))*)$")
-_OPTION = re.compile(r" (over|to) (tcp|udp|\d+\.\d+\.\d+\.\d+:\d+)(?= |$)")
+_REQUEST = re.compile(r"([A-Za-z][\w-]*)(?:\s+(\S+:\S*))?((?:\s+(?:over (?:tcp|udp|ws)|to \S+))*)$")
+_OPTION = re.compile(r" (over|to) (tcp|udp|ws|\d+\.\d+\.\d+\.\d+:\d+)(?= |$)")
+_FRAME = re.compile(r"([0-9a-f])((?: (?:nofin|unmasked|rsv))*)(?: (.*))?$", re.S)
 #: A byte written as such in a raw message.
 _BYTE = re.compile(rb"\\x([0-9a-fA-F]{2})")
 
@@ -72,7 +74,9 @@ class _Play:
         self.unread: dict[str, list[Parsed]] = {}
         self.barriers: set[str] = set()
         self.callids: set[str] = set()
-        self.tcp = "tcp" in case.transports.values() or any(" over tcp" in step.what for step in case.steps)
+        self.tcp = bool({"tcp", "ws"} & set(case.transports.values())) or any(
+            " over tcp" in step.what or " over ws" in step.what for step in case.steps
+        )
         known = [case.script, *case.messages.values(), *(f"{s.what}\n{s.block}" for s in case.steps)]
         known += [line for lines in case.evals.values() for line in lines]
         self.normal = Normal(self.fill("\n".join(known)), case.id, case.ignore)
@@ -156,7 +160,7 @@ class _Play:
             assert isinstance(source, Heard)
             data = text.encode()
             if source.stream is not None and source.stream in self.endpoints.streams:
-                party.last = data, "tcp", source.source
+                party.last = data, source.stream.proto, source.source
                 self._stream(source.stream, data)
             else:
                 self._out(party, data, "udp", source.source)
@@ -165,6 +169,9 @@ class _Play:
         to = f"{self.server.host}:5060"
         for word, value in _OPTION.findall(what):
             proto, to = (value, to) if word == "over" else (proto, value)
+        if words[0] == "frame":
+            self._frame(party, step.what.split(" ", 1)[1], to)
+            return
         if words[0] in ("raw", "message"):
             text = block if words[0] == "raw" else self.to(self.case.messages[message_name(step.what)])
             text = _raw(text)
@@ -181,16 +188,40 @@ class _Play:
         if callid:
             self.callids.add(callid)
             self.player.stale.discard(callid)
-        if proto == "tcp":
-            self._stream(self.endpoints.connect(party.address, to), data)
+        if proto in ("tcp", "ws"):
+            self._stream(self.endpoints.connect(party.address, to, proto), data)
         else:
             self.endpoints.send_udp(party.address, data, to)
 
-    def _stream(self, stream: Stream, data: bytes) -> None:
+    def _frame(self, party: Party, what: str, to: str) -> None:
+        """``OPCODE [nofin] [unmasked] [rsv] TEXT``: a frame over WebSocket."""
+        found = _FRAME.match(what)
+        if found is None:
+            raise TemplateError(f"expected: frame OPCODE [nofin] [unmasked] [rsv] TEXT, got {what!r}")
+        payload = _BYTE.sub(lambda m: bytes([int(m[1], 16)]), self.to(found[3] or "").encode())
+        data = websocket.frame(
+            int(found[1], 16),
+            payload,
+            fin="nofin" not in found[2],
+            masked="unmasked" not in found[2],
+            reserved=4 if "rsv" in found[2] else 0,
+        )
+        stream = self.endpoints.connect(party.address, to, "ws")
+        self._stream(stream, data, framed=True)
+
+    def _stream(self, stream: Stream, data: bytes, framed: bool = False) -> None:
         """Send over a connection, and wait for the server to have dealt with it: a barrier follows."""
         self.player.tokens += 1
         token = str(self.player.tokens)
-        stream.sock.send(data + barrier(self.player.control, token).replace(b"SIP/2.0/UDP", b"SIP/2.0/TCP"))
+        if isinstance(stream, WebSocket) and not stream.reader.answer:
+            end = time.monotonic() + STREAM_DEALT
+            while not stream.reader.answer and stream in self.endpoints.streams and time.monotonic() < end:
+                self._collect(0.05)
+            if stream not in self.endpoints.streams:
+                return
+        after = barrier(self.player.control, token).replace(b"SIP/2.0/UDP", f"SIP/2.0/{stream.proto.upper()}".encode())
+        with suppress(OSError):  # closed at the same moment
+            stream.sock.send((data if framed else stream.wrap(data)) + stream.wrap(after))
         end = time.monotonic() + STREAM_DEALT
         while token not in self.barriers and stream in self.endpoints.streams and time.monotonic() < end:
             self._collect(0.05)
@@ -267,7 +298,7 @@ class _Play:
             return
         party = self.parties[name]
         known = (message.address, message.data)
-        if known in self.seen and not self.case.keep_retransmissions:
+        if known in self.seen and not self.case.keep_retransmissions and message.data[:1] != b"[":
             return
         self.seen.add(known)
         self.heard.append(message)

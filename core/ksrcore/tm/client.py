@@ -6,7 +6,17 @@ import logging
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from ..forward import Hop, NoSocket, connect, next_hop, onsend, path_uri
+from ..forward import (
+    Hop,
+    NoConnection,
+    NoSocket,
+    check_linked,
+    connect,
+    next_hop,
+    onsend,
+    path_uri,
+    via_conid,
+)
 from ..net.address import DEFAULT_PORTS
 from ..run import BRANCH_ROUTE, Run
 from ..sip.build import build_request, via_line
@@ -52,6 +62,8 @@ MAX_BRANCHES = 12
 
 # Kamailio's error codes (core/error.h), as relay functions return them.
 E_UNSPEC = -1
+#: Its E_OUT_OF_MEM.
+E_NO_CONNECTION = -2
 E_CFG = -6
 E_NO_SOCKET = -7
 E_SCRIPT = -10
@@ -181,7 +193,7 @@ def _add(
         error = E_BAD_ADDRESS
     except NoSocket as problem:
         log.error("%s: %s", t, problem)
-        error = E_NO_SOCKET
+        error = E_NO_CONNECTION if isinstance(problem, NoConnection) else E_NO_SOCKET
     if error or hop is None or proxy.resolve is None:
         branches.pop()
         client.t = None
@@ -240,11 +252,11 @@ def _branch_route(
 
 
 def build(engine: Engine, msg: SipMessage, client: Client, lumps: Lumps, proto: str, ip: str, port: int) -> None:
-    """The branch's destination and text. Raises NoSocket."""
+    """The branch's destination and text. Raises NoSocket, NoConnection."""
     conid = client.otcpid if proto != "udp" else 0
     client.dest = dest = connect(engine.proxy, msg, proto, ip, port, client.socket, conid)
-    rcv = msg.rcv
-    conid = rcv.conid if rcv is not None else 0
+    check_linked(engine.proxy, dest)
+    conid = via_conid(msg)
     via = via_line(dest.listen, client.branch, conid, msg.advertise, msg.add_local_rport)  # type: ignore[arg-type]
     t = client.t
     if t is not None and t.local and t.extra is not None and "local" in t.extra:
@@ -386,8 +398,7 @@ def failover(engine: Engine, client: Client, record: Record) -> bool:
         new.branch = f"{t.prefix}.{new.index:x}"
         if not engine.cfg.reparse_on_dns_failover and not t.local:
             build(engine, msg, new, msg.lumps, proto, ip, port)
-        rcv = msg.rcv
-        conid = rcv.conid if rcv is not None else 0
+        conid = via_conid(msg)
         old = client.dest
         rport = msg.add_local_rport
         before = via_line(old.listen, client.branch, conid, msg.advertise, rport)  # type: ignore[union-attr, arg-type]
