@@ -16,7 +16,7 @@ def connect(text1: str, code2: int, text3: str, text4: str, code5: int, /) -> in
     """Open a WebSocket connection to an address, port and path."""
 
 def handle_handshake() -> int:
-    """Answer the HTTP request and let its connection carry frames: 1; 0 when it was refused, or is not HTTP.
+    """Answer the HTTP request and let its connection carry frames: 1; 0 when it was refused.
 
     Refused with 400, 426 (another version than 13), 503 (disabled by RPC) or 500, the connection is closed.
     """

@@ -7,6 +7,7 @@ import pytest
 from ksrcore.net import loop as netloop
 from ksrcore.net.address import Dest, Listen, Rcv, parse_listen
 from ksrcore.net.network import Network
+from ksrcore.net.transport import ListenError
 from ksrcore.net.ws import (
     BINARY,
     CLOSE,
@@ -199,3 +200,14 @@ def test_the_clients_own_frames() -> None:
     assert reader.feed(b"HTTP/1.1 101 x\r\n\r\n\x89") == [] and reader.answer.startswith(b"HTTP/1.1 101")
     assert reader.feed(b"\x01x\x88\x00") == [(PING, b"x"), (CLOSE, b"")]
     assert FrameReader(99).feed(frame(3, b"x", fin=False, reserved=5)) == [Frame(False, 5, 3, True, b"x")]
+
+
+def test_websocket_has_no_sockets_of_its_own() -> None:
+    async def main() -> None:
+        net = Network()
+        with pytest.raises(ListenError, match=r"no transport 'ws'; there are tcp, udp \(WebSocket comes by tcp: the"):
+            await net.open([Listen("ws", "127.0.0.1", 0)])
+        with pytest.raises(ListenError, match="no transport 'wss'; there are tcp, udp$"):
+            await net.open([Listen("wss", "127.0.0.1", 0)])
+
+    netloop.run(main())

@@ -71,6 +71,8 @@ class Network:
                     if kind is None:
                         known = ", ".join(sorted(TRANSPORTS))
                         why = f"cannot listen on {listen.text}: no transport {listen.proto!r}; there are {known}"
+                        if CARRIERS.get(listen.proto) in TRANSPORTS:
+                            why += " (WebSocket comes by tcp: the script calls KSR.websocket.handle_handshake())"
                         raise ListenError(errno.EPROTONOSUPPORT, why)
                     transport = self._transports[listen.proto] = kind(self._hub)
                     self.counters[listen.proto] = transport.counters
