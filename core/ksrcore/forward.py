@@ -44,6 +44,10 @@ _CACHE_MAX: Final = 4096
 _hops: dict[str, Hop] = {}
 
 
+#: What forward_request gives when there is no socket for the destination.
+E_NO_SOCKET = -7
+
+
 class NoSocket(Exception):
     """No listen socket of that transport and address family: Kamailio's E_NO_SOCKET."""
 
@@ -150,13 +154,12 @@ def check_linked(proxy: Proxy, dest: Dest) -> None:
 
 def reply_dest(msg: SipMessage) -> Dest:
     """Where replies to a request go: back over its connection, or to its source address, the port being the source's
-    when rport was asked for (RFC 3581) and the Via's otherwise."""
+    when rport was asked for (RFC 3581) and the Via's otherwise. They leave by the socket it came in by, whatever socket
+    is forced for requests."""
     rcv = msg.rcv
     if rcv is None:
         raise ParseError("a message that came from the network", msg.buf)
-    listen = msg.force_socket.over(rcv.proto) if msg.force_socket is not None else None
-    if listen is None:
-        listen = rcv.listen
+    listen = rcv.listen
     if rcv.proto != "udp":
         flags = 0
         if msg.reply_no_connect:
@@ -165,12 +168,14 @@ def reply_dest(msg: SipMessage) -> Dest:
             flags |= SND_CLOSE
         # The connection may be gone: then a new one is opened to where the Via says (RFC 3261 18.2.2).
         return Dest(rcv.proto, rcv.src_ip, rcv.src_port, listen, rcv.conid, flags)
-    port = rcv.src_port
+    ip, port = rcv.src_ip, rcv.src_port
     if not msg.force_rport:
         via = msg.via
         if via is not None and via.rport is None:
             port = via.port_no or DEFAULT_PORTS["udp"]
-    return Dest("udp", rcv.src_ip, port, listen)
+            if msg.reply_to_via:
+                ip = canonical_ip(via.host) or ip
+    return Dest("udp", ip, port, listen)
 
 
 def onsend(proxy: Proxy, msg: SipMessage, dest: Dest, text: str, run: Run) -> bool:
@@ -241,8 +246,8 @@ def forward_request(run: Run, uri: str = "", *, proto: str = "", alone: int = -1
     """Forward the run's request to ``uri``, or where its own state says, without a transaction.
 
     ``alone``: from 0 on, ours is to be the only Via, with that number of a branch: replies end here.
-    1: done, or to be done when the host name is resolved; -1: it could not be sent, -7: no socket for it. Raises :class:`SipError` for a
-    URI that leads nowhere.
+    1: done, or to be done when the host name is resolved; -1: it could not be sent, -7: no socket for it. Raises
+    :class:`SipError` for a URI that leads nowhere.
     """
     msg = run.msg
     proxy = run.proxy
@@ -251,14 +256,14 @@ def forward_request(run: Run, uri: str = "", *, proto: str = "", alone: int = -1
     hop = next_hop(uri)
     run.handled = True
     if hop.ip:
-        return 1 if _send_request(run, proto or hop.proto, hop.ip, hop.port, alone) else -1
+        return _send_request(run, proto or hop.proto, hop.ip, hop.port, alone)
     if proxy.resolve is None:
         log.error("cannot forward to %s: this proxy resolves no names", hop.host)
         return -1
 
     def resolved(targets: list[tuple[str, str, int]]) -> None:
         for found, ip, port in targets:
-            if _send_request(run, found, ip, port, alone):
+            if _send_request(run, found, ip, port, alone) > 0:
                 return
         log.error("could not forward a %s to %s: unresolvable or unreachable", msg.method, hop.host)
 
@@ -266,7 +271,7 @@ def forward_request(run: Run, uri: str = "", *, proto: str = "", alone: int = -1
     return 1
 
 
-def _send_request(run: Run, proto: str, ip: str, port: int, alone: int = -1) -> bool:
+def _send_request(run: Run, proto: str, ip: str, port: int, alone: int = -1) -> int:
     msg = run.msg
     proxy = run.proxy
     try:
@@ -274,7 +279,7 @@ def _send_request(run: Run, proto: str, ip: str, port: int, alone: int = -1) -> 
         check_linked(proxy, dest)
     except NoSocket as error:
         log.error("%s", error)
-        return False
+        return -1 if isinstance(error, NoConnection) else E_NO_SOCKET
     conid = via_conid(msg)
     branch = _stateless_branch(proxy, msg)
     if alone > 0:
@@ -282,12 +287,12 @@ def _send_request(run: Run, proto: str, ip: str, port: int, alone: int = -1) -> 
     via = via_line(dest.listen, branch, conid, msg.advertise, msg.add_local_rport)  # type: ignore[arg-type]
     text = build_request(msg, msg.uri, via, dest, msg.path, alone=alone >= 0)
     if not onsend(proxy, msg, dest, text, run):
-        return True
+        return 1
     if proxy.send(text, dest, run.record):
         proxy.counters["core:fwd_requests"] += 1
-        return True
+        return 1
     proxy.count("core:err_requests")
-    return False
+    return -1
 
 
 def forward_reply(run: Run, code: int = 0, reason: str = "") -> bool:

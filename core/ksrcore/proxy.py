@@ -98,6 +98,13 @@ class Timer:
 _ONCE = frozenset(("from", "to", "call-id", "cseq"))
 
 
+#: What counts a message with a broken Via or field, one that lacks a field, and one whose To or CSeq is broken.
+_UNREADABLE: tuple[str, ...] = ("core:bad_msg_hdr",)
+_INCOMPLETE: tuple[str, ...] = ("core:err_requests",)
+_REJECTED: tuple[str, ...] = ("core:bad_msg_hdr", "core:err_requests")
+_OF_REPLIES = {"core:err_requests": "core:err_replies"}
+
+
 def _not_once(msg: SipMessage) -> SipError | None:
     keys = [header.key for header in msg.headers]
     wrong = [f"{key} {keys.count(key)} times" for key in sorted(_ONCE) if keys.count(key) != 1]
@@ -128,8 +135,14 @@ class Proxy:
         self.aliases: set[str] = {alias.lower() for alias in aliases or ()}
         #: What the configuration defines (#!define, -A), by name.
         self.defines: dict[str, str] = {}
+        #: The configuration's own parameters (``group.name = value``), by group and name.
+        self.custom: dict[tuple[str, str], int | str] = {}
         #: Which hosts, ports and transports are this proxy's own.
         self.myself = Myself(self)
+        #: Whether our replies carry a Warning field (the core's ``sip_warning``).
+        self.sip_warning = False
+        #: What the configuration sets in every message.
+        self.marks: dict[str, bool] = {}
         self.now = now
         self.wall_offset = wall - now
         self.started = wall
@@ -298,16 +311,24 @@ class Proxy:
                 self._refuse(record, rcv, error, 400, "Bad Request")
                 return False
             msg.id = record.id
+            if self.marks:
+                msg.__dict__.update(self.marks)
             defect = msg.error
+            counters: tuple[str, ...] = _UNREADABLE
             try:
                 if msg.via is None:
                     defect = defect or SipError("no Via")
                 elif len([True for header in msg.headers if header.key in _ONCE]) != len(_ONCE):
-                    defect = defect or _not_once(msg)
+                    defect, counters = defect or _not_once(msg), _REJECTED if defect else _INCOMPLETE
+                else:
+                    # Kamailio reads these of every message; they raise.
+                    _ = msg.to, msg.cseq
             except SipError as broken:
-                defect = defect or broken
+                # It takes any word for the number of a CSeq.
+                if defect is None and not ("to" in msg.__dict__ and len(msg.index["cseq"].body.split()) == 2):
+                    defect, counters = broken, _REJECTED if "via" in msg.__dict__ else _UNREADABLE
             if defect is not None:
-                self._broken(msg, record, defect)
+                self._broken(msg, record, defect, counters)
                 return False
             if self.debugger is not None and self.debugger.takes(msg, record):
                 pass
@@ -361,18 +382,20 @@ class Proxy:
 
     # A message with a broken header field, and one without a usable first line.
 
-    def _broken(self, msg: SipMessage, record: Record, error: SipError) -> None:
-        if msg.is_request:
+    def _broken(self, msg: SipMessage, record: Record, error: SipError, counters: tuple[str, ...]) -> None:
+        for name in counters:
+            self.count(name if msg.is_request else _OF_REPLIES.get(name, name))
+        if msg.error is not None and msg.is_request and counters is _UNREADABLE:
+            # Kamailio stumbles over it later, when the message is counted.
             count_request(self.counters, msg.method)
+        if msg.is_request:
             self._bad_request(msg, record, error)
         else:
-            count_reply(self.counters, msg.status, msg.method)
             record.error = str(error)
 
     def _refuse(self, record: Record, rcv: Rcv, error: SipError, code: int, reason: str) -> None:
         """Answer what looks like a request as far as its header fields allow."""
         record.error = str(error)
-        self.count("core:err_requests")
         first, _, rest = record.data.lstrip("\r\n").partition("\n")
         if first[:4].upper() == "SIP/" or not rest:
             return
@@ -387,7 +410,6 @@ class Proxy:
         self, msg: SipMessage, record: Record, error: SipError, code: int = 400, reason: str = "Bad Request"
     ) -> None:
         record.error = str(error)
-        self.count("core:bad_msg_hdr")
         if msg.method == "ACK":
             return
         try:

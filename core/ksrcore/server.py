@@ -29,6 +29,7 @@ from .kamailio.embed import Plan, plan
 from .kamailio.lexer import command_line_defines
 from .kemi import MODULES
 from .kemi.core import Core
+from .kemi.core_params import FORCE_RPORT
 from .kemi.declare import ParamError
 from .kemi.jsonrpcs import DATAGRAM, FIFO
 from .mirror import collect, mirroring
@@ -129,6 +130,7 @@ async def _serve(options: Options) -> None:
             start=False,
         )
         proxy.defines |= settings.defines
+        proxy.custom |= settings.custom
         core: Core = proxy.module("")
         core.apply_network(network.options)
         await network.open(listens)
@@ -187,7 +189,7 @@ def from_cfg(options: Options) -> Plan:
         except ValueError as error:
             raise ParamError(str(error)) from None
         modules = [module.name for module in MODULES]
-        settings = plan(config, modules, Core.params, keep_db=not options.db)
+        settings = plan(config, modules, {*Core.params, FORCE_RPORT.name}, keep_db=not options.db)
         for warning in settings.warnings:
             log.warning("%s", warning)
     settings.listens = options.listens or settings.listens or ["udp:127.0.0.1:5060", "tcp:127.0.0.1:5060"]

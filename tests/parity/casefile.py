@@ -44,7 +44,11 @@ class Setup:
     aliases: tuple[str, ...] = ()
     sql: str = ""
     files: tuple[tuple[str, str], ...] = ()
+    ngs: tuple[str, ...] = ()
     alone: str = ""
+    #: A whole kamailio.cfg, and what ``-A`` defines.
+    cfg: str = ""
+    defines: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -80,6 +84,7 @@ class Case:
     differs: list[tuple[str, list[str]]]
     ignore: list[str]
     keep_retransmissions: bool
+    ng: dict[str, dict[str, list[str]]]
 
     @property
     def area(self) -> str:
@@ -125,6 +130,10 @@ class _Reader:
         self.differs: list[tuple[str, list[str]]] = []
         self.ignore: list[str] = []
         self.keep = False
+        self.cfg = ""
+        self.defines: list[str] = []
+        self.ngs: list[str] = []
+        self.ng: dict[str, dict[str, list[str]]] = {}
 
     def fail(self, line: int, text: str) -> CaseError:
         return CaseError(f"{self.where}:{line}: {text}")
@@ -143,8 +152,13 @@ class _Reader:
             tuple(self.aliases),
             self.sql,
             tuple(self.files),
+            tuple(self.ngs),
             self.alone,
+            self.cfg,
+            tuple(self.defines),
         )
+        if self.cfg and (self.modparams or self.modules or self.settings or self.aliases):
+            raise self.fail(1, "with '== cfg' modparam, loadmodule, alias= and NAME=VALUE belong in there")
         if not self.script and not evals:
             raise self.fail(1, "neither '== script' nor '== eval': nothing would run")
         return Case(
@@ -160,6 +174,7 @@ class _Reader:
             self.differs,
             self.ignore,
             self.keep,
+            self.ng,
         )
 
     def _take(self, lines: list[str], top: bool) -> None:
@@ -213,6 +228,10 @@ class _Reader:
         elif word == "ignore":
             re.compile(rest)
             self.ignore.append(rest)
+        elif word == "define":
+            self.defines.append(rest)
+        elif word == "ng":
+            self.ngs += rest.split()
         elif word == "party":
             words = rest.split()
             if not words:
@@ -223,7 +242,7 @@ class _Reader:
                 else:
                     self.parties[words[0]] = word if ":" in word else f"{word}:5060"
         else:
-            known = "modparam loadmodule listen= alias= NAME=VALUE include party ignore alone retransmissions"
+            known = "modparam loadmodule listen= alias= NAME=VALUE include party ng define ignore alone retransmissions"
             raise self.fail(at, f"unknown set-up word {word!r}; known: {known}")
 
     def _section(self, at: int, title: str, body: list[str]) -> None:
@@ -245,14 +264,29 @@ class _Reader:
             self.play += list(enumerate(body, at + 1))
         elif kind == "sql":
             self.sql += text
+        elif kind == "cfg":
+            self.cfg += text
         elif kind == "file":
             self.files.append((rest, text))
+        elif kind == "ng":
+            self._ng(at, rest, body)
         elif kind == "differs":
             if not rest:
                 raise self.fail(at, "expected: == differs WHY")
             self.differs.append((rest, [line for line in body if line.strip()]))
         else:
-            raise self.fail(at, f"unknown section {kind!r}; known: script eval message play sql file differs")
+            raise self.fail(at, f"unknown section {kind!r}; known: script eval message play sql file cfg ng differs")
+
+    def _ng(self, at: int, address: str, body: list[str]) -> None:
+        if (address or not self.ngs) and address not in self.ngs:
+            raise self.fail(at, f"no such rtpengine: {address!r}; add: ng 127.0.0.30:2223")
+        answers = self.ng.setdefault(address or self.ngs[0], {})
+        for n, line in enumerate(body, at + 1):
+            command, _, answer = line.strip().partition(": ")
+            if line.strip() and not line.startswith("#"):
+                if not answer:
+                    raise self.fail(n, f"expected COMMAND: ANSWER, got {line!r}")
+                answers.setdefault(command, []).append(answer)
 
     def _steps(self) -> tuple[list[Step], dict[int, list[str]]]:
         steps: list[Step] = []

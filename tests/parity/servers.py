@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.needs import SCHEMA_FOLDER, need
+from lab.ngpeer import NgPeer
 from lab.server import Server
 from parity.casefile import Setup
 
@@ -81,6 +82,7 @@ class Target(Server):
         self.notes.bind(str(directory / "notes"))
         self.notes.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
         self.notes.setblocking(False)
+        self.ngs = {address: NgPeer(self.to(address)) for address in setup.ngs}
         self._database()
         for name, text in setup.files:
             (directory / name).write_text(self.to(text))
@@ -100,6 +102,38 @@ class Target(Server):
             for name in _SCHEMAS:
                 db.executescript((SCHEMA_FOLDER / f"{name}-create.sql").read_text())
             db.executescript(self.to(self.setup.sql))
+
+    def write_config(self) -> Path:
+        """kamailio.cfg: what the case gives as such beside base.cfg, which it includes; or made of its set-up lines."""
+        path = self.directory / "kamailio.cfg"
+        if self.setup.cfg:
+            (self.directory / "base.cfg").write_text(self.config(Setup()))
+            path.write_text(self.to(self.setup.cfg))
+        else:
+            path.write_text(self.config(self.setup, self.listens()))
+        return path
+
+    def config(self, setup: Setup, listens: list[str] | None = None) -> str:
+        """The text of a kamailio.cfg. Without ``listens``, modules and all else that a case need not care for."""
+        modules = [*MODULES, *(m for m in setup.modules if m not in MODULES)]
+        lines = ["#!KAMAILIO", "debug=2", "log_stderror=yes", "children=1", "tcp_children=1", "auto_aliases=no"]
+        lines += ["dns=no", "rev_dns=no", "tcp_accept_no_cl=yes"]
+        if listens is not None:
+            lines.append('alias="example.com"')
+            lines += [f"alias={alias}" if ":" in alias else f'alias="{alias}"' for alias in setup.aliases]
+            lines += [f"listen={text}" for text in listens]
+        lines += [f"{name}={self.to(value)}" for name, value in setup.settings]
+        lines += [f'loadmodule "{name}.so"' for name in (*modules, "app_python3")]
+        url = f"sqlite:///{self.database}"
+        lines += [_modparam(m, "db_url", url) for m in (*_WITH_DB, *(m for m in setup.modules if m in _USE_DB))]
+        lines += [
+            _modparam("jsonrpcs", "dgram_socket", f"{self.directory}/rpc.sock"),
+            _modparam("jsonrpcs", "transport", 4),
+            _modparam("app_python3", "load", str(DISPATCH)),
+            *(_modparam(m, n, self.to(v) if isinstance(v, str) else v) for m, n, v in setup.modparams),
+            'cfgengine "python"',
+        ]
+        return "\n".join(lines) + "\n"
 
     def listens(self) -> list[str]:
         own = [f"udp:{WRITTEN}1:5060", f"tcp:{WRITTEN}1:5060"]
@@ -127,6 +161,8 @@ class Target(Server):
 
     def stop(self, timeout: float = 10.0, check: bool = True) -> None:
         super().stop(timeout, check)
+        for peer in self.ngs.values():
+            peer.close()
         if self.current >= 0:
             self.network.close()
             self.notes.close()
@@ -165,36 +201,24 @@ class Kamailio(Target):
 
     def command(self) -> list[str]:
         kamailio = need("kamailio", package="kamailio kamailio-python3-modules kamailio-sqlite-modules")
-        config = self.directory / "kamailio.cfg"
-        config.write_text(self.config())
-        return [kamailio, "-DD", "-E", "-f", str(config), "-Y", str(self.directory), "-m", "48", "-M", "8"]
-
-    def config(self) -> str:
-        setup = self.setup
-        modules = [*MODULES, *(m for m in setup.modules if m not in MODULES)]
-        lines = ["#!KAMAILIO", "debug=2", "log_stderror=yes", "children=1", "tcp_children=1", "auto_aliases=no"]
-        lines += ["dns=no", "rev_dns=no", 'alias="example.com"', "tcp_accept_no_cl=yes"]
-        lines += [f"alias={alias}" if ":" in alias else f'alias="{alias}"' for alias in setup.aliases]
-        lines += [f"listen={text}" for text in self.listens()]
-        lines += [f"{name}={self.to(value)}" for name, value in setup.settings]
-        lines += [f'loadmodule "{name}.so"' for name in (*modules, "app_python3")]
-        url = f"sqlite:///{self.database}"
-        lines += [_modparam(m, "db_url", url) for m in (*_WITH_DB, *(m for m in setup.modules if m in _USE_DB))]
-        lines += [
-            _modparam("jsonrpcs", "dgram_socket", f"{self.directory}/rpc.sock"),
-            _modparam("jsonrpcs", "transport", 4),
-            _modparam("app_python3", "load", str(DISPATCH)),
-            *(_modparam(m, n, self.to(v) if isinstance(v, str) else v) for m, n, v in setup.modparams),
-            'cfgengine "python"',
+        config = self.write_config()
+        defines = [part for define in self.setup.defines for part in ("-A", self.to(define))]
+        return [
+            *(kamailio, "-DD", "-E", "-f", str(config), "-Y", str(self.directory), "-m", "48", "-M", "8"),
+            *defines,
         ]
-        return "\n".join(lines) + "\n"
 
 
 class Embedded(Target):
     kind = "embedded"
 
     def command(self) -> list[str]:
-        command = [sys.executable, "-m", "ksrshell", "serve", str(DISPATCH)]
+        command = [sys.executable, "-m", "ksrshell", "serve"]
+        ends = ["--db", f"sqlite:///{self.database}", "--name", "parity", "--control", str(self.directory / "control")]
+        if self.setup.cfg:
+            defines = [part for define in self.setup.defines for part in ("-A", self.to(define))]
+            return [*command, str(self.write_config()), *defines, *ends]
+        command.append(str(DISPATCH))
         for text in self.listens():
             command += ["--listen", text]
         for alias in ("example.com", *self.setup.aliases):
@@ -202,9 +226,7 @@ class Embedded(Target):
         params = [("core", name, value.strip('"')) for name, value in self.setup.settings]
         for module, name, value in (*params, *self.setup.modparams):
             command += ["--modparam", f"{module}:{name}={self.to(value) if isinstance(value, str) else value}"]
-        command += ["--db", f"sqlite:///{self.database}", "--name", "parity"]
-        command += ["--rpc-socket", str(self.directory / "rpc.sock")]
-        return [*command, "--control", str(self.directory / "control")]
+        return [*command, "--rpc-socket", str(self.directory / "rpc.sock"), *ends]
 
 
 def _modparam(module: str, name: str, value: int | str) -> str:

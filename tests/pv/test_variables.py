@@ -32,7 +32,7 @@ def make_run(name: str) -> Run:
     pv.set_param("varset", "h=s:X-A")
     pv.set_param("varset", "one=i:1")
     pv.start()
-    pv.defines.update(ABC="xyz", NUM="12")
+    pv.proxy.defines.update(ABC="xyz", NUM="12")
     pv.custom.update({"custom.ival": 10, "custom.sval": "hello"})
     message = MESSAGES[name]
     listen = RECEIVED_ON.get(name, UDP)

@@ -82,6 +82,7 @@ class CfgRpc:
     def __init__(self, proxy: Proxy) -> None:
         self.proxy = proxy
         self.known = {(v.group, v.name): v for v in _VARIABLES if v.module in proxy.modules}
+        self.known |= {key: Variable(*key, "", key[1]) for key in proxy.custom}
         self.pending: list[tuple[Variable, int | str]] = []
         self.first: dict[Variable, int | str] = {}
 
@@ -106,6 +107,8 @@ class CfgRpc:
     # -- reading ----------------------------------------------------------------------------------------------------
 
     def _value(self, variable: Variable) -> Any:
+        if variable[:2] in self.proxy.custom:
+            return self.proxy.custom[variable[:2]]
         return getattr(self.proxy.module(variable.module), variable.attr) if variable.attr else 0
 
     def list_variables(self, params: list[Any]) -> list[str]:
@@ -139,6 +142,9 @@ class CfgRpc:
         variable = self.known.get((str(params[0]), str(params[1])))
         if variable is None:
             raise RpcError(400, "Failed to get the variable description")
+        if variable[:2] in self.proxy.custom:
+            kind = "integer" if isinstance(self._value(variable), int) else "string"
+            return f"custom parameter (parameter type is {kind})"
         if not variable.attr:
             return "not used here (parameter type is integer)"
         param = self.proxy.module(variable.module).params[variable.attr]
@@ -155,6 +161,10 @@ class CfgRpc:
             raise RpcError(400, "Failed to set the variable")
         module: Module = self.proxy.module(variable.module)
         value = params[2]
+        if variable[:2] in self.proxy.custom:
+            if isinstance(self._value(variable), int) == text:
+                raise RpcError(400, "Failed to set the variable")
+            return variable, str(value) if text else int(value) if str(value).lstrip("-").isdecimal() else 0
         param = module.params[variable.attr]
         if param.type is int and not text and isinstance(value, str):
             # As jsonrpcs reads a string where a number is wanted, but for the digits.
@@ -167,6 +177,9 @@ class CfgRpc:
     def _set(self, variable: Variable, value: int | str) -> None:
         module: Any = self.proxy.module(variable.module)
         self.first.setdefault(variable, self._value(variable))
+        if variable[:2] in self.proxy.custom:
+            self.proxy.custom[variable[:2]] = value
+            return
         setattr(module, variable.attr, value)
         if variable.module == "tm":
             module.engine.configure()

@@ -129,7 +129,8 @@ class NetworkRpc:
                 "SOCKNAME": s.name or "-",
                 "ADVERTISE": s.advertise_host or "-",
             }
-            for s in self.proxy.listens
+            # As Kamailio keeps them: by transport.
+            for s in sorted(self.proxy.listens, key=lambda s: PROTOS.index(s.proto))
         ]
 
     # -- TCP --------------------------------------------------------------------------------------------------------

@@ -61,6 +61,8 @@ def fork_proxy(parent: Proxy, transmit: Callable[[bytes, Dest], bool], wall: flo
     proxy.script = parent.script
     proxy.counters.update(parent.counters)
     proxy.server_header = parent.server_header
+    proxy.sip_warning, proxy.marks = parent.sip_warning, parent.marks
+    proxy.custom = dict(parent.custom)
     proxy.user_agent_header = parent.user_agent_header
     proxy.db = parent.db.fork() if parent.db is not None else None
     for name, module in parent.modules.items():

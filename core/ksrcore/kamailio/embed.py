@@ -28,7 +28,7 @@ _AT_HOME = frozenset((
 _PROCESS = re.compile(
     r"(?:children|.*_children|socket_workers|fork(_delay)?|user|uid|group|gid|chroot|workdir|wdir|run_dir|mem.*|shm.*|"
     r"pkg.*|mlock_pages|real_time|rt_.*|disable_core_dump|open_files_limit|log_.*|latency_.*|debug|memlog|memdbg|"
-    r"auto_aliases|auto_bind_ipv6|port|kemi\..*|disable_tcp|enable_tls|enable_sctp|tcp_async|sip_warning|"
+    r"auto_aliases|auto_bind_ipv6|port|kemi\..*|disable_tcp|enable_tls|enable_sctp|tcp_async|advertised_.*|"
     r"server_id|pv_buffer_size|pv_cache_.*|version_table|max_while_loops|max_recursive_level|modparam|"
     r"async_.*|statistics|modinit_delay|wait_worker.*|http_reply_parse)\Z"
 )
@@ -45,6 +45,8 @@ class Plan:
     aliases: list[str] = field(default_factory=list)
     modparams: list[str] = field(default_factory=list)
     defines: dict[str, str] = field(default_factory=dict)
+    #: Custom parameters (``group.name = value``).
+    custom: dict[tuple[str, str], int | str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -87,11 +89,37 @@ def plan(config: Config, modules: Iterable[str], core: Iterable[str], *, keep_db
     for name, setting in config.settings.items():
         if name in core:
             result.modparams.append(f"core:{name}={setting.value}")
-        elif not _PROCESS.match(name) and "." not in name:
+        elif "." in name and not name.startswith("kemi."):
+            group, _, own = name.partition(".")
+            result.custom[group, own] = setting.value
+        elif not _PROCESS.match(name):
             ignored.append(name)
+    advertised = str(config.setting("advertised_address"))
+    if advertised:
+        port = config.setting("advertised_port")
+        listens = result.listens
+        result.listens = [
+            text if " advertise " in text else _advertising(text, f"{advertised}:{port}" if port else advertised)
+            for text in listens
+        ]
+    events = [route for route in config.routes if route.kind == "event_route"]
+    if events:
+        result.warnings.append(
+            "event routes in Kamailio's own language are not run here: "
+            + ", ".join(f"{route} ({route.place})" for route in events)
+        )
+    callbacks = [name for name in config.settings if name.startswith("kemi.") and name.endswith("_callback")]
+    if callbacks:
+        result.warnings.append(f"callbacks have their usual names here: {', '.join(callbacks)} are ignored")
     if ignored:
         result.warnings.append(f"{config.path}: these settings have no effect here: {', '.join(ignored)}")
     return result
+
+
+def _advertising(listen: str, address: str) -> str:
+    """A listen address with an advertised one, which stands before its name."""
+    base, name, rest = listen.partition(" name ")
+    return f"{base} advertise {address}{name}{rest}"
 
 
 def _routes_in_python(config: Config) -> None:
@@ -102,7 +130,7 @@ def _routes_in_python(config: Config) -> None:
             place, f'cfgengine "{config.engine}" is not run here; scripts are in Python (cfgengine "python")'
         )
     requests = [route for route in config.routes if str(route) in ("request_route", "route")]
-    if config.engine == "native" and requests:
+    if requests:  # in Kamailio, too, they go before those of cfgengine
         raise CfgError(
             requests[0].place,
             f"{requests[0]} routes in Kamailio's own language, which is not run here: routes are Python functions "

@@ -14,7 +14,7 @@ from ..sip.uri import parse_uri
 from .core_flags import FlagFunctions
 from .core_forward import ForwardFunctions
 from .core_log import LogFunctions
-from .core_params import LEVELS, CoreParams
+from .core_params import FORCE_RPORT, LEVELS, CoreParams
 from .core_tests import Conditions
 from .declare import Module, export
 
@@ -61,8 +61,12 @@ class Core(Conditions, FlagFunctions, ForwardFunctions, LogFunctions, CoreParams
     def __init__(self, proxy: Proxy) -> None:
         super().__init__(proxy)
         self._given: set[str] = set()
+        self._force_rport = 0
 
     def set_param(self, name: str, value: int | str) -> None:
+        if name == "force_rport":  # a function has that name
+            self._force_rport = FORCE_RPORT.convert("core", value)
+            return
         super().set_param(name, value)
         self._given.add(name)
 
@@ -74,6 +78,9 @@ class Core(Conditions, FlagFunctions, ForwardFunctions, LogFunctions, CoreParams
             proxy.server_header = self.server_header if signed else ""
         if "user_agent_header" in given or not signed:
             proxy.user_agent_header = self.user_agent_header if signed else ""
+        proxy.sip_warning = bool(self.sip_warning)
+        marks = (("force_rport", self._force_rport), ("reply_to_via", self.reply_to_via))
+        proxy.marks = {name: True for name, wanted in marks if wanted}
         if "debug" in given:
             logging.getLogger().setLevel(LEVELS[max(-2, min(self.debug, 3))])
         if not given.isdisjoint(("capture_messages", "capture_bytes")):

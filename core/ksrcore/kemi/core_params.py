@@ -82,6 +82,10 @@ class Debug(Number):
         super().__init__(2, doc, -5, 10)
 
 
+#: The parameter ``force_rport``.
+FORCE_RPORT = Switch(False, "replies go where the request came from, as if it had asked for rport: yes or no")
+FORCE_RPORT.name = "force_rport"
+
 _NET = NetOptions()
 _DNS = DnsOptions()
 
@@ -135,6 +139,8 @@ class CoreParams:
         f"User-Agent: ksrshell ({__version__})", "the User-Agent field of our requests, whole: str"
     )
     server_signature = Switch(True, "put those two fields into what we make: yes or no")
+    sip_warning = Number(0, "1: replies of our own say in a Warning field what request they answer: int", 0, 1)
+    reply_to_via = Switch(False, "replies over UDP go to the host of the Via, when that is an address: yes or no")
     server_id = Number(0, "this server's number: $sid, and the server_id of the contacts it saves: int", -_MOST)
 
     # -- log and flight recorder

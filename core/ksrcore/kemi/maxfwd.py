@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..sip.lumps import Lump
 from .declare import Module, Param, export
 
 if TYPE_CHECKING:
     from ..run import Run
-    from ..sip.message import SipMessage
 
 _MISSING = -1
 _BAD = -2
@@ -18,6 +16,7 @@ _LIMITS = range(256)
 
 def _number(body: str) -> int:
     """The value of a Max-Forwards body, an empty one 0, or _BAD."""
+    body = body.lstrip(" ")
     if not body:
         return 0
     if len(body) > 9 or not (body.isascii() and body.isdigit()):
@@ -35,13 +34,6 @@ class Maxfwd(Module):
         # Kamailio writes into the message: the field keeps its length.
         self._next = {str(n): str(min(n - 1, self.max_limit)).rjust(len(str(n))) for n in range(1, 257)}
 
-    def _value(self, msg: SipMessage) -> int:
-        done = msg.extra.get("maxfwd")
-        if done is not None:
-            return int(done.text)  # type: ignore[attr-defined]
-        header = msg.index.get("max-forwards")
-        return _MISSING if header is None else header.parsed(_number)
-
     @export
     def process_maxfwd(self, run: Run, limit: int) -> int:
         """Decrement Max-Forwards, or add one of ``limit`` (0 to 255) where there is none.
@@ -58,17 +50,12 @@ class Maxfwd(Module):
             return 2
         body = header.body
         text = self._next.get(body)
-        if text is None or "maxfwd" in msg.extra:
-            value = self._value(msg)
+        if text is None:
+            value = header.parsed(_number)
             if value <= 0:
                 return -1 if value == 0 else -2
             text = str(value - 1 if value <= self.max_limit else self.max_limit).rjust(len(body))
-            done: Any = msg.extra.get("maxfwd")
-            if done in msg.lumps.items:
-                msg.lumps.items.remove(done)
-        offset = msg.offset_of(header) + header.body_start
-        msg.extra["maxfwd"] = lump = Lump(offset, len(body), text, "max-forwards")
-        msg.lumps.items.append(lump)
+        msg.overwrite(header, text)
         return 1
 
     @export
@@ -76,7 +63,8 @@ class Maxfwd(Module):
         """1 when Max-Forwards is less than ``limit`` (0 to 255), -1 when not, -2 when absent, -3 when no number."""
         if limit not in _LIMITS:
             return -1
-        value = self._value(run.msg)
+        header = run.msg.index.get("max-forwards")
+        value = _MISSING if header is None else header.parsed(_number)
         if value == _MISSING:
             return -2
         if value == _BAD:

@@ -83,7 +83,6 @@ class Pv(Module):
         self.null_vars: dict[str, str | int] = {}
         self.shared: dict[str, str | int] = {}
         self.aliases: dict[str, str | int] = {}
-        self.defines: dict[str, str] = {}
         self.custom: dict[str, str | int] = {}
         self.static_branch: Branch | None = None
 

@@ -95,7 +95,8 @@ class Sl(Module):
             # RFC 3261 17: an ACK is never answered.
             return 0
         http = msg.http
-        if not http and not 100 <= code <= 699:
+        if not http and not 100 <= code <= 999:
+            log.error("%d is no status code: the reply has %d", code, self.default_code)
             code, reason = self.default_code, reason or self.default_reason
         if 300 <= code < 400:
             extra += redirect_contacts(msg, self.rich_redirect)
@@ -107,7 +108,8 @@ class Sl(Module):
             if http:
                 text = build_http_reply(msg, code, reason, tag, proxy.server_header, extra, body)
             else:
-                text = build_reply(msg, code, reason or self.default_reason, tag, proxy.server_header, extra, body)
+                reason = reason or self.default_reason
+                text = build_reply(msg, code, reason, tag, proxy.server_header, extra, body, proxy.sip_warning)
         except SipError as error:
             log.error("cannot reply %d: %s", code, error)
             proxy.count("sl:failures")
@@ -129,6 +131,9 @@ class Sl(Module):
         t = run.t
         if self.bind_tm and t is not None and t.engine is not None:
             run.handled = True
+            if not 100 <= code <= 999:
+                log.error("%d is no status code: the reply has %d", code, self.default_code)
+                code, reason = self.default_code, reason or self.default_reason
             if 300 <= code < 400:
                 extra += redirect_contacts(run.msg, self.rich_redirect)
             msg = run.msg if run.msg.is_request else None

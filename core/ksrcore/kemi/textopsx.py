@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..sip.message import Header
 
 #: What modules keep about edits that are now part of the text.
-_EDIT_MARKS = ("maxfwd", "nathelper.contact", "nathelper.sdp")
+_EDIT_MARKS = ("nathelper.contact", "nathelper.sdp")
 
 #: Fields that keep_hf() never removes.
 _KEPT = frozenset(
@@ -76,8 +76,6 @@ class Textopsx(ValueFunctions, Module):
         first = msg.buf[: msg.head_at]
         if msg.is_request and msg.new_uri:
             first = f"{msg.method} {msg.new_uri} {msg.version}\r\n"
-        if not msg.lumps.items and first == msg.buf[: msg.head_at]:
-            return 1
         if not set_text(run, first + edited(msg)):
             return -1
         msg.lumps = Lumps()

@@ -220,7 +220,8 @@ class Tm(TmSettings, TmContacts, TmUac, TmRpc):
         return 1 if self.engine.reply(t, code, reason, run.record, msg, extra) else -1
 
     def _reply_args(self, code: int, reason: str) -> tuple[int, str]:
-        if not 100 <= code <= 699:
+        if not 100 <= code <= 999:
+            log.error("%d is no status code: the reply has %d", code, self.default_code)
             return self.default_code, reason or self.default_reason
         return code, reason
 

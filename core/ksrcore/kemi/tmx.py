@@ -79,9 +79,11 @@ class Tmx(Module):
 
     @export
     def t_precheck_trans(self, run: Run) -> int:
-        """1 when the callback of this very request is running already for an earlier copy of it."""
+        """1 when the callback of this very request is running already for an earlier copy of it; -2 for ACK, CANCEL."""
         msg = run.msg
-        if not self.precheck_trans or not msg.is_request or msg.method in ("ACK", "CANCEL"):
+        if msg.is_request and msg.method in ("ACK", "CANCEL"):
+            return -2
+        if not self.precheck_trans or not msg.is_request:
             return -1
         key = self.tm.engine.own_key(msg)
         other = self.running.get(key)

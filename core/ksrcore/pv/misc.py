@@ -186,7 +186,8 @@ _VIA_PARTS = ("host", "port", "transport", "branch", "received", "rport", "param
 
 @pv_class("sel")
 def _sel(spec: Spec) -> Accessor:
-    """``$sel(select)``: ruri, from.uri, to.uri, contact.uri, callid, cseq, method, and ``via[n].part`` from 1.
+    """``$sel(select)``: ruri, from.uri, to.uri, contact.uri, callid, cseq, method, ``cfg_get.group.name`` (custom
+    parameters), and ``via[n].part`` from 1.
 
     Of Kamailio's selects those; the others raise :class:`PvError`.
     """
@@ -201,6 +202,10 @@ def _sel(spec: Spec) -> Accessor:
 
         return Accessor(spec, compile_spec(simple).get)
     head, dot, part = name.partition(".")
+    if head == "cfg_get" and part:
+        group, _, own = part.partition(".")
+        # Selects are texts, numbers too.
+        return Accessor(spec, lambda run: None if (found := run.proxy.custom.get((group, own))) is None else str(found))
     number = head[4:-1] if head[:4] == "via[" and head[-1:] == "]" else "1" if head == "via" else ""
     if not (dot and number.isascii() and number.isdigit() and int(number) and part in _VIA_PARTS):
         hint = "use the variable for it, such as $fu or $via0(host)"

@@ -114,8 +114,7 @@ def _named(name: str, read: Callable[[Run, str], Value]) -> None:
 
 
 def _define(run: Run, name: str) -> str | None:
-    found: str | None = run.proxy.modules.pv.defines.get(name)
-    return found
+    return run.proxy.defines.get(name)
 
 
 _named("def", _define)

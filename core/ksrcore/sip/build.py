@@ -6,6 +6,7 @@ copies. Everything is latin-1 text in and out, built from slices of the message 
 
 from __future__ import annotations
 
+import os
 from itertools import compress
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -263,11 +264,13 @@ def build_reply(
     server: str,
     extra: str = "",
     body: tuple[str, str] | None = None,
+    warning: bool = False,
 ) -> str:
     """A local reply to a request, field by field in the request's order, as Kamailio builds it.
 
     ``to_tag`` goes into To when it has none; ``server``: the Server field without line end, '' for none; ``extra``:
-    header text (with line ends) besides ``msg.reply_lumps``; ``body``: (content type, text).
+    header text (with line ends) besides ``msg.reply_lumps``; ``body``: (content type, text); ``warning``: with the
+    Warning field of Kamailio's ``sip_warning``.
     """
     headers = msg.headers
     copied = _copied_dialog if 180 <= code < 300 else _copied
@@ -286,14 +289,28 @@ def build_reply(
         body = msg.reply_body
     if server:
         server += "\r\n"
+    last = _warning(msg) if warning else ""
     if body is None:
-        return f"SIP/2.0 {code} {reason}\r\n{''.join(parts)}{extra}{server}Content-Length: 0\r\n\r\n"
+        return f"SIP/2.0 {code} {reason}\r\n{''.join(parts)}{extra}{server}Content-Length: 0\r\n{last}\r\n"
     kind, text = body
     if kind:
         kind = f"Content-Type: {kind}\r\n"
     return (
         f"SIP/2.0 {code} {reason}\r\n{''.join(parts)}{extra}{kind}{server}"
-        f"Content-Length: {len(text)}\r\n\r\n{text}"
+        f"Content-Length: {len(text)}\r\n{last}\r\n{text}"
+    )
+
+
+def _warning(msg: SipMessage) -> str:
+    """What a reply tells of its request, in Kamailio's words."""
+    rcv = msg.rcv
+    if rcv is None or rcv.listen is None:
+        return ""
+    vias = sum(1 for header in msg.headers if header.key == "via")
+    return (
+        f'Warning: 392 {rcv.listen.uri_host}:{rcv.listen.port} "Noisy feedback tells:  pid={os.getpid()} '
+        f"req_src_ip={rcv.src_ip} req_src_port={rcv.src_port} in_uri={msg.ruri} out_uri={msg.uri} "
+        f'via_cnt{"==" if vias == 1 else ">="}1"\r\n'
     )
 
 

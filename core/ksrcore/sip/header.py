@@ -89,6 +89,15 @@ class Header:
             value = self._parsed = parser(self.body)
         return value  # type: ignore[return-value]
 
+    def replaced(self, raw: str) -> Header:
+        """This field with another text of the same length, line end included, whose value begins at the same place."""
+        new = Header.__new__(Header)
+        new.raw, new.key, new.body_start = raw, self.key, self.body_start
+        # With the white space that pads it, as Kamailio has it until the message is parsed anew.
+        new.body = raw[self.body_start : self.body_start + len(self.body)]
+        new.value = new._parsed = None
+        return new
+
     def __repr__(self) -> str:
         return f"<Header {self.name}: {self.body[:40]}>"
 

@@ -168,6 +168,7 @@ class SipMessage:
     reply_body: tuple[str, str] | None = None
     force_socket: Listen | None = None
     force_rport = False
+    reply_to_via = False
     add_local_rport = False
     advertise: tuple[str, str] | None = None
     instance = ""
@@ -288,6 +289,18 @@ class SipMessage:
         except SipError:
             return ""
         return (to.tag or "") if to is not None else ""
+
+    def overwrite(self, header: Header, text: str) -> None:
+        """Write ``text`` over a field's value, which has as many characters: no edit, the message has another text."""
+        at = header.body_start
+        raw = header.raw
+        start = self.offset_of(header) + at
+        end = start + len(text)
+        self.buf = f"{self.buf[:start]}{text}{self.buf[end:]}"
+        new = header.replaced(f"{raw[:at]}{text}{raw[at + len(text) :]}")
+        self.headers[self.headers.index(header)] = new
+        if self.index[header.key] is header:
+            self.index[header.key] = new
 
     def take_text(self, new: SipMessage) -> None:
         """Become a message of the text of ``new``, and keep the routing state."""

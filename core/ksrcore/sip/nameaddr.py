@@ -270,7 +270,7 @@ def _parse_at(body: str, start: int, listed: bool) -> tuple[NameAddr, int]:
             pos += 1
         value_end = uri_end = pos
         pos = _skip(body, pos)
-    if uri_end <= uri_start or (not listed and spaced(body[uri_start:uri_end])):
+    if uri_end <= uri_start or (not listed and (spaced(body[uri_start:uri_end]) or '"' in body[uri_start:uri_end])):
         raise ParseError("URI", body[start:])
     params_start = -1
     if pos < size and body[pos] == ";":

@@ -234,7 +234,7 @@ def _parse_sip(text: str, scheme: str, rest: str) -> Uri:
     if at >= 0:
         user, _, password = rest[:at].partition(":")
         rest = rest[at + 1 :]
-        if not user or ":" in password:
+        if not user or ":" in password or ";" in password:
             raise ParseError("SIP URI with user or user:password before '@'", text)
         if "@" in rest:
             raise ParseError("SIP URI with one '@'", text)

@@ -82,7 +82,10 @@ def cancel_branch(engine: Engine, t: Transaction, client: Client, reasons: str) 
     if state == RESOLVING or (state == CALLING and method == 0):
         client.state = TERMINATED
         client.fr_at = client.retr_at = client.due = NEVER
-        client.cancel = 2
+        if state == CALLING:  # a late 1xx would show that somebody rings after all
+            client.cancel = 1
+        else:
+            client.cancel = 2
         client.reason = "Request Terminated"
         replies.settle(engine, t, client, 487, None, t.record)
     elif state == CALLING:

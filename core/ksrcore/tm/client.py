@@ -7,6 +7,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from ..forward import (
+    E_NO_SOCKET,
     Hop,
     NoConnection,
     NoSocket,
@@ -65,7 +66,6 @@ E_UNSPEC = -1
 #: Its E_OUT_OF_MEM.
 E_NO_CONNECTION = -2
 E_CFG = -6
-E_NO_SOCKET = -7
 E_SCRIPT = -10
 E_CANCELED = -11
 E_BAD_ADDRESS = -478
@@ -112,12 +112,17 @@ def forward(
     ready: list[Client] = []
     # A resolver may answer at once: what that leads to waits until all branches are there.
     t.forwarding = True
+    known = len(msg.branches)
     for target in wanted:
         if len(t.branches) >= MAX_BRANCHES:
             error = E_TOO_MANY_BRANCHES
             break
         error = _add(engine, run, t, msg, target, hop, proto, ready) or error
+        if len(msg.branches) > known:  # appended by the branch route: they are further branches of this step
+            wanted += [(branch, branch.uri, branch.socket, branch.flags) for branch in msg.branches[known:]]
+            known = len(msg.branches)
     t.forwarding = False
+    msg.branches = []
     if not ready:
         if error != E_CFG:
             log.error("%s: no branch could be added (%d)", t, error)
@@ -217,7 +222,7 @@ def _branch_route(
     """
     proxy = engine.proxy
     before = _swapped(msg)
-    lumps, branches = msg.lumps, msg.branches
+    lumps = msg.lumps
     if not main:
         if client.uri != msg.ruri or msg.new_uri:
             msg.new_uri = client.uri
@@ -229,14 +234,13 @@ def _branch_route(
         msg.instance = client.instance
         msg.location_ua = client.location_ua
     msg.lumps = lumps.copy()
-    msg.branches = []
     inner = Run(proxy, msg, BRANCH_ROUTE, run.record, t.avps, t, client.index)
     inner.t_lookup = True
     name, t.on_branch = t.on_branch, ""
     proxy.script.call(inner, name)  # type: ignore[union-attr]
     t.on_branch = t.on_branch or name
     changed = msg.lumps
-    msg.lumps, msg.branches = lumps, branches
+    msg.lumps = lumps
     if _swapped(msg) != before:
         client.uri = msg.uri
         client.dst_uri = msg.dst_uri

@@ -82,6 +82,8 @@ def reply_in(engine: Engine, run: Run) -> bool:
         actions = clients.step(engine, client, R1XX)
     if not actions & SEND:
         counters["tmx:rpl_absorbed"] += 1
+        if code < 200 and client.cancel == 1:
+            cancel.send_cancel(engine, t, client, cancel.local_reason(engine, t.status))
         return True
     if (engine.hooks.events | t.armed) & REPLY_IN:
         engine.hooks.call(REPLY_IN, t, run, msg, code)
@@ -342,7 +344,8 @@ def _own(
     text = ""
     if not t.local:
         t.reply_dest = t.reply_dest or reply_dest(t.msg)
-        text = build_reply(t.msg, code, reason, engine.to_tag(t), engine.server_header, extra)
+        noted = engine.proxy.sip_warning
+        text = build_reply(t.msg, code, reason, engine.to_tag(t), engine.server_header, extra, None, noted)
     engine.proxy.counters["tmx:rpl_generated"] += 1
     engine.send_reply(t, text, code, reason, None, record)
 

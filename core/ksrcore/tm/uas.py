@@ -116,8 +116,9 @@ def relay(engine: Engine, run: Run, hop: Hop | None = None, proto: str = "", fla
     method = msg.method
     if method == "ACK":
         return _relay_ack(engine, run, hop, proto)
+    looked_up = run.t_lookup
     t = engine.lookup(run)
-    if t is not None and t.record is not run.record:
+    if t is not None and t.record is not run.record and not looked_up:
         engine.retransmission(t, run)
         return 1
     if method == "CANCEL":
@@ -145,7 +146,7 @@ def relay(engine: Engine, run: Run, hop: Hop | None = None, proto: str = "", fla
         # Edits made since t_newtran() count from here on; the URI stays that of t_newtran(), as in Kamailio.
         t.saved.lumps = len(msg.lumps.items)
         t.saved.values.update(flags=msg.flags, xflags=msg.xflags)
-    if t.status >= 200:
+    if t.status >= 200 and t.record is run.record:
         log.warning("%s: was already replied to; the request is not relayed", t)
         return E_UNSPEC
     if flags & 4:
@@ -200,7 +201,6 @@ def _relay_again(engine: Engine, run: Run, hop: Hop | None, proto: str) -> int:
         bool(local.pop("main", False)) or msg.new_uri is not local.get("uri") or msg.dst_uri is not local.get("dst_uri")
     )
     wanted: list[Target] = targets(msg, main)
-    msg.branches = []
     local["uri"], local["dst_uri"] = msg.new_uri, msg.dst_uri
     result = forward(engine, run, t, msg, wanted, hop, proto)
     return E_UNSPEC if result in (E_SEND, E_CANCELED) else result

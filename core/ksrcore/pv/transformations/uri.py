@@ -29,9 +29,9 @@ def kamailio_uri(value: str) -> Uri | None:
 
 
 def user_of(uri: Uri) -> str:
-    """The user without parameters of its own (``alice;x=1@``), as Kamailio's variables have it."""
+    """The user as Kamailio's variables have it: with parameters of its own (``alice;x=1@``), but for ``user=phone``."""
     user = uri.user
-    return user.partition(";")[0] if ";" in user else user
+    return user.partition(";")[0] if ";" in user and uri.user_param.lower() == "phone" else user
 
 
 def last_param(uri: Uri, name: str) -> str:
