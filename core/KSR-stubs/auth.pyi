@@ -17,7 +17,7 @@ def auth_get_www_authenticate(realm: str, flags: int, pvdst: str, /) -> int:
     """Put a WWW-Authenticate field, with its line end, into a variable: 1, -1 when it cannot be."""
 
 def consume_credentials() -> int:
-    """Remove the credentials that were found right: 1, -1 when there are none (1 too for ACK and CANCEL)."""
+    """Remove the credentials that a check found for its realm, right or wrong: 1, -1 when there are none."""
 
 def has_credentials(realm: str, /) -> int:
     """1 when the request has credentials for ``realm`` in Authorization or Proxy-Authorization, else -1."""

@@ -16,4 +16,7 @@ def allow_source_address_group() -> int:
     """The group of the address the message came from, -1 when it is in none."""
 
 def allow_trusted() -> int:
-    """1 when source, transport, From URI and Request-URI fit a row of the trusted table, else -1."""
+    """1 when source, transport, From URI and Request-URI fit a row of the trusted table, else -1.
+
+    With peer_tag_mode 1 the number of rows that fit. The R-URI is the one that was received.
+    """

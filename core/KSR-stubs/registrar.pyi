@@ -32,7 +32,7 @@ def reg_fetch_contacts(table: str, uri: str, profile: str, /) -> int:
     """Put the contacts of ``uri`` into ``$ulc(profile=>...)``: 1, -1 when there are none."""
 
 def reg_free_contacts(profile: str, /) -> int:
-    """Forget the contacts of a profile: 1."""
+    """Forget the contacts of a profile: 1, -1 without a name."""
 
 def reg_from_user(utname: str, uri: str, mode: int, /) -> int:
     """1 when the message comes from where a contact of ``uri`` registered, else -1; mode 1 port, 2 protocol too.

@@ -3,20 +3,27 @@
 
 from typing import Any
 
-def is_leap_year(code1: int, /) -> int:
-    """Whether this year is a leap year."""
+def is_leap_year(year: int, /) -> int:
+    """1 for a leap year, else -1."""
 
 def is_leap_year_now() -> int:
-    """Whether this year of the clock is a leap year."""
+    """1 when this is a leap year, else -1."""
 
-def match(text1: str, /) -> int:
-    """Whether now is in a time recurrence (RFC 2445), fields joined by |."""
+def match(rv: str, /) -> int:
+    """1 when now is in a recurrence (``match_timestamp``), else -1."""
 
-def match_timestamp(text1: str, code2: int, /) -> int:
-    """Whether a UNIX time is in a time recurrence (RFC 2445), fields joined by |."""
+def match_timestamp(rv: str, ts: int, /) -> int:
+    """1 when a UNIX time (0: now) is in a recurrence, else -1.
 
-def time_period_match(text1: str, /) -> int:
-    """Whether now is in a period such as "wd{mo-fr} hr{8-16}"."""
+    Its fields, by RFC 2445: start|duration|frequency|until|interval|byday|bymonthday|byyearday|byweekno|bymonth,
+    such as ``20260105T083000|PT10H|weekly|||MO,TU,WE``.
+    """
 
-def time_period_match_timestamp(text1: str, code2: int, /) -> int:
-    """Whether a UNIX time is in a period such as "wd{mo-fr} hr{8-16}"."""
+def time_period_match(period: str, /) -> int:
+    """1 when now is in a period (``time_period_match_timestamp``), else -1."""
+
+def time_period_match_timestamp(period: str, ts: int, /) -> int:
+    """1 when a UNIX time (0: now) is in a period, such as ``wd{mo-fr} hr{8-17}, wd{sa}``, else -1.
+
+    1 too for one that cannot be read, which is logged: so it is in Kamailio.
+    """

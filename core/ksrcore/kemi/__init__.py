@@ -64,6 +64,7 @@ from .statsd import Statsd
 from .textops import Textops
 from .textopsx import Textopsx
 from .tm import Tm
+from .tmrec import Tmrec
 from .tmx import Tmx
 from .uac import Uac
 from .userblocklist import Userblocklist
@@ -149,6 +150,7 @@ MODULES: list[type[Module]] = [
     Async,
     Drouting,
     Userblocklist,
+    Tmrec,
 ]
 
 __all__ = ["MODULES", "known"]
