@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..forward import forward_request
-from ..net.address import Dest, Listen, Rcv, canonical_ip, ip_family, parse_host_port
+from ..net.address import CARRIERS, Dest, Listen, Rcv, canonical_ip, ip_family, parse_host_port
 from ..sip.errors import SipError
 from ..sip.message import Branch
 from ..sip.uri import default_port, parse_uri, strip_brackets
@@ -297,7 +297,7 @@ class Corex(Module):
 
     @export
     def send_data(self, run: Run, uri: str, data: str) -> int:
-        """Send ``data`` as it is to the address of a SIP URI; -1 when that is no URI or the data cannot be sent."""
+        """Send ``data`` as it is to the address of a SIP URI; -1 for no URI, for WebSocket, or when it cannot be sent."""
         return self._send(run, uri, data, None)
 
     @export
@@ -333,7 +333,7 @@ class Corex(Module):
         return 1
 
     def _send_to(self, run: Run, proto: str, ip: str, port: int, data: str, listen: Listen | None) -> int:
-        if listen is not None and (listen.proto != proto or listen.family != ip_family(ip)):
+        if proto in CARRIERS or listen is not None and (listen.proto != proto or listen.family != ip_family(ip)):
             return -1
         dest = Dest(proto, ip, port, listen or self.proxy.pick_listen(proto, ip))
         return 1 if self.proxy.send(data, dest, run.record) else -1

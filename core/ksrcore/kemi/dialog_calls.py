@@ -160,7 +160,7 @@ class DialogCalls(DialogEvents):
         caller.known = True
         caller.tag, caller.contact, caller.cseq = from_.tag, contact, cseq.number_text
         caller.routes = ",".join(routes)
-        caller.listen = msg.rcv.listen if msg.rcv is not None else None
+        caller.listen = msg.rcv.listen.base if msg.rcv is not None else None
         dialog.lifetime = self._wanted_timeout(run) or self.default_timeout
         dialog.sflags = own.sflags
         dialog.iflags = own.iflags | (TIMEOUT_BYE if self.send_bye or own.timeout_bye else 0)
@@ -335,7 +335,7 @@ class DialogCalls(DialogEvents):
         if self.keep_proxy_rr & 2 and ours > before:
             own = routes[len(routes) - ours : len(routes) - before]
             dialog.caller.routes = ",".join(filter(None, (*own, dialog.caller.routes)))
-        callee.listen = reply.rcv.listen if reply.rcv is not None else None
+        callee.listen = reply.rcv.listen.base if reply.rcv is not None else None
 
     def _bye_destroyed(
         self, event: int, t: Transaction, run: Run | None, reply: SipMessage | None, code: int
