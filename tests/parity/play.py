@@ -97,6 +97,9 @@ class _Play:
         (self.server.directory / f"case-{player.number}.py").write_text(script)
         for party in self.parties.values():
             self.endpoints.open(party.address)
+        for address, peer in self.server.ngs.items():
+            answers = self.case.ng.get(address, {})
+            peer.reset({command: [self.to(line) for line in lines] for command, lines in answers.items()})
         self._collect(0)
         self.notes.clear()
         self.heard.clear()
@@ -313,6 +316,10 @@ class _Play:
         for note in self.notes:
             self.lines += [f"  {line}" for line in self._told(note)]
         self.notes.clear()
+        for address, peer in self.server.ngs.items():
+            for data in peer.take():
+                text = self.normal.text(self.server.back(data.decode("latin-1")))
+                self.lines.append(f"  -> rtpengine {address}: {_visible(text)}")
         # Reads of TCP have no time of the kernel's: after UDP, by party.
         order = sorted(self.heard, key=lambda m: (m.proto != "udp", m.at if m.proto == "udp" else m.address))
         for message in order:
