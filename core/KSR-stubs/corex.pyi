@@ -52,7 +52,7 @@ def resetxflag(flag: int, /) -> int:
     """Clear an extended message flag (0 to 63)."""
 
 def send_data(uri: str, data: str, /) -> int:
-    """Send ``data`` as it is to the address of a SIP URI; -1 for no URI, for WebSocket, or when it cannot be sent."""
+    """Send ``data`` as it is to a SIP URI's address; -1 for no URI, for WebSocket, or when it cannot be sent."""
 
 def sendx(uri: str, socket: str, data: str, /) -> int:
     """Like ``send_data`` from the listen socket ``proto:host:port``; -1 when there is none."""

@@ -297,7 +297,7 @@ class Corex(Module):
 
     @export
     def send_data(self, run: Run, uri: str, data: str) -> int:
-        """Send ``data`` as it is to the address of a SIP URI; -1 for no URI, for WebSocket, or when it cannot be sent."""
+        """Send ``data`` as it is to a SIP URI's address; -1 for no URI, for WebSocket, or when it cannot be sent."""
         return self._send(run, uri, data, None)
 
     @export
