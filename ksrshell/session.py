@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import re
 import threading
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from .sending import Sending
     from .trace import Trace
 
+#: Seconds in which a process that is ending is waited for, and started again.
+_ENDING = 5.0
 #: Messages that new code is tried on in one call to the proxy: an interrupt comes through between two.
 _BATCH = 50
 
@@ -475,10 +478,15 @@ def connect(name_or_path: str | Path | None = None, *, timeout: float = 10.0, pe
 
     ``timeout`` is in seconds, for each call. ``persistent``: reconnect in the background when the proxy went away.
     """
-    try:
-        client = Client(resolve(name_or_path), timeout=timeout, persistent=persistent)
-    except Disconnected:
-        # It was just ending. The node of a Kamailio is started again, whatever else went away is named.
-        client = Client(resolve(name_or_path), timeout=timeout, persistent=persistent)
+    end = time.monotonic() + _ENDING
+    while True:
+        try:
+            client = Client(resolve(name_or_path), timeout=timeout, persistent=persistent)
+            break
+        except Disconnected:
+            # It is just ending. The node of a Kamailio is started again, whatever else went away is named.
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
     client.revive = revive
     return Session(client)

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
 
@@ -75,3 +76,24 @@ def test_a_node_that_never_reads_is_none(
         for _ in range(200):
             link.send({"re": 1, "result": "x" * 10_000})
     assert link.closed
+
+
+def test_an_order_that_is_longer_than_the_socket_takes_is_waited_for() -> None:
+    """The node writes on while the worker reads; when it stops in the middle, the worker goes on."""
+    node, worker = socket.socketpair()
+    link = Link(worker)
+    order = json.dumps({"id": 1, "do": "swap", "want": "x" * 3_000_000}).encode() + b"\n"
+    writer = threading.Thread(target=node.sendall, args=(order,))
+    writer.start()
+    while not (got := link.poll()):
+        pass  # it has not begun
+    writer.join()
+    assert [len(each["want"]) for each in got] == [3_000_000]
+    node.sendall(order[:100])
+    began = time.monotonic()
+    assert link.poll() == [] and time.monotonic() - began < 1
+    node.sendall(order[100:200])
+    node.close()
+    with pytest.raises(LinkLost):
+        link.poll()
+    link.close()

@@ -23,6 +23,9 @@ _WAKES = (0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2)
 #: One line of a worker at most: a record of a message with its calls.
 _LINE = 64 * 1024 * 1024
 
+#: Seconds between two looks of a worker at a long order.
+_PUSH = 0.05
+
 OnEvent = Callable[["Worker", dict[str, Any]], None]
 
 
@@ -62,6 +65,7 @@ class Worker(asyncio.Protocol):
         self.lost = 0
         self._transport: asyncio.Transport | None = None
         self._buffer = b""
+        self._pushing = False
         self._waiting: dict[int, asyncio.Future[Any]] = {}
 
     def __repr__(self) -> str:
@@ -75,8 +79,19 @@ class Worker(asyncio.Protocol):
         self._transport = transport
         self.workers.connections.add(self)
 
+    def pause_writing(self) -> None:
+        """An order is longer than the socket takes at a time: the worker has to look until all of it has left."""
+        self._pushing = True
+        self._push()
+
+    def _push(self) -> None:
+        self.workers.kick()
+        if self._pushing and not self.gone:
+            asyncio.get_running_loop().call_later(_PUSH, self._push)
+
     def resume_writing(self) -> None:
-        """All of a long order has left now: the worker may have looked when only the first part of it was there."""
+        """All of it has left."""
+        self._pushing = False
         self.workers.kick()
 
     def data_received(self, data: bytes) -> None:

@@ -20,6 +20,10 @@ MAX_WAITING = 1024 * 1024
 MAX_ANSWERS = 64 * 1024 * 1024
 
 
+#: Seconds in which more of an order comes that has begun to come.
+PAUSE = 0.02
+
+
 class LinkLost(Exception):
     """The node is gone."""
 
@@ -91,9 +95,17 @@ class Link:
             raise LinkLost(str(error)) from None
 
     def poll(self) -> list[dict[str, Any]]:
-        """The orders that are there, in order. Raises :class:`LinkLost` at the end, when there is none left."""
+        """The orders that are there, in order. Raises :class:`LinkLost` at the end, when there is none left.
+
+        The rest of an order that is longer than the socket takes at a time is waited for, as long as it comes."""
         self._flush()
         self._receive()
+        while self._in and not self.closed:
+            poller = select.poll()
+            poller.register(self.sock, select.POLLIN)
+            if not poller.poll(PAUSE * 1000):
+                break
+            self._receive()
         got = list(self._got)
         self._got.clear()
         if self.closed and not got:
@@ -120,7 +132,7 @@ class Link:
         """Take in what has come. At the end ``closed`` is set; orders that came whole are still there."""
         while not self.closed:
             try:
-                data = self.sock.recv(262144)
+                data = self.sock.recv(1048576)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError:

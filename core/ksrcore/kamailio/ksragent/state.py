@@ -72,6 +72,7 @@ class Page:
         """
         flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
         self.path = path
+        self.folder_fd = -1
         self.fd = os.open(path, flags | (os.O_CREAT | os.O_EXCL if create is not None else 0), 0o600)
         try:
             status = os.fstat(self.fd)
@@ -116,6 +117,9 @@ class Page:
             words.release()
         self.map.close()
         os.close(self.fd)
+        if self.folder_fd >= 0:
+            os.close(self.folder_fd)
+            self.folder_fd = -1
 
     # -- the server as a whole ----------------------------------------------------------------------------------
 
@@ -161,8 +165,11 @@ class Page:
         return self.map[40:72].decode("ascii")
 
     def hold_life(self) -> None:
-        """This process is one of the server's: the page is alive as long as one of them is."""
+        """This process is one of the server's: the page is alive as long as one of them is. Whoever tidies up folders
+        for temporary files (systemd-tmpfiles) leaves alone one that is locked."""
         fcntl.flock(self.fd, fcntl.LOCK_SH)
+        self.folder_fd = os.open(os.path.dirname(self.path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(self.folder_fd, fcntl.LOCK_SH)
 
     def alive(self) -> bool:
         """Whether a process of the server lives. Not to be asked by one of them."""
