@@ -16,8 +16,11 @@ def core_hash(text: str) -> int:
         # C's char has a sign there: bytes above 127 are taken away.
         words = [_word(data[at : at + 4]) for at in range(0, full, 4)]
         rest = _word(data[full:])
-    total = sum(word ^ word >> 3 for word in words)
-    total = (total + (rest ^ rest >> 3)) & 0xFFFFFFFF
+    return _total([*words, rest])
+
+
+def _total(words: list[int]) -> int:
+    total = sum(word ^ word >> 3 for word in words) & 0xFFFFFFFF
     return (total + (total >> 11) + (total >> 13) + (total >> 23)) & 0xFFFFFFFF
 
 

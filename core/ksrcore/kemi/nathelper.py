@@ -14,7 +14,7 @@ from ..sip.errors import SipError
 from ..sip.nameaddr import NameAddr, parse_nameaddrs
 from ..sip.uri import is_ipv4, parse_uri
 from .core_log import log
-from .declare import Module, Param, ParamError, export, rpc
+from .declare import Module, Param, ParamError, RpcError, export, rpc
 from .nathelper_ping import Pinger
 from .nathelper_sdp import SdpFunctions
 
@@ -432,8 +432,10 @@ class Nathelper(SdpFunctions, Module):
     @rpc("nathelper.enable_ping")
     def enable_ping(self, params: list[object]) -> None:
         """Enable (1) or disable (0) the keepalive pings."""
+        if not params:
+            raise RpcError(500, "No parameter")
         if self.pinger is not None:
-            self.pinger.enabled = bool(params and int(str(params[0])))
+            self.pinger.enabled = str(params[0]).strip() not in ("0", "")
 
 
 # -- pseudo-variables -------------------------------------------------------------------------------------------------

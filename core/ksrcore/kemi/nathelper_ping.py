@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING
 
-from ..net.address import AddressError, Dest, Listen, canonical_ip, parse_listen
+from ..net.address import AddressError, Dest, Listen, bracketed, canonical_ip, parse_listen
 from ..run import Run
 from ..sip.errors import SipError
 from ..sip.nameaddr import parse_nameaddrs
@@ -131,8 +131,8 @@ class Pinger:
         route = f"Route: {contact.path}\r\n" if contact.path else ""
         return (
             f"{module.sipping_method} {contact.contact} SIP/2.0\r\n"
-            f"Via: SIP/2.0/UDP {listen.via_host_port};branch=z9hG4bK{number:07d};rport\r\n"
-            f"{route}From: <{module.sipping_from}>;tag=ksrping-{contact.ruid}\r\nTo: <{contact.contact}>\r\n"
+            f"Via: SIP/2.0/UDP {bracketed(listen.host)}:{listen.port};branch=z9hG4bK{number:07d}\r\n"
+            f"{route}From: {module.sipping_from};tag=ksrping-{contact.ruid}\r\nTo: {contact.contact}\r\n"
             f"Call-ID: ksrping-{number:x}-{int(self.proxy.started):x}@{listen.host}\r\n"
             f"CSeq: 1 {module.sipping_method}\r\nContent-Length: 0\r\n\r\n"
         )

@@ -90,6 +90,8 @@ class Permissions(Module):
                 raise ParamError(
                     f"modparam permissions:{name} can only be {only!r} here, got {getattr(self, name)!r}; leave it out"
                 )
+        if not self.load_backends:
+            raise ParamError("modparam permissions:load_backends expects 1 addresses, 2 trusted peers or 3, got 0")
         if self.peer_tag_avp:
             try:
                 accessor = compile_spec(self.peer_tag_avp)
@@ -178,14 +180,17 @@ class Permissions(Module):
 
     @export
     def allow_trusted(self, run: Run) -> int:
-        """1 when source, transport, From URI and Request-URI fit a row of the trusted table, else -1."""
+        """1 when source, transport, From URI and Request-URI fit a row of the trusted table, else -1.
+
+        With peer_tag_mode 1 the number of rows that fit. The R-URI is the one that was received.
+        """
         msg = run.msg
         if self.trusted is None or msg.rcv is None:
             return -1
         try:
             from_ = msg.from_
             uri = from_.uri if from_ is not None else ""
-            found = self.trusted.match(msg.rcv.src_ip, msg.rcv.proto, uri, msg.uri)
+            found = self.trusted.match(msg.rcv.src_ip, msg.rcv.proto, uri, msg.ruri)
         except (SipError, StoreError) as error:
             log.error("allow_trusted: %s", error)
             return -1
@@ -195,7 +200,7 @@ class Permissions(Module):
             for peer in found if self.peer_tag_mode else found[:1]:
                 if peer.tag is not None:
                     self._tag(run, peer.tag)
-        return 1
+        return len(found) if self.peer_tag_mode else 1
 
     # -- RPC --------------------------------------------------------------------------------------------------------
 
@@ -245,6 +250,8 @@ class Permissions(Module):
         if self.trusted is None:
             raise RpcError(500, "Reload failed. No trusted_table")
         self._may_reload()
+        if not self.db_mode:
+            raise RpcError(500, "Reload failed.")
         try:
             self.trusted.reload()
         except StoreError as error:
@@ -253,7 +260,7 @@ class Permissions(Module):
 
     @rpc("permissions.trustedDump")
     def rpc_trusted_dump(self, params: list[Any]) -> list[dict[str, object]]:
-        """The trusted peers, one item each."""
-        if self.trusted is None:
+        """The trusted peers, one item each; only with db_mode 1."""
+        if self.trusted is None or not self.db_mode:
             raise RpcError(500, "No trusted table")
         return self.trusted.dump()

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from ..store.addresses import parse_ip
-from .declare import Module, Param, ParamError, export, rpc
+from .declare import Module, Param, ParamError, RpcError, export, rpc
 
 if TYPE_CHECKING:
     from ..proxy import Proxy
@@ -185,6 +185,8 @@ class Pike(Module):
     def rpc_top(self, params: list[Any]) -> dict[str, Any]:
         """The addresses with the most hits: HOT (default), WARM or ALL."""
         wanted = str(params[0]).upper() if params else "HOT"
+        if wanted not in ("ALL", "HOT", "WARM"):
+            raise RpcError(500, "Bad argument. Select: ALL, HOT or WARM")
         limit = self.reqs_density_per_unit
         rows = []
         for size, root in self._trees.items():

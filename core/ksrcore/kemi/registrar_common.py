@@ -52,7 +52,7 @@ def method_bits(text: str) -> int | None:
 
 
 def unescape_uri(text: str) -> str:
-    """Resolve ``%xx``. Raises :class:`AorError` for a broken escape."""
+    """Resolve ``%xx``. Raises :class:`AorError` for a broken escape and, as Kamailio, for one that is not printable ASCII."""
     if "%" not in text:
         return text
     head, *parts = text.split("%")
@@ -62,7 +62,7 @@ def unescape_uri(text: str) -> str:
             if len(part) < 2 or part[:2] != part[:2].strip("+-_ "):
                 raise ValueError
             code = int(part[:2], 16)
-            if not code:
+            if not 32 <= code < 127:
                 raise ValueError
             out.append(chr(code) + part[2:])
         except ValueError:

@@ -37,7 +37,7 @@ def _credential(name: str, read: Callable[[Credentials], Value]) -> None:
     @pv(name)
     def get(run: Run) -> Value:
         found = credentials_of(run)
-        return read(found) if found is not None else None
+        return read(found) if found is not None and found else None
 
 
 _credential("au", lambda c: c.user)
@@ -49,7 +49,7 @@ _credential("adn", lambda c: c.nonce)
 _credential("adc", lambda c: c.cnonce)
 _credential("ado", lambda c: c.opaque)
 _credential("adr", lambda c: c.response)
-_credential("adu", lambda c: c.uri)
+_credential("adu", lambda c: c.uri or None)
 
 
 def _authorized(run: Run) -> Credentials | None:

@@ -39,6 +39,10 @@ class Credentials:
     def __repr__(self) -> str:
         return f"Credentials({self.text!r})"
 
+    def __bool__(self) -> bool:
+        """Whether there is a field at all."""
+        return bool(self._map)
+
     def param(self, name: str) -> str | None:
         """Any field by name (in any case), None when absent."""
         return self._map.get(name.lower())
@@ -132,7 +136,7 @@ def parse_credentials(body: str) -> Credentials:
     if scheme.lower() != "digest":
         return Credentials(text, scheme, fields)
     rest = parts[1] if len(parts) > 1 else ""
-    if not rest or rest.endswith(","):
+    if rest.endswith(","):
         raise ParseError("name=value credentials, separated by commas", body)
     if rest.count(",") > MAX_FIELDS:
         raise ParseError(f"at most {MAX_FIELDS} name=value credentials", body)

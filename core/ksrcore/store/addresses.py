@@ -7,9 +7,9 @@ are tried by group, then in the order of the table. A row's port 0 matches any p
 """
 
 import ipaddress
-import zlib
 from typing import NamedTuple
 
+from ksrcore.corehash import core_hash
 from ksrcore.store.database import Database
 from ksrcore.store.errors import StoreError
 
@@ -148,7 +148,7 @@ class Addresses:
         return None
 
     def address_dump(self) -> list[dict[str, object]]:
-        """`permissions.addressDump`. `table` is a slot of a hash; ours differs from Kamailio's and says as little."""
+        """`permissions.addressDump`. `table` is a slot of Kamailio's hash."""
         return self._hashed("ip", [address for found in self._exact.values() for address in found])
 
     def domain_dump(self) -> list[dict[str, object]]:
@@ -168,10 +168,16 @@ class Addresses:
 
     @staticmethod
     def _hashed(key: str, found: list[Address]) -> list[dict[str, object]]:
-        slots = sorted(((zlib.crc32(a.ip.encode("latin-1")) % _SLOTS, a) for a in found), key=lambda pair: pair[0])
+        def slot(address: Address) -> int:
+            parsed = parse_ip(address.ip)
+            if parsed is None:
+                return core_hash(address.ip) % _SLOTS
+            return core_hash(parsed[1].to_bytes(4 if parsed[0] == 4 else 16, "big").decode("latin-1")) % _SLOTS
+
+        slots = sorted(((slot(address), address) for address in found), key=lambda pair: pair[0])
         return [
-            {"table": slot, "group": a.group, "item": {key: a.ip, "port": a.port, "tag": a.tag or "NULL"}}
-            for slot, a in slots
+            {"table": number, "group": a.group, "item": {key: a.ip, "port": a.port, "tag": a.tag or "NULL"}}
+            for number, a in slots
         ]
 
     def fork(self) -> "Addresses":

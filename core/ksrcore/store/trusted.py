@@ -1,9 +1,9 @@
 """Trusted peers: the `trusted` table of Kamailio's permissions module, for allow_trusted."""
 
 import re
-import zlib
 from typing import NamedTuple
 
+from ksrcore.corehash import core_hash
 from ksrcore.posixre import PosixError, compile_posix
 from ksrcore.store.database import Database
 from ksrcore.store.errors import StoreError
@@ -85,7 +85,7 @@ class Trusted:
         return len(rows)
 
     def match(self, src_ip: str, proto: str, from_uri: str, ruri: str) -> list[TrustedPeer]:
-        """All rows that match, by priority, highest first. `src_ip` is compared as text.
+        """All rows that match, by priority: highest first, with `db_mode` 0 lowest first, as Kamailio's query has them. `src_ip` is compared as text.
 
         `proto`: any, udp, tcp, tls, sctp, ws or wss, case ignored; "any" matches rows of every protocol.
         """
@@ -94,19 +94,22 @@ class Trusted:
         proto = proto.lower()
         if proto not in PROTOCOLS:
             raise StoreError(f"allow_trusted: unknown protocol {proto!r}, expected one of {', '.join(PROTOCOLS)}")
-        return [
+        found = [
             peer
             for peer, from_re, ruri_re in self._peers.get(src_ip, ())
             if (proto == "any" or peer.proto in ("any", proto))
             and (from_re is None or from_re.search(from_uri))
             and (ruri_re is None or ruri_re.search(ruri))
         ]
+        if self.db_mode == 0:
+            found.sort(key=lambda peer: peer.priority)
+        return found
 
     def dump(self) -> list[dict[str, object]]:
         """`permissions.trustedDump`."""
         return [
             {
-                "table": zlib.crc32(ip.encode("latin-1")) % _SLOTS,
+                "table": core_hash(ip) % _SLOTS,
                 "item": {
                     "ip": ip,
                     "proto": PROTOCOLS[peer.proto],
