@@ -206,7 +206,7 @@ class KsrShell(TerminalInteractiveShell):
             self.notice("interrupted")
         elif isinstance(error, KsrShellError):
             cells = [frame.filename for frame in frames if "ipython-input" in frame.filename]
-            self.notice(f"{error}{user_line(tb, cells[-1]) if cells else ''}", "red")
+            self.notice(f"{error}{user_line(tb, cells[-1]) if cells else ''}", "red", wrap=sys.stdout.isatty())
             script = getattr(error, "traceback", "")
             if script:
                 self.notice(script.rstrip("\n"), "bright_black")
@@ -217,13 +217,14 @@ class KsrShell(TerminalInteractiveShell):
         """Print a renderable, in colour where the terminal has them."""
         sys.stdout.write((coloured if sys.stdout.isatty() else plain)(what, wrap=wrap) + "\n")
 
-    def notice(self, text: str, style: str = "yellow") -> None:
-        """A line that did not come from the user's input: above the prompt when there is one."""
+    def notice(self, text: str, style: str = "yellow", *, wrap: bool = False) -> None:
+        """A line that did not come from the user's input: above the prompt when there is one. ``wrap``: between words,
+        else the terminal breaks it."""
         if debugger.tell is not None:
             debugger.tell(text)
             return
         make_room()
-        self.say(Text("\n".join(map(clean, text.split("\n"))), style), wrap=sys.stdout.isatty())
+        self.say(Text("\n".join(map(clean, text.split("\n"))), style, overflow="ignore"), wrap=wrap)
 
 
 def make_shell(namespace: Namespace, folder: Path, *, user_config: bool = True) -> KsrShell:
