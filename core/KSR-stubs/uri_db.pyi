@@ -4,16 +4,19 @@
 from typing import Any
 
 def check_from() -> int:
-    """Whether the user in From is the one that authenticated, or one the uri table allows."""
+    """1 when the user in From is the one who authenticated, or (use_uri_table) may be used by that one."""
 
 def check_to() -> int:
-    """Whether the user in To is the one that authenticated, or one the uri table allows."""
+    """1 when the user in To is the one who authenticated, or (use_uri_table) may be used by that one."""
 
-def check_uri(text1: str, /) -> int:
-    """Whether the user in a URI is the one that authenticated, or one the uri table allows."""
+def check_uri(suri: str, /) -> int:
+    """1 when the user of a URI is the one who authenticated, or (use_uri_table) may be used by that one."""
 
-def check_uri_realm(text1: str, text2: str, text3: str, /) -> int:
-    """Whether a URI's user belongs to this user and realm."""
+def check_uri_realm(suri: str, susername: str, srealm: str, /) -> int:
+    """``check_uri`` for this user of this realm in place of the one who authenticated (one is '': that one).
+
+    -4 without a user in the URI, -2 without credentials that were verified, -9 and -10 not allowed, -1 no URI.
+    """
 
 def does_uri_exist() -> int:
-    """Whether the database has the Request-URI's user."""
+    """1 when the database has the Request-URI's user, -5 when not, -1 for an error."""

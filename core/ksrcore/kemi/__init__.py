@@ -67,6 +67,7 @@ from .tm import Tm
 from .tmrec import Tmrec
 from .tmx import Tmx
 from .uac import Uac
+from .uri_db import UriDb
 from .userblocklist import Userblocklist
 from .usrloc import Usrloc
 from .uuid import Uuid
@@ -151,6 +152,7 @@ MODULES: list[type[Module]] = [
     Drouting,
     Userblocklist,
     Tmrec,
+    UriDb,
 ]
 
 __all__ = ["MODULES", "known"]
