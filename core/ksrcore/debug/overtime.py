@@ -35,9 +35,9 @@ def within(seconds: float, fn: Callable[[], T]) -> T:
 
     watch = threading.Timer(seconds, end)
     watch.daemon = True
-    watch.start()
     try:
         try:
+            watch.start()  # here too the time may be up: it waits until the other thread runs
             return fn()
         finally:
             # Whoever raises has the lock: it comes out here, not in what follows.
