@@ -58,9 +58,9 @@ def test_who_is_pinged_and_how(make_run: MakeRun) -> None:
     assert sent[0][1] == "\0\0\0\0"
     assert sent[1][1].split("\r\n") == [
         "OPTIONS sip:sip@10.0.0.1:5060 SIP/2.0",
-        "Via: SIP/2.0/UDP 127.0.0.1:27310;branch=z9hG4bK0000001;rport",
-        "From: <sip:pinger@example.com>;tag=ksrping-r-sip",
-        "To: <sip:sip@10.0.0.1:5060>",
+        "Via: SIP/2.0/UDP 127.0.0.1:27310;branch=z9hG4bK0000001",
+        "From: sip:pinger@example.com;tag=ksrping-r-sip",
+        "To: sip:sip@10.0.0.1:5060",
         f"Call-ID: ksrping-1-{int(WALL):x}@127.0.0.1",
         "CSeq: 1 OPTIONS",
         "Content-Length: 0",

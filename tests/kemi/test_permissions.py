@@ -17,7 +17,7 @@ def test_as_in_kamailio(scenario: dict[str, Any]) -> None:
 
 
 def test_reloads_have_a_rate() -> None:
-    bench = Bench()
+    bench = Bench(["permissions:db_mode=1"])
     bench.db.insert("address", {"grp": 1, "ip_addr": "127.0.0.1", "mask": 32, "port": 0, "tag": "lo"})
     source = "KSR.permissions.allow_source_address(1)"
     assert bench.request({}, [source])[0] == [-1]

@@ -46,3 +46,41 @@ def test_reg_from_user() -> None:
     assert bench.request({}, ask)[0] == [1, 1, -1, -1]
     assert bench.request({}, ['KSR.registrar.reg_from_user("location", "nonsense", 0)'])[0] == [-1]
     assert bench.request({}, ['KSR.registrar.reg_from_user("none", "sip:bob@ex.com", 0)'])[0] == [-1]
+
+
+def contacts(bench: Bench, contact: str, *extra: str, flags: int = 0) -> tuple[int, str]:
+    """save()'s result and the Contact field of the reply, without what is ``expires``."""
+    step = {"method": "REGISTER", "ruri": "sip:ex.com", "fields": [f"Contact: {contact}", *extra]}
+    results, replies = bench.request(step, [f'KSR.registrar.save("location", {flags})'])
+    found = next((line for line in replies[-1] if line.startswith("Contact: ")), "")
+    users = [part.partition("@")[0].rpartition(":")[2] for part in found.removeprefix("Contact: ").split(", ")]
+    return results[0], " ".join(users)
+
+
+def test_a_contact_said_twice_counts_once() -> None:
+    bench = Bench([])
+    assert contacts(bench, "<sip:a@h>;q=0.5, <sip:a@h>;q=0.7") == (1, "a")
+    assert contacts(bench, "<sip:a@h>;expires=0, <sip:a@h>")[1] == "a"
+
+
+def test_flag_4_keeps_the_first_contact_that_stays() -> None:
+    bench = Bench([])
+    contacts(bench, "<sip:a@h>, <sip:b@h>")
+    assert contacts(bench, "<sip:c@h>, <sip:d@h>", flags=4) == (1, "d")
+    assert contacts(bench, "<sip:e@h>, <sip:d@h>;expires=0", flags=4)[1] == "e"
+
+
+def test_an_instance_is_known_by_itself() -> None:
+    bench = Bench([])
+    one = '+sip.instance="<urn:x>"'
+    assert contacts(bench, f"<sip:a@h>;{one}") == (1, "a")
+    assert contacts(bench, f"<sip:b@h>;{one}") == (2, "b")
+    assert contacts(bench, f"<sip:b@h>;{one};reg-id=1") == (1, "b b")
+    assert contacts(bench, f"<sip:b@h>;{one};reg-id=0")[0] == -1
+
+
+@pytest.mark.parametrize(("user", "good"), [("a" * 64, True), ("a" * 65, False), ("%41", True), ("%c3", False)])
+def test_users_that_can_register(user: str, good: bool) -> None:
+    step = {"method": "REGISTER", "ruri": "sip:ex.com", "fields": ["Contact: <sip:a@h>"]}
+    call = f'KSR.registrar.save_uri("location", 0, "sip:{user}@ex.com")'
+    assert (Bench([]).request(step, [call])[0][0] == 1) is good

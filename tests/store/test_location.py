@@ -96,8 +96,11 @@ def test_order(loc: Location) -> None:
     add(loc, "f", q=500)
     assert uris(loc) == "d a c f e b"
     loc.update(b, q=500)
+    assert uris(loc) == "b d a c f e"  # before the first whose q is not smaller, as Kamailio does
     loc.update(a, q=-1)
-    assert uris(loc) == "d c f b e a"
+    assert uris(loc) == "a b d c f e"
+    loc.update(a, q=0)
+    assert uris(loc) == "a b d c f e"
 
 
 def test_desc_time_order(db: Database) -> None:
@@ -279,7 +282,7 @@ def test_bad_calls(loc: Location, db: Database) -> None:
     a = add(loc, "a")
     for call, words in (
         (lambda: loc.insert(a), "already in table"),
-        (lambda: loc.insert(Contact("", "r", "sip:x")), "needs aor"),
+        (lambda: loc.insert(Contact("x", "r", "")), "needs contact"),
         (lambda: loc.update(a, aor="b"), "cannot change aor"),
         (lambda: loc.update(a, colour=1), "a contact has no colour"),
         (lambda: loc.update(Contact("x", "r", "sip:x")), "is not in table"),

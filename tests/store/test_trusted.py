@@ -44,7 +44,7 @@ def db() -> Iterator[Database]:
         ("1.1.1.3", "any", "sip:a@h", []),
         ("1.1.1.4", "udp", "sip:a@h", []),
         ("1.1.1.5", "udp", "sip:xalicey@h", ["t_sub"]),
-        ("1.1.1.6", "udp", "sip:a@h", ["high", "low"]),
+        ("1.1.1.6", "udp", "sip:a@h", ["low", "high"]),
         ("1.1.1.7", "udp", "sip:bob@x", [None]),
         ("1.1.1.7", "udp", "sip:bOb@x", []),
         ("1.1.1.8", "udp", "sip:a\\b@x", ["t_backslash"]),

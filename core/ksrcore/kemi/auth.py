@@ -192,8 +192,8 @@ class Auth(AuthFunctions, Module):
             return STALE_NONCE
         if tail:
             number = int.from_bytes(tail[:4], "big")
-            if tail[4] & _HAS_NC and self.nonce_count:
-                return self._check_count(number, credentials.nc if credentials.qop else "00000001")
+            if tail[4] & _HAS_NC and self.nonce_count and credentials.nc:
+                return self._check_count(number, credentials.nc)
             if tail[4] & _ONE_TIME and self.one_time_nonce:
                 if (self._nid - number) & 0xFFFFFFFF >= self.otn_in_flight_no:
                     return STALE_NONCE

@@ -52,7 +52,7 @@ def method_bits(text: str) -> int | None:
 
 
 def unescape_uri(text: str) -> str:
-    """Resolve ``%xx``. Raises :class:`AorError` for a broken escape and, as Kamailio, for one that is not printable ASCII."""
+    """Resolve ``%xx``. Raises :class:`AorError` for a broken one, or one outside printable ASCII."""
     if "%" not in text:
         return text
     head, *parts = text.split("%")

@@ -162,7 +162,8 @@ def _append(module: Registrar, msg: SipMessage, contact: Contact) -> None:
 def lookup(module: Registrar, run: Run, table: Location, text: str, main: bool) -> int:
     """Find the contacts of ``text`` ('' for the message's own URI) and make them the destination set.
 
-    ``main``: the first becomes the R-URI, the others follow when append_branches is set; else all become branches (none without it).
+    ``main``: the first becomes the R-URI, the others follow when append_branches is set; else all become branches, none
+    without append_branches.
     """
     try:
         uri = target_uri(run.msg, text)

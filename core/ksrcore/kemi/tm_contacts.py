@@ -50,7 +50,10 @@ class TmContacts(Module):
         )  # fmt: skip
         contacts = [main, *msg.branches]
         # Of equal q the one added last comes first, as in Kamailio.
-        ordered = sorted(reversed(contacts), key=lambda b: -b.q) if mode == 0 else _weighted(contacts, self.proxy.random)
+        if mode == 0:
+            ordered = sorted(reversed(contacts), key=lambda b: -b.q)
+        else:
+            ordered = _weighted(contacts, self.proxy.random)
         stack = run.avps.xavps
         # A step ends where the next contact has another q.
         for n in range(len(ordered) - 1, -1, -1):

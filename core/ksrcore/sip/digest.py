@@ -136,8 +136,6 @@ def parse_credentials(body: str) -> Credentials:
     if scheme.lower() != "digest":
         return Credentials(text, scheme, fields)
     rest = parts[1] if len(parts) > 1 else ""
-    if rest.endswith(","):
-        raise ParseError("name=value credentials, separated by commas", body)
     if rest.count(",") > MAX_FIELDS:
         raise ParseError(f"at most {MAX_FIELDS} name=value credentials", body)
     if _USUAL.fullmatch(rest) is not None:

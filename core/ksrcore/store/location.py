@@ -6,8 +6,8 @@ fork shares everything with its parent until it writes.
 
 Order, as Kamailio's: a new contact comes before the first one with a smaller q (-1, not given, is the smallest). An
 update leaves a contact where it is as long as its neighbours' q allow it, else it moves before the first one whose
-q is not smaller, or to the end: a defect of Kamailio's that its forks show. With `desc_time_order` the last modified comes
-first and q does not count.
+q is not smaller, or to the end: a defect of Kamailio's that its forks show. With `desc_time_order` the last modified
+comes first and q does not count.
 """
 
 import heapq

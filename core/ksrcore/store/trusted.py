@@ -85,7 +85,9 @@ class Trusted:
         return len(rows)
 
     def match(self, src_ip: str, proto: str, from_uri: str, ruri: str) -> list[TrustedPeer]:
-        """All rows that match, by priority: highest first, with `db_mode` 0 lowest first, as Kamailio's query has them. `src_ip` is compared as text.
+        """All rows that match, by priority: highest first, with `db_mode` 0 lowest first, as Kamailio's query has them.
+
+        `src_ip` is compared as text.
 
         `proto`: any, udp, tcp, tls, sctp, ws or wss, case ignored; "any" matches rows of every protocol.
         """
