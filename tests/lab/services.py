@@ -1,4 +1,4 @@
-"""Servers of other kinds that tests talk to, started on loopback with random ports: Redis, NATS."""
+"""Servers of other kinds that tests talk to, started on loopback with random ports: Redis, NATS, rtpengine."""
 
 from __future__ import annotations
 
@@ -53,3 +53,43 @@ def nats(directory: Path, port: int = 0) -> Iterator[int]:
     command = [need("nats-server", "nats-server"), "--addr", "127.0.0.1", "--port", str(port)]
     with running([*command, "--pid", str(directory / "nats.pid")], port):
         yield port
+
+
+@contextmanager
+def rtpengine(directory: Path, port: int = 0) -> Iterator[int]:
+    """An rtpengine without its kernel module; the port of its ng protocol."""
+    port = port or free_port()
+    media = free_port() | 1  # the ports of media begin somewhere else in each test
+    options = {
+        "config-file": "none",
+        "table": "-1",
+        "interface": "127.0.0.1",
+        "listen-ng": f"127.0.0.1:{port}",
+        "port-min": str(min(media, 60000) + 1),
+        "port-max": str(min(media, 60000) + 41),
+        "num-threads": "2",
+    }
+    command = [need("rtpengine", "rtpengine-daemon"), *(f"--{name}={value}" for name, value in options.items())]
+    with (directory / "rtpengine.log").open("wb") as log:
+        process = subprocess.Popen([*command, "--foreground", "--log-stderr"], stdout=log, stderr=log)
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(0.05)
+            end = time.monotonic() + 10
+            while True:
+                try:
+                    sock.sendto(b"0 d7:command4:pinge", ("127.0.0.1", port))
+                    sock.recv(100)
+                    break
+                except OSError:
+                    if process.poll() is not None or time.monotonic() > end:
+                        text = (directory / "rtpengine.log").read_text()
+                        raise RuntimeError(f"rtpengine does not answer at port {port}: {text[-1000:]}") from None
+        yield port
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -74,7 +74,7 @@ def bdecode(text: str) -> NgValue:
     try:
         return _decode(text, 0, 0)[0]
     except IndexError:
-        raise ValueError("the text ends in the middle of a value") from None
+        raise ValueError("it ends in the middle of a value") from None
 
 
 def _number(text: str, what: str) -> int:
@@ -90,8 +90,8 @@ def _decode(text: str, at: int, depth: int) -> tuple[NgValue, int]:
         raise ValueError(f"more than {_DEPTH} lists and dictionaries in each other")
     kind = text[at]
     if kind == "i":
-        end = text.find("e", at)
-        return _number(text[at + 1 : end] if end >= 0 else text[at + 1 :], "an integer"), end + 1
+        end = text.index("e", at)
+        return _number(text[at + 1 : end], "an integer"), end + 1
     if kind == "l":
         items: list[NgValue] = []
         at += 1
@@ -109,8 +109,8 @@ def _decode(text: str, at: int, depth: int) -> tuple[NgValue, int]:
             item, at = _decode(text, at, depth + 1)
             found.setdefault(key, item)
         return found, at + 1
-    colon = text.find(":", at, at + 12)
-    size = _number(text[at:colon] if colon >= 0 else text[at : at + 12], "the length of a string")
+    colon = text.index(":", at)
+    size = _number(text[at:colon], "the length of a string")
     end = colon + 1 + size
     if end > len(text):
         raise ValueError(f"a string of {size} bytes, only {len(text) - colon - 1} are left")
