@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench load fuzz pictures clean
+.PHONY: demo test lint bench bench-agent load fuzz pictures clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/ksrshell demo
@@ -18,6 +18,10 @@ lint: $(VENV)/test.stamp
 # The stock KEMI script on the embedded core and on Kamailio, side by side: CPU per call, time in each callback.
 bench: $(VENV)/test.stamp
 	$(BIN)/python tests/bench/calls.py $(ARGS)
+
+# What the agent costs a Kamailio: nobody attached, somebody attached, a hold armed, beside a server without it.
+bench-agent: $(VENV)/test.stamp
+	$(BIN)/python tests/bench/agent.py $(ARGS)
 
 # 100 users register with digest, then 1,000 calls at 100 a second, over UDP and over TCP.
 load: $(VENV)/test.stamp

@@ -11,6 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import ksrshell
+from ksrcore.kamailio.agents import look
+from ksrshell import nodes
 from lab.agent import with_agent
 from lab.database import make_database
 from lab.embedded import EmbeddedServer
@@ -36,10 +39,34 @@ SERVERS: dict[str, Callable[..., Server]] = {
     "embedded": EmbeddedServer,
     "kamailio": _kamailio,
     "kamailio-agent": _agent,
+    "kamailio-attached": _agent,
+    "kamailio-holding": _agent,
     "kamailio-fm": partial(_kamailio, allocator="fm"),
     "kamailio-native": partial(_kamailio, native=True),
     "kamailio-native-fm": partial(_kamailio, native=True, allocator="fm"),
 }
+
+
+@contextmanager
+def attached(label: str, server: Server) -> Iterator[None]:
+    """With ``kamailio-attached`` somebody is attached to the server; with ``kamailio-holding`` a hold is armed as well,
+    which no message meets. The node's own CPU is not the server's."""
+    if label not in ("kamailio-attached", "kamailio-holding"):
+        yield
+        return
+    control = nodes.start(look(server.directory.parent / "bench.kamailio"))
+    with ksrshell.connect(control) as session:
+        end = time.monotonic() + 15
+        while not all(each["connected"] for each in session.call("ksr.workers")):
+            if time.monotonic() > end:
+                raise server.failure("has workers that did not connect to the node")
+            time.sleep(0.02)
+        if label == "kamailio-holding":
+            # A logpoint, since these servers have one worker, which is never held. Its filter costs the same.
+            session.hold("ksr_route_relay", 'method == "INVITE" and rU == "nobody"', log="{method}")
+        yield
+        if session.stats["lost"]:
+            raise server.failure(f"lost {session.stats['lost']} records: the node did not read them")
 
 
 @dataclass(frozen=True)
@@ -79,7 +106,7 @@ def cpu_round(
 
     The seconds after the calls count: the transactions are freed in them.
     """
-    with loaded(label, users, transport) as (server, load):
+    with loaded(label, users, transport) as (server, load), attached(label, server):
         if warmup:
             load.call(warmup, rate, run=1)
         before = server.cpu_ns()
