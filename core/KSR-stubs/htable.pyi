@@ -31,7 +31,7 @@ def sht_iterator_next(iname: str, /) -> int:
     """Go to the next item (first to the first): 1, -1 at the end."""
 
 def sht_iterator_rm(iname: str, /) -> int:
-    """Remove the item the walk is at: 1, -1 without a walk."""
+    """Remove the item the walk is at: 1, -1 without one."""
 
 def sht_iterator_setex(iname: str, expire: int, /) -> int:
     """Let the item the walk is at expire in ``expire`` seconds: 1, -1 without one."""

@@ -144,6 +144,8 @@ async def _serve(options: Options) -> None:
         proxy.tasks.post = _turns(proxy, loop)
         stack.callback(proxy.tasks.close)
         load_script(settings.script, proxy, ksr)
+        # What modules do at the start, such as the event htable:mod-init, comes before the first message.
+        proxy.advance(time.monotonic())
         methods = Methods(proxy, stopping.set, Rates(proxy, network))
         control = ControlServer(path, name, _guarded(proxy, rpc_methods(proxy) | methods.table()))
         stack.push_async_callback(control.close)

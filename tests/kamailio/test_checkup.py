@@ -184,6 +184,22 @@ def test_a_plan_for_the_embedded_core(tmp_path: Path) -> None:
         "these settings have no effect here: mhomed",
     ]
     assert plan(config(tmp_path, "port=5066\n"), names, []).listens[0] == "udp:127.0.0.1:5066"
+    text = """
+    listen=udp:127.0.0.1:5062 name "a"
+    advertised_address="1.2.3.4"
+    advertised_port=5099
+    my.number = 5 desc "five"
+    kemi.onsend_route_callback=""
+    event_route[htable:mod-init] { }
+    """
+    found = plan(config(tmp_path, text), names, [])
+    assert found.listens == ["udp:127.0.0.1:5062 advertise 1.2.3.4:5099 name a"]
+    assert found.custom == {("my", "number"): 5}
+    assert len(found.warnings) == 2
+    assert "event routes in Kamailio's own language are not run here: event_route[htable:mod-init]" in found.warnings[0]
+    assert "kemi.onsend_route_callback are ignored" in found.warnings[1]
+    with pytest.raises(CfgError, match="request_route routes in Kamailio's own language"):
+        plan(config(tmp_path, "request_route { exit; }\n"), names, [])
     with pytest.raises(CfgError, match="no address, no interface"):
         plan(config(tmp_path, "listen=udp:no-such-host.invalid:5060\n"), names, [])
     with pytest.raises(CfgError, match="sctp is not spoken here"):

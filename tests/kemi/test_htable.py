@@ -50,7 +50,7 @@ def test_tables_of_the_database() -> None:
     bench = Bench(["htable:htable=t=>size=4;dbtable=htable;dbmode=1"], db=db)
     keys = ("plain", "number", "many[0]", "many[1]", "many::size", "bad")
     values = bench.request({}, [f'KSR.htable.sht_get("t", "{key}")' for key in keys])[0]
-    assert values == ["text", 5, "a", "b", 2, None]
+    assert values == ["text", 5, "a", "b", 2, 0]
     bench.request({}, ['KSR.htable.sht_reset("t")', 'KSR.htable.sht_seti("t", "new", 7)'])
     bench.proxy.modules["htable"].stop()
     assert bench.db.query("SELECT key_name, value_type, key_value FROM htable") == [("new", 1, "7")]

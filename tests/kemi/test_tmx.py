@@ -191,3 +191,16 @@ def test_replicate(tmp_path: Path) -> None:
     assert p.feed(reply(copy, 404), "10.0.0.9") == []
     p.advance(6)
     assert p.transactions == 0
+
+
+def test_precheck_says_minus_two_for_ack_and_cancel(tmp_path: Path) -> None:
+    p = play(
+        tmp_path,
+        """
+def ksr_request_route(self, msg):
+    KSR.sl.send_reply(400 - KSR.tmx.t_precheck_trans(), "R")
+    return 1
+""",
+    )
+    assert firsts(p.feed(request("CANCEL"))) == [f"{ALICE} SIP/2.0 402 R"]
+    assert firsts(p.feed(request("OPTIONS"))) == [f"{ALICE} SIP/2.0 401 R"]

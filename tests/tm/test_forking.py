@@ -312,3 +312,25 @@ def test_unknown_callbacks_are_named(play: Play, caplog: pytest.LogCaptureFixtur
     )
     p.feed(request("OPTIONS"))
     assert "t_on_failure('no_such'): the script has no callback of that name" in caplog.text
+
+
+def test_a_branch_route_sees_the_branches_and_appends_one(play: Play) -> None:
+    p = play(
+        """
+def ksr_request_route(self, msg):
+    KSR.corex.append_branch_uri("sip:carol@10.0.0.4")
+    KSR.tm.t_on_branch("ksr_branch")
+    KSR.tm.t_relay()
+    KSR.log("info", "after")
+    return 1
+
+def ksr_branch(self, msg):
+    if KSR.pv.get("$T_branch_idx") == 0:
+        KSR.corex.append_branch_uri("sip:dave@10.0.0.5")
+    KSR.hdr.append("X-Seen: %s\\r\\n" % KSR.pv.get("$branch(count)"))
+    return 1
+"""
+    )
+    sent = [s for s in p.feed(request("INVITE")) if s.first.startswith("INVITE")]
+    assert [s.to.partition(":")[0] for s in sent][1:] == ["10.0.0.4", "10.0.0.5"]
+    assert [s.header("X-Seen") for s in sent] == [["2"], ["2"], ["2"]]

@@ -2,7 +2,7 @@
 
 A transaction is watched when one of the accounting flags is set at its creation (or ``acc_prepare_flag``, or always
 with ``acc_prepare_always``). What is written: answered transactions; with ``failed_transaction_flag`` failed ones too;
-INVITEs that failed with the missed flag, which that takes back. CDRs need the dialog module and are not here.
+INVITEs that failed with the missed flag, which that takes back. Records of whole calls (CDRs) are not built.
 """
 
 from __future__ import annotations
@@ -221,10 +221,26 @@ class Acc(Module):
         """A transaction was created: watch it when it is flagged."""
         if not self.acc_prepare_always and not t.msg.flags & self._watch_bits:
             return
-        events = self._invite_events if t.is_invite else self._events
+        now_or_later = self.acc_prepare_always or t.msg.flags & (self._acc_bits | self._bit("acc_prepare_flag"))
+        events = self._invite_events if t.is_invite and now_or_later else self._events
         self._hooks.arm(t, events, self._event)
 
     def _event(self, event: int, t: Transaction, run: Run | None, reply: SipMessage | None, code: int) -> None:
+        msg = t.msg
+        index = t.relayed if event == COMPLETED else -1
+        if event == FAILURE and reply is not None:
+            index = next((client.index for client in reversed(t.branches) if client.reply is reply), -1)
+        if 0 <= index < len(t.branches):
+            # What is written shows the URIs of the branch whose reply it is about.
+            branch = t.branches[index]
+            before = msg.new_uri, msg.dst_uri
+            msg.new_uri, msg.dst_uri = branch.uri, branch.dst_uri
+            self._write(event, t, run, reply, code)
+            msg.new_uri, msg.dst_uri = before
+        else:
+            self._write(event, t, run, reply, code)
+
+    def _write(self, event: int, t: Transaction, run: Run | None, reply: SipMessage | None, code: int) -> None:
         msg = t.msg
         if event == COMPLETED:
             if code >= 300 and t.is_invite and msg.flags & self._missed_bits:

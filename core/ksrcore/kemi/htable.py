@@ -124,7 +124,7 @@ class Htable(HtableRpc):
 
     def _clean(self) -> None:
         now = self.proxy.wall()
-        for table in self.tables.values():
+        for table in reversed(list(self.tables.values())):  # as Kamailio: the latest first
             for item in table.expire(now):
                 self.record = item
                 self._event(f"htable:expired:{table.name}")
@@ -172,8 +172,8 @@ class Htable(HtableRpc):
             try:
                 value = int(text) if value_type == 1 else str(text)
             except ValueError:
-                log.error("htable: table %s, key %s: %r is not a number, left out", table.dbtable, key, text)
-                continue
+                log.error("htable: table %s, key %s: %r is not a number, it counts as 0", table.dbtable, key, text)
+                value = 0
             when = until
             if expires and expires[0]:
                 if expires[0] <= now:
@@ -422,12 +422,11 @@ class Htable(HtableRpc):
 
     @export
     def sht_iterator_rm(self, run: Run, iname: str) -> int:
-        """Remove the item the walk is at: 1, -1 without a walk."""
+        """Remove the item the walk is at: 1, -1 without one."""
         iterator = self._iterators.get(iname)
-        if iterator is None:
+        if iterator is None or iterator.key is None:
             return -1
-        if iterator.key is not None:
-            iterator.table.items.pop(iterator.key, None)
+        iterator.table.items.pop(iterator.key, None)
         return 1
 
     @export

@@ -48,7 +48,7 @@ def cancel_invite(engine: Engine, run: Run, t: Transaction) -> None:
         # Nothing was sent that could bring the 487 back.
         for client in t.branches:
             client.fr_at = client.due = NEVER
-        engine.reply(t, 487, "Request Terminated", run.record)
+        engine.reply(t, 487, "Request canceled", run.record)
 
 
 def cancel_all(engine: Engine, t: Transaction, reasons: str) -> None:

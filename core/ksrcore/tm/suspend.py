@@ -85,7 +85,7 @@ def resume(engine: Engine, id_index: int, id_label: int, name: str, *args: str) 
             client.state = TERMINATED
             client.fr_at = client.due = NEVER
     if t.status >= 200 or t.flags & T_CANCELED:
-        return -1
+        return 1
     msg = replies.faked_request(t)
     run = Run(engine.proxy, msg, FAILURE_ROUTE, t.record, t.avps, t, -1)
     run.t_lookup = True

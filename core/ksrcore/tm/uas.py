@@ -128,7 +128,7 @@ def relay(engine: Engine, run: Run, hop: Hop | None = None, proto: str = "", fla
                 if not _valid(msg):
                     return E_BAD_URI
                 t = engine.create(run)
-            pending = any(branch.status < 200 for branch in invite.branches) or invite.status < 200
+            pending = any(branch.status < 200 and not branch.blind for branch in invite.branches)
             reason = "canceling" if pending else "ok -- no more pending branches"
             cancel_invite(engine, run, invite)
             engine.reply(t, 200, reason, run.record)

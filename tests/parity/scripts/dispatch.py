@@ -179,9 +179,12 @@ class Handler:
         return self.run("ksr_onsend_route", msg, ())
 
     def __getattr__(self, name):
-        if name.startswith("_") or name in ("case", "mod_init") or not hasattr(self.current().handler, name):
+        if name.startswith("_") or name in ("case", "mod_init"):
             raise AttributeError(name)
-        return lambda msg, *args: self.run(name, msg, args)
+        # Events of the server's start come before the first case.
+        if where()[0] and not hasattr(self.current().handler, name):
+            raise AttributeError(name)
+        return lambda msg, *args: self.run(name, msg, args) if where()[0] else 1
 
 
 def mod_init():
