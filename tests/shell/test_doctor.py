@@ -35,7 +35,7 @@ def test_doctor(cfg: Path) -> None:
     assert result.exit_code == 1
     assert f"{cfg}: error[no-agent]: the agent is not installed; `ksrshell agent {cfg}` says" in result.output
     assert f"{cfg}:1: warning[children]: children=1" in result.output
-    assert f"1 error, 2 warnings in {cfg}" in result.output
+    assert f"1 error, 2 warnings, 1 info in {cfg}" in result.output
     (cfg.parent / "routes.py").write_text(SCRIPT + "import ksragent\n")
     result = invoke("doctor", cfg, "-A", "CHILDREN=4", "--json")
     found = json.loads(result.stdout)
