@@ -223,6 +223,7 @@ class Embedded(Target):
             command += ["--listen", text]
         for alias in ("example.com", *self.setup.aliases):
             command += ["--alias", alias]
+        command += ["--modparam", "core:tcp_accept_no_cl=yes"]  # as in Kamailio's cfg
         params = [("core", name, value.strip('"')) for name, value in self.setup.settings]
         for module, name, value in (*params, *self.setup.modparams):
             command += ["--modparam", f"{module}:{name}={self.to(value) if isinstance(value, str) else value}"]

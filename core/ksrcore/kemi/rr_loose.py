@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..net.address import CARRIERS
 from ..posixre import PosixError, compile_posix
-from ..sip.errors import SipError
+from ..sip.errors import ParseError, SipError
 from ..sip.nameaddr import parse_nameaddrs
 from ..sip.uri import Uri, parse_uri, strip_brackets
 from .core_log import log
@@ -43,6 +43,7 @@ class _Routes:
             header = msg.index["route"]
             self.fields = [headers.index(header)]
             self.values = header.parsed(parse_nameaddrs)
+            self._check()
             return
         keys = list(map(_key_of, headers))
         field = keys.index("route")
@@ -52,6 +53,12 @@ class _Routes:
             field = keys.index("route", field + 1)
             self.fields.append(field)
             self.values = self.values + headers[field].parsed(parse_nameaddrs)
+        self._check()
+
+    def _check(self) -> None:
+        for value in self.values:
+            if not value.brackets:
+                raise ParseError("Route values in < >", value.text)
 
     def clear(self) -> None:
         """Take all values out of the message."""
@@ -287,10 +294,10 @@ def route_uri(msg: SipMessage) -> str | None:
     if header is None:
         return None
     try:
-        uri = header.parsed(parse_nameaddrs)[0].uri
+        value = header.parsed(parse_nameaddrs)[0]
     except SipError:
         return None
-    return uri if ":" in uri else None
+    return value.uri if value.brackets and ":" in value.uri else None
 
 
 def find_listen(proxy: Proxy, host: str, port: int, proto: str) -> Listen | None:

@@ -265,6 +265,7 @@ def _branch_failure(
     engine: Engine, t: Transaction, client: Client, reply: SipMessage | None, record: Record
 ) -> None:
     name, client.on_branch_failure = client.on_branch_failure, ""
+    t.on_branch_failure = ""  # further branches have it when it is set again
     _call_failed(engine, t, client, name, BRANCH_FAILURE_ROUTE, reply, record)
 
 
