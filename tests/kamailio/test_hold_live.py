@@ -408,7 +408,7 @@ def test_nonsense(lab: Lab) -> None:
     ):
         with pytest.raises(KsrShellError, match=text):
             lab.session.hold(where)
-    lab.session.hold("ksr_route_relay", timeout=60)  # two seconds of CPU may take long on a busy machine
+    lab.session.hold("ksr_route_relay", timeout=8)  # two seconds of CPU may take long on a busy machine
     lab.call()
     lab.wait("held")
     held = lab.held[0]
