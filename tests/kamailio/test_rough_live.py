@@ -107,8 +107,10 @@ def test_a_worker_that_is_busy_changes_afterwards(server: AgentServer, phone: Ph
 
 
 def test_messages_that_are_long_or_not_text(server: AgentServer, phone: Phone) -> None:
+    phone.sock.settimeout(5)
     with attach() as session:
-        for callid, rest in (("long", b"x" * 60_000), ("o\xffdd", b"\xff\xfe\x00\r\n\r\n\x80")):
+        # Kamailio 6.1 and later drop what is longer than msg_recv_max_size (32767) before any callback.
+        for callid, rest in (("long", b"x" * 30_000), ("o\xffdd", b"\xff\xfe\x00\r\n\r\n\x80")):
             message = (
                 f"MESSAGE sip:\xfcb@{server.address} SIP/2.0\r\n"
                 f"Via: SIP/2.0/UDP 127.0.0.1:{phone.port};branch=z9hG4bK1\r\n"
@@ -196,7 +198,7 @@ def test_the_folder_is_removed(server: AgentServer, phone: Phone) -> None:
         wait(lambda: statuses(session) == {"applied"})
         phone.send("OPTIONS", "on")
         assert phone.get().startswith("SIP/2.0 200")
-        assert len(session.msgs) == 1
+        wait(lambda: len(session.msgs) == 1)
     for number in range(8):
         phone.send("OPTIONS", f"n{number}")
         assert phone.get().startswith("SIP/2.0 200")
