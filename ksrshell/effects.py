@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 
 class Diff(View):
-    """A unified diff; ``text`` is empty when nothing changed."""
+    """A unified diff; ``text`` is empty when nothing changed. ``unknown``: why that cannot be told, '' usually."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, unknown: str = "") -> None:
         self.text = text
+        self.unknown = unknown
 
     def __bool__(self) -> bool:
         return bool(self.text.strip())
@@ -26,7 +27,7 @@ class Diff(View):
     def __rich__(self) -> RenderableType:
         from .render.diff import diff
 
-        return diff(self.text)
+        return diff(self.text, self.unknown)
 
     def to_json(self) -> Any:
         return self.text
@@ -63,7 +64,7 @@ class Effects(View):
         self._data = data
         self.about = about
         self.sent = [Sent(sent) for sent in data.get("sent") or []]
-        self.diff = Diff(str(data.get("diff") or ""))
+        self.diff = Diff(str(data.get("diff") or ""), str(data.get("unknown") or ""))
         self.state: dict[str, Any] = dict(data.get("state") or {})
         self.writes = [str(write) for write in data.get("writes") or []]
 

@@ -135,7 +135,7 @@ def lower(commands: Commands, pane: int, rows: int) -> RenderableType:
             if lines
             else Text("nothing changed yet", "bright_black")
         )
-    if not effects.diff:
+    if not effects.diff and not effects.diff.unknown:
         return Text("the message would leave as it came", "bright_black")
     return effects.diff.__rich__()
 

@@ -20,7 +20,7 @@ def effects_view(effects: Effects) -> RenderableType:
     """Sent messages in full, then the difference in the message, the routing state, what would have been written."""
     parts: list[RenderableType] = []
     parts += [sent_view(sent) for sent in effects.sent]
-    if effects.diff:
+    if effects.diff or effects.diff.unknown:
         parts.append(Text("the message, as it came and as it would leave", "bold"))
         parts.append(effects.diff.__rich__())
     state = state_lines(effects)

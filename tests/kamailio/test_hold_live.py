@@ -81,6 +81,12 @@ class Lab:
         session.client.subscribe("held", "released", "log")
         self.phones: list[Phone] = []
 
+    @property
+    def reads_edits(self) -> bool:
+        """Before 6.1 the message as it would leave can be looked at without harm."""
+        version = str(self.session.hello["version"]).split(".")
+        return (int(version[0]), int(version[1])) < (6, 1)
+
     def phone(self) -> Phone:
         phone = Phone(self.server.address)
         self.phones.append(phone)
@@ -151,7 +157,11 @@ def test_a_header_arrives(lab: Lab) -> None:
     first = step.where.line
     step.next()
     assert step.where.line == first + 1 and step.changed == ["target"]
-    assert step.locals["target"] == f"'sip:bob@127.0.0.1:{b.port}'" and "+X-Seen: yes" in str(step.diff)
+    assert step.locals["target"] == f"'sip:bob@127.0.0.1:{b.port}'"
+    if lab.reads_edits:
+        assert "+X-Seen: yes" in str(step.diff)
+    else:
+        assert not step.diff and "takes its edits away" in step.diff.unknown
     step.set("target", f"'sip:carol@127.0.0.1:{b.port}'")
     step.next()
     assert step.pv("$rU") == "carol" and step.eval("target[:9]") == "'sip:carol'"
@@ -338,6 +348,10 @@ def test_calls_exceptions_and_watches(lab: Lab) -> None:
     assert f"-> 'sip:bob@127.0.0.1:{b.port}'" in lab.wait("held")["why"]
     hold.disarm()
     lab.held[0].resume()
+    if not lab.reads_edits:
+        with pytest.raises(KsrShellError, match="takes its edits away"):
+            lab.session.hold(watch="X-Branch")
+        return
     hold = lab.session.hold(watch="X-Branch", if_='method == "INVITE"')
     _, b, _ = lab.call()
     event = lab.wait("held")

@@ -66,6 +66,7 @@ VALUES = {
     "$sp": 5060,
     "$fU": "alice",
     "$tU": "bob",
+    "$version(num)": "5.6.3",
     "$mbu": "INVITE sip:carol@example.com SIP/2.0\r\nX-A: 1\r\nx-a: 2\r\n\r\n",
     "$hdr(Via)": "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1;rport",
 }
@@ -507,10 +508,33 @@ def test_logpoint(script: ModuleType) -> None:
     assert event["text"] == "to sip:carol@example.com bob3<null>" and event["place"] == "relay:8"
 
 
-def test_without_a_message(script: ModuleType) -> None:
+def test_what_must_not_be_read(script: ModuleType) -> None:
+    """From 6.1 on reading ``$mbu`` takes edits away: nothing here does."""
+    host = armed(script, hold(), grant, order("release"))
+    host.ksr.values["$version(num)"] = "6.1.0"
+    asked: list[str] = []
+    get = host.ksr.get
+
+    def noted(name: str) -> Any:
+        asked.append(name)
+        return get(name)
+
+    host.ksr.pv.get = noted
+    host.call("ksr_request_route")
+    state = host.link.events("hold.held")[0]["state"]
+    assert "updated" not in state and "takes its edits away" in state["effects"]["unknown"]
+    assert asked and "$mbu" not in asked
+
+
+@pytest.mark.parametrize(("source", "who"), [("1.0.0.127", "you@"), ("127.0.0.1", "you@"), ("127.0.0.1", "")])
+def test_without_a_message(script: ModuleType, source: str, who: str) -> None:
     """A callback without a message: no hold that is about messages, and nothing that sends."""
+    fake = {
+        "$si": source,
+        "$mb": f"OPTIONS sip:{who}kamailio.org SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1\r\nFrom: <sip:x>\r\n",
+    }
     host = armed(script, hold())
-    host.ksr.values["$si"] = "1.0.0.127"
+    host.ksr.values.update(fake)
     host.call("ksr_request_route")
     assert host.link.sent == []
     host = armed(
@@ -522,7 +546,7 @@ def test_without_a_message(script: ModuleType) -> None:
         order("release", 3, how="answer", code=500, text="x"),
         order("release"),
     )
-    host.ksr.values["$si"] = "1.0.0.127"
+    host.ksr.values.update(fake)
     host.call("ksr_request_route")
     assert "has no message" in host.link.answer(1)["error"]["text"]
     assert host.link.answer(2)["result"] == {"result": "INVITE"}

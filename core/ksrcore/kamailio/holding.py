@@ -19,6 +19,7 @@ from ..debug.states import sent_view
 from ..sip.reasons import reason_for
 from .held import Held
 from .holdspec import ServerHold
+from .ksragent.hold_acts import READING_HURTS
 from .workers import Worker, WorkerError, Workers
 
 if TYPE_CHECKING:
@@ -61,7 +62,9 @@ class Holding:
         publish: Callable[[str, dict[str, Any]], None],
         record: Callable[[Worker, int], Record | None],
         limit: int = MAX_HELD,
+        version: tuple[int, ...] = (),
     ) -> None:
+        """``version``: the server's."""
         self.proxy = proxy
         self.path = path
         self.workers = workers
@@ -69,6 +72,7 @@ class Holding:
         self.publish = publish
         self.record = record
         self.limit = limit
+        self.version = version
         self.armed: dict[int, ServerHold] = {}
         self.held: dict[int, Held] = {}
         #: Released, but their callbacks run yet.
@@ -133,6 +137,11 @@ class Holding:
         keep: bool = False,
     ) -> dict[str, Any]:
         """Unless ``keep`` the hold ends with the client."""
+        if watch and self.version >= READING_HURTS and (watch.strip() == "$mbu" or not watch.strip().startswith("$")):
+            raise DebugError(
+                f"cannot watch {watch}: from Kamailio 6.1 on, looking at the message as it would leave takes its edits "
+                "away; watch a pseudo-variable, or hold at the call that edits (hold('KSR.hdr.append'))"
+            )
         self._holds += 1
         hold = ServerHold(
             self.proxy,

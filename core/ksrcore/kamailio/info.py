@@ -28,6 +28,7 @@ class Info:
         self.pid = int(self.facts.get("pid") or 0)
         self.config: Config | None = None
         self.problem = ""
+        self.version = _version(str(self.facts.get("version", "")))
         run_dir, path, defines = "", _DEFAULT_CFG, []
         try:
             with open(f"/proc/{self.pid}/cmdline", "rb") as file:
@@ -46,7 +47,7 @@ class Info:
         if not os.path.isabs(path):
             path = os.path.join(str(self.facts.get("pwd") or "/"), path)
         try:
-            self.config = read(path, defines, version=_version(str(self.facts.get("version", ""))))
+            self.config = read(path, defines, version=self.version)
         except (OSError, CfgError, ValueError) as error:
             self.problem = f"kamailio.cfg cannot be read: {error}"
             log.warning("%s", self.problem)

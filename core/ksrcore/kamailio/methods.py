@@ -38,6 +38,7 @@ class NodeMethods(Methods):
             self.steps,
             self._publish,
             node.intake.of,
+            version=node.info.version,
         )
         self.holds = self.holding  # type: ignore[assignment]
 

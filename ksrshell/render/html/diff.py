@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..console import wire_text
+from ..console import clean, wire_text
 from .markup import Html, tag
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ def rows(text: str) -> list[tuple[str, str]]:
 
 
 def diff(view: Diff) -> Html:
+    if view.unknown and not view:
+        return tag("div", clean(view.unknown), class_="diff dim")
     return block(view.text)
 
 

@@ -18,6 +18,11 @@ def effects(view: Effects, would: str = "would send") -> Html:
     parts = [sent(each, would) for each in view.sent]
     if view.diff:
         parts += [tag("h4", "the message, as it came and as it would leave"), block(view.diff.text)]
+    elif view.diff.unknown:
+        parts += [
+            tag("h4", "the message, as it came and as it would leave"),
+            tag("div", clean(view.diff.unknown), class_="dim"),
+        ]
     state = state_lines(view)
     if state.plain:
         parts += [tag("h4", "routing state"), tag("pre", spans(state))]

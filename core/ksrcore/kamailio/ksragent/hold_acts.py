@@ -10,10 +10,15 @@ from .step import StepError
 if TYPE_CHECKING:
     from .hold import Host
 
-#: Where the message is from that Kamailio invents for what runs without one.
-FAKE_SOURCE = "1.0.0.127"
+#: Where the message is from that Kamailio invents for what runs without one, and how it begins: before 5.7 its address
+#: is backwards, from 6.1 on its text is another.
+FAKE_SOURCES = ("1.0.0.127", "127.0.0.1")
+FAKES = tuple(f"OPTIONS sip:{who}kamailio.org SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1\r\nFrom: " for who in ("you@", ""))
+#: From this version on reading ``$mbu`` takes the edits of headers out of the message for good.
+READING_HURTS = (6, 1)
+UNREAD = "not known: from Kamailio 6.1 on, looking at the message as it would leave takes its edits away"
 #: Modules whose functions only look and keep state. Others may send, and without a message what they send is the
-#: invented one: ``OPTIONS sip:you@kamailio.org``.
+#: invented one.
 QUIET = frozenset(
     "counters crypto geoip2 htable ipops jansson kx mqueue mtree ndb_redis phonenum pv pvx regex sdpops sqlops "
     "statistics tmrec uuid x xlog".split()
@@ -36,6 +41,7 @@ class Acts:
     def __init__(self, host: Host) -> None:
         self.host = host
         self._tmx: bool | None = None
+        self._harmless: bool | None = None
 
     @property
     def has_tmx(self) -> bool:
@@ -46,7 +52,8 @@ class Acts:
 
     def no_message(self) -> bool:
         """Whether the callback runs without a message of its own."""
-        return bool(read(self.host.ksr.pv.get, "$si") == FAKE_SOURCE)
+        get = self.host.ksr.pv.get
+        return read(get, "$si") in FAKE_SOURCES and str(read(get, "$mb")).startswith(FAKES)
 
     def pv(self, name: str) -> Any:
         """str (latin-1), int or None."""
@@ -109,9 +116,17 @@ class Acts:
             state["branches"] = branches
         return state
 
+    @property
+    def can_update(self) -> bool:
+        """Whether the message as it would leave may be looked at."""
+        if self._harmless is None:
+            numbers = str(self.pv("$version(num)") or "").split(".")[:2]
+            self._harmless = tuple(int(each) for each in numbers if each.isdecimal()) < READING_HURTS
+        return self._harmless
+
     def updated(self) -> str:
-        """The message as it would leave now, without what sending adds (latin-1)."""
-        return str(self.pv("$mbu") or "")
+        """The message as it would leave now, without what sending adds (latin-1); '' when it must not be looked at."""
+        return str(self.pv("$mbu") or "") if self.can_update else ""
 
     def watched(self, name: str) -> Any:
         """What a watch looks at: a pseudo-variable, or the bodies of a header's fields as they would leave now, joined
@@ -158,6 +173,16 @@ class Acts:
             self.host.ksr.set_drop()
         except Exception:
             return
+
+    def no_error(self) -> None:
+        """t_relay(), which is not over, is not to answer with an error for having no branch (from 6.2 on t_release()
+        does not take that back)."""
+        tm = getattr(self.host.ksr, "tm", None)
+        if tm is not None:
+            try:
+                tm.t_set_disable_internal_reply(1)
+            except Exception:
+                return
 
     def let_go(self) -> None:
         """The request's transaction goes without an answer: tm would send one at the end of the script. Not for one

@@ -6,6 +6,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
+from .hold_acts import UNREAD
 from .hold_caught import is_caught
 from .hold_keys import reply_keys, request_keys
 from .hold_limit import LIMIT, within
@@ -398,6 +399,8 @@ class Live:
                 self.holds.acts.reply(code, reason, in_transaction=self.route != "request")
         if how in ("drop", "answer"):
             self.ending = how
+            if len(self.callbacks) > 1:
+                self.holds.acts.no_error()
         return {}
 
     def _gone(self) -> None:
@@ -448,7 +451,10 @@ class Live:
         }
         if not acts.no_message():
             state["effects"]["state"] = acts.routing(self.is_request)
-            state["updated"] = acts.updated()
+            if acts.can_update:
+                state["updated"] = acts.updated()
+            else:
+                state["effects"]["unknown"] = UNREAD
         if self._coming and event == "call":
             state["call"] = self._coming
         error = self.tracer.error
