@@ -179,12 +179,13 @@ class Mtree(DbModule):
 
     @rpc("mtree.list")
     def rpc_list(self, params: list[Any]) -> Any:
-        """The prefixes of a tree: its name."""
-        if not params:
-            raise RpcError(500, "Invalid parameters")
-        tree = self.trees.get(str(params[0]))
-        items = sorted(tree.items.items()) if tree is not None else []
-        return [{"tname": params[0], "tprefix": prefix, "tvalue": values} for prefix, values in items]
+        """The prefixes of a tree by its name, or of all."""
+        return [
+            {"tname": tree.name, "tprefix": prefix, "tvalue": values}
+            for tree in self.trees.values()
+            if not params or tree.name == str(params[0])
+            for prefix, values in sorted(tree.items.items())
+        ]
 
     @rpc("mtree.match")
     def rpc_match(self, params: list[Any]) -> Any:
@@ -202,11 +203,11 @@ class Mtree(DbModule):
         """Read the tables again: of one tree by its name, or of all."""
         wanted = [tree for tree in self.trees.values() if not params or tree.name == str(params[0])]
         if not wanted:
-            raise RpcError(500, "Mtree not found")
+            raise RpcError(500, "Can not find specified Mtree")
         for tree in wanted:
             try:
                 self._load(tree)
             except StoreError as error:
                 log.error("mtree.reload: %s: %s", tree.name, error)
-                raise RpcError(500, "Failed to reload Mtrees") from None
+                raise RpcError(500, "Mtree Reload Failed") from None
         return "Ok. Mtree reloaded."
