@@ -125,7 +125,6 @@ class World:
         proxy.resolve = self._resolve
         proxy.random = Random(0)
         proxy.defines.update(options.defines)
-        proxy.modules.pv.defines.update(options.defines)
         engine = proxy.modules.tm.engine
         engine.secret, engine.scramble = "test", lambda text: zlib.crc32(text.encode())
         engine.tag = md5(b"tag", usedforsecurity=False).hexdigest()

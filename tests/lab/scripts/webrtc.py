@@ -14,7 +14,7 @@ def ksr_xhttp_event(msg, evname):
 
 
 def ksr_websocket_event(msg, evname):
-    KSR.info("%s: %s:%s\n" % (evname, KSR.pv.get("$si"), KSR.pv.get("$sp")))
+    KSR.info(f"{evname}: {KSR.pv.get('$si')}:{KSR.pv.get('$sp')}\n")
     return 1
 
 
