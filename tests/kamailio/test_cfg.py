@@ -179,7 +179,7 @@ def test_the_rest(tmp_path: Path) -> None:
     loadmodule "/opt/modules/xlog.so"
     loadmodule "app_python3s.so"
     modparam("app_python3s", "load", "/etc/kamailio/r.py")
-    cfgengine "python3s"
+    cfgengine "python"
     route[ONE] { xlog("}"); $var(x) = $(ru{s.len}); $xavp(a[#]) = '{'; # }
     }
     failure_route[X]{}
@@ -189,7 +189,7 @@ def test_the_rest(tmp_path: Path) -> None:
     assert found.setting("group.name") == "x"
     assert (found.user, found.fork, found.mpath) == ("kamailio", False, "/usr/lib/")
     assert [load.name for load in found.modules] == ["xlog", "app_python3s"]
-    assert (found.engine, found.script, found.python_module) == ("python3s", "/etc/kamailio/r.py", "app_python3s")
+    assert (found.engine, found.script, found.python_module) == ("python", "/etc/kamailio/r.py", "app_python3s")
     assert [str(route) for route in found.routes] == ["route[ONE]", "failure_route[X]"]
 
 

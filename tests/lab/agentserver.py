@@ -15,9 +15,10 @@ import ksrcore
 import ksrshell
 from ksrcore.kamailio.agents import look
 from ksrshell.session import Session
+from lab.agent import AGENT
 from lab.child import die_with_parent
 from lab.database import make_database
-from lab.kamailio import KamailioServer
+from lab.kamailio import APP_PYTHON3, KamailioServer
 from lab.server import Modparam
 
 CORE = Path(ksrcore.__file__).parents[1]
@@ -25,7 +26,8 @@ PACKAGE = CORE / "ksrcore" / "kamailio"
 
 
 class AgentServer(KamailioServer):
-    """Kamailio with the script and ``import ksragent`` as its last line. ``folder``: where the agent meets the node."""
+    """Kamailio with the script and ``import ksragent`` as its last line, or ``beside``: the agent loaded in its place.
+    ``folder``: where the agent meets the node."""
 
     def __init__(
         self,
@@ -35,21 +37,25 @@ class AgentServer(KamailioServer):
         workers: int = 4,
         modparams: tuple[Modparam, ...] = (),
         log_level: int = 2,
+        module: str = APP_PYTHON3,
+        beside: bool = False,
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / "held.py"
-        path.write_text(f"import sys\n\nsys.path.insert(0, {str(PACKAGE)!r})\n{script}\nimport ksragent\n")
+        last = "" if beside else "import ksragent\n"
+        path.write_text(f"import sys\n\nsys.path.insert(0, {str(PACKAGE)!r})\n{script}\n{last}")
         meeting = directory / "run"
         meeting.mkdir(mode=0o700)
         super().__init__(
             directory,
             make_database(directory / "kamailio.db", users=1),
             path,
-            wrapper=path,
+            wrapper=AGENT if beside else path,
             workers=workers,
             modparams=modparams,
             log_level=log_level,
-            environment={"KSRSHELL_DIR": str(meeting)},
+            module=module,
+            environment={"KSRSHELL_DIR": str(meeting), "KSRAGENT_SCRIPT": str(path)},
         )
         self.meeting = meeting
         self.folder = meeting / "held.kamailio"

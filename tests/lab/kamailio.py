@@ -1,6 +1,8 @@
 """A real Kamailio on a configuration derived from Debian's stock KEMI example."""
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Literal
 
@@ -14,13 +16,29 @@ WRAPPER = Path(__file__).parent / "scripts" / "stock.py"
 QUICK_START: tuple[Modparam, ...] = (("rtpproxy", "rtpproxy_tout", 1), ("rtpproxy", "rtpproxy_retr", 1))
 
 
+#: What runs KEMI scripts in Python, and kamailio.cfg calls the engine "python" for both.
+APP_PYTHON3, APP_PYTHON3S = "app_python3", "app_python3s"
+
+
+def python_modules() -> list[str]:
+    """Which of them the Kamailio of this machine has; app_python3, which is needed, also where it is missing."""
+    kamailio = shutil.which("kamailio") or shutil.which("kamailio", path="/usr/sbin:/sbin")
+    if kamailio is None:
+        return [APP_PYTHON3]
+    told = subprocess.run([kamailio, "-I"], capture_output=True, text=True, check=False).stdout
+    folders = re.findall(r"Default paths to modules: (\S+)", told)
+    has_static = any((Path(folder) / f"{APP_PYTHON3S}.so").exists() for found in folders for folder in found.split(":"))
+    return [APP_PYTHON3, APP_PYTHON3S] if has_static else [APP_PYTHON3]
+
+
 class KamailioServer(Server):
     """Kamailio with app_python3 (or, ``native=True``, with the native routes of the same example).
 
     app_python3 5.6 insists on callbacks that the stock script lacks: the script runs inside scripts/stock.py, which
     adds them. ``wrapper``: another script to load instead, which finds the script's path in ``KSR_LAB_SCRIPT``.
     ``allocator``: for private and shared memory. ``shared`` and ``private``: their sizes in MiB. ``workers``: UDP
-    workers. ``log_level``: at the stock 2 it writes a line about the duration of every request.
+    workers. ``log_level``: at the stock 2 it writes a line about the duration of every request. ``module``: runs the
+    script.
     """
 
     kind = "kamailio"
@@ -42,6 +60,7 @@ class KamailioServer(Server):
         shared: int = 64,
         private: int = 8,
         log_level: int = 2,
+        module: str = APP_PYTHON3,
     ) -> None:
         super().__init__(
             directory,
@@ -59,6 +78,7 @@ class KamailioServer(Server):
         self.shared = shared
         self.private = private
         self.log_level = log_level
+        self.module = module
 
     def command(self) -> list[str]:
         kamailio = need("kamailio", package="kamailio kamailio-python3-modules kamailio-sqlite-modules")
@@ -84,6 +104,8 @@ class KamailioServer(Server):
             ('"db_mysql.so"', '"db_sqlite.so"'),
             ("\nport=5060\n", f"\n{listen}\n"),
             ("\ndebug=2\n", f"\ndebug={self.log_level}\n"),
+            ('"app_python3.so"', f'"{self.module}.so"'),
+            ('"app_python3"', f'"{self.module}"'),
             ("\nchildren=2\n", f"\nchildren={self.workers}\ntcp_children=1\n"),
             ("/usr/local/etc/kamailio/kamailio-basic-kemi-python.py", str(self.wrapper)),
             ("/usr/local/etc/kamailio/kamailio-basic-kemi-native.cfg", str(STOCK_NATIVE)),

@@ -96,7 +96,7 @@ def check_config(config: Config, *, running: bool = False) -> list[Problem]:
 def _modules(config: Config) -> Iterator[Problem]:
     module = config.python_module
     place = str(config.engine_place or config.path)
-    if config.engine not in ("python", "python3s"):
+    if config.engine != "python":
         other = "Kamailio's own language" if config.engine == "native" else f'cfgengine "{config.engine}"'
         yield Problem(
             "error", "engine", f"routes are in {other}, ksrshell attaches to KEMI scripts in Python",
@@ -110,11 +110,6 @@ def _modules(config: Config) -> Iterator[Problem]:
         )  # fmt: skip
     elif module == "app_python":
         yield Problem("error", "python2", "app_python is for Python 2", "load app_python3 instead", place)
-    elif config.engine in PYTHON_MODULES.values() and PYTHON_MODULES[module] != config.engine:
-        yield Problem(
-            "error", "engine", f'{module} is loaded, but cfgengine is "{config.engine}"',
-            f'write cfgengine "{PYTHON_MODULES[module]}"', place,
-        )  # fmt: skip
     for param in config.modparams:
         if param.module in PYTHON_MODULES and param.name == "threads_mode" and param.value not in (0, "0"):
             yield Problem(

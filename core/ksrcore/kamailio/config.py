@@ -8,8 +8,8 @@ from .lexer import CfgError, Place
 
 __all__ = ["PYTHON_MODULES", "Config", "Load", "Modparam", "Route", "Setting", "Socket"]
 
-#: The modules that run Python scripts, with the names that ``cfgengine`` has for them.
-PYTHON_MODULES = {"app_python3": "python", "app_python3s": "python3s", "app_python": "python"}
+#: The modules that run Python scripts; ``cfgengine`` calls each of them "python".
+PYTHON_MODULES = ("app_python3", "app_python3s", "app_python")
 
 
 @dataclass(frozen=True)

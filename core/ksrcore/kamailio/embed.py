@@ -125,7 +125,7 @@ def _advertising(listen: str, address: str) -> str:
 def _routes_in_python(config: Config) -> None:
     """Raises :class:`CfgError` when the routes are not in a Python script."""
     place = config.engine_place
-    if config.engine not in ("native", "python", "python3s") and place is not None:
+    if config.engine not in ("native", "python") and place is not None:
         raise CfgError(
             place, f'cfgengine "{config.engine}" is not run here; scripts are in Python (cfgengine "python")'
         )

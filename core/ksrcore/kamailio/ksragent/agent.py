@@ -76,6 +76,8 @@ class Agent:
         self.run: Run | None = None
         self.depth = 0
         self.off = ""
+        #: app_python3s: callbacks are a module's functions, without a message object; ``loading``: before its forks.
+        self.static = self.loading = False
         self.fronts: list[Any] = []
         self.recording = Recording(self, ksr)
         self.capture = capture.Capture(self)
@@ -221,7 +223,7 @@ class Agent:
             if self.pid != os.getpid():
                 self.open(None)
             return plainly(function)(*args)
-        if len(args) > 1 and args[1] == DUMP:
+        if args and args[-1] == DUMP:
             return self._dumped(function, args)
         if not self.depth:
             if self.words[EPOCH] != self.epoch:
@@ -259,7 +261,8 @@ class Agent:
         seen = run.seen = self.capture.begin(run)
         try:
             if holds.active():
-                result = holds.run(name, args[0] if args else None, partial(function, *args))
+                msg = args[0] if args and not self.static else None
+                result = holds.run(name, msg, partial(function, *args))
             else:
                 result = function(*args)
             return result if type(result) is int else _number(result)

@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 GRANT = 0.5
 #: Bytes of a slot of the held table. Each process has two of them, by its place in the table of processes.
 _SLOT = 16
+#: What ``$mt`` is of a reply.
+_REPLY = 2
 #: Processes whose slots are looked at beside those that were there when the agent joined.
 _MORE = 32
 
@@ -158,13 +160,16 @@ class Holds:
         return page.map[HELD_AT : HELD_AT + len(empty)] != empty
 
     def run(self, name: str, msg: Any, call: Callable[[], Any]) -> Any:
-        """Call a callback of the script. What the script raises is raised; one that is ended, or whose message is
-        absorbed, returns 1 and is marked as dropped."""
+        """Call a callback of the script. ``msg``: Kamailio's object, None under app_python3s. What the script raises is
+        raised; one that is ended, or whose message is absorbed, returns 1 and is marked as dropped."""
         live = self.live
         if live is not None:
             # What an order runs is not held.
             return call() if live.busy else self._nested(live, name, call)
-        is_request = getattr(msg, "Type", "") != "SIP_REPLY"
+        if msg is None:
+            is_request = self.host.ksr.pv.get("$mt") != _REPLY
+        else:
+            is_request = getattr(msg, "Type", "") != "SIP_REPLY"
         if self._absorbs(is_request):
             self._dropped()
             return 1

@@ -9,7 +9,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from . import folder
-from .agent import Agent, _number
+from .agent import OPTIONAL, Agent, _nothing, _number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,6 +35,8 @@ class Front:
         if name.startswith("__"):
             raise AttributeError(name)
         agent: Agent = self._ksr_agent
+        if agent.loading:
+            return getattr(agent.handler, name)
         made = _child_init(agent) if name == "child_init" else agent.wrap(name)
         self.__dict__[name] = made
         return made
@@ -69,10 +71,12 @@ def install(package: ModuleType) -> Front | None:
     global _agent
     if _agent is None:
         _agent = Agent(ksr, folder.meeting(_setting(ksr, "KSRSHELL_NAME"), _setting(ksr, "KSRSHELL_DIR")))
+        if static_rank() is not None:
+            _begins_with_forks(_agent, by_script=scope is not None)
     agent = _agent
     agent.loaded(module)
     init = vars(module).get("mod_init")
-    if not callable(init):
+    if agent.static or not callable(init):
         agent.handler = module
         front = Front(agent)
         if scope is not None:
@@ -163,6 +167,44 @@ def _child_init(agent: Agent) -> Callable[..., int]:
     return child_init
 
 
+# -- app_python3s -----------------------------------------------------------------------------------------------------
+
+
+def static_rank() -> int | None:
+    """The rank of this process, where app_python3s keeps it; None under app_python3, which tells child_init()."""
+    try:
+        import ctypes
+
+        return ctypes.c_int.in_dll(ctypes.pythonapi, "_apy3s_process_rank").value
+    except (ImportError, AttributeError, ValueError):
+        return None
+
+
+def _begins_with_forks(agent: Agent, by_script: bool) -> None:
+    """app_python3s calls no child_init() that is not configured, but tells Python of its forks."""
+    agent.static = agent.loading = True
+    main = [0]
+
+    def before() -> None:
+        if agent.loading:
+            main[0] = os.getpid()
+
+    def parent() -> None:
+        agent.loading = False
+
+    def child() -> None:
+        # Children of workers are the script's own affair.
+        if not agent.loading or os.getppid() != main[0]:
+            return
+        agent.loading = False
+        if by_script:
+            # A reload of the script imports the package again, which must not be found then.
+            sys.modules.pop("ksragent", None)
+        agent.open(static_rank())
+
+    os.register_at_fork(before=before, after_in_parent=parent, after_in_child=child)
+
+
 # -- scripts without a class ------------------------------------------------------------------------------------------
 
 
@@ -170,8 +212,9 @@ def _take_places(agent: Agent, front: Front, module: ModuleType) -> None:
     """In the module's globals each callback is replaced by one that asks the front; the script's own is kept."""
     originals = Originals(module)
     agent.handler = originals
-    for name in _callbacks(module):
-        function = vars(module)[name]
+    optional = [name for name in OPTIONAL if name not in vars(module)]
+    for name in (*_callbacks(module), *optional):
+        function = vars(module).get(name, _nothing)
         originals.__dict__[name] = function
         vars(module)[name] = _stub(front, name, function)
 
