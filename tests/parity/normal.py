@@ -46,7 +46,8 @@ class Normal:
         text = _TAG.sub(lambda m: m[1] + self._unless_known("tag", m[2]), text)
         text = _CALLID.sub(lambda m: m[1] + self._unless_known("call-id", m[2]), text)
         text = _RESPONSE.sub(lambda m: (m[1] or m[2]) + "*", text)
-        text = _NONCE.sub(lambda m: m[1] + self._unless_known("nonce", m[2]), text)
+        # No numbers: whether two nonces are equal hangs on the second they were made in.
+        text = _NONCE.sub(lambda m: m[1] + (m[2] if self._known(m[2]) else "<nonce>"), text)
         text = _CONNECTION.sub(lambda m: m[1] + self.name("connection", m[2]), text)
         text = _DATE.sub(r"\1*", text)
         text = _PRODUCT.sub(r"\1*", text)
@@ -65,7 +66,10 @@ class Normal:
         return found[1] + self.name("branch", head) + dot + index
 
     def _unless_known(self, kind: str, value: str) -> str:
-        return value if self.own in value or value in self.known or value == "*" else self.name(kind, value)
+        return value if self._known(value) else self.name(kind, value)
+
+    def _known(self, value: str) -> bool:
+        return self.own in value or value in self.known or value == "*"
 
 
 def _blank(found: re.Match[str]) -> str:

@@ -69,6 +69,9 @@ class _Play:
         self.names = {party.address: name for name, party in self.parties.items()}
         self.lines: list[str] = []
         self.notes: list[list[Any]] = []
+        #: What the script did that no step has waited for yet; callbacks that are running.
+        self.said: list[str] = []
+        self.running = 0
         self.heard: list[Heard] = []
         self.seen: set[tuple[str, bytes]] = set()
         self.unread: dict[str, list[Parsed]] = {}
@@ -233,13 +236,10 @@ class _Play:
         wanted, _, within = step.what.partition(" within ")
         end = time.monotonic() + (float(within) if within else PATIENCE)
         while True:
-            waiting = self.unread.setdefault(step.party, [])
-            for n, message in enumerate(waiting):
-                if _matches(message, wanted):
-                    del waiting[: n + 1]
-                    self._settle()
-                    self._write()
-                    return
+            if self._has_come(step.party, wanted):
+                self._settle()
+                self._write()
+                return
             left = end - time.monotonic()
             if left <= 0:
                 break
@@ -247,6 +247,21 @@ class _Play:
         self._settle()
         self._write()
         self.lines.append(f"[{step.text}: nothing came]")
+
+    def _has_come(self, party: str, wanted: str) -> bool:
+        """Whether that message came to the party, or the script did that and is done: takes all up to it."""
+        if party == "script":
+            matching = (n for n, text in enumerate(self.said) if wanted in text)
+            if self.running or (found := next(matching, None)) is None:
+                return False
+            del self.said[: found + 1]
+            return True
+        waiting = self.unread.setdefault(party, [])
+        for n, message in enumerate(waiting):
+            if _matches(message, wanted):
+                del waiting[: n + 1]
+                return True
+        return False
 
     # -- what the server does -------------------------------------------------------------------------------------
 
@@ -286,6 +301,8 @@ class _Play:
                         self.barriers.add(str(note[1]).partition(":")[2])
                     else:
                         self.notes.append(note)
+                        self.said.append(self.server.back(" ".join(map(str, note))))
+                        self.running += (note[0] == "enter") - (note[0] == "leave")
 
     def _take(self, message: Heard) -> None:
         if not message.data.strip():

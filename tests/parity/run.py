@@ -40,6 +40,7 @@ def main() -> int:
     parser.add_argument("pattern", nargs="*", help="part of a case's name (AREA/NAME), a glob, or a file")
     parser.add_argument("-v", "--verbose", action="store_true", help="what happened, also where both agree")
     parser.add_argument("-j", "--pairs", type=int, default=suite.PAIRS, help="pairs of servers at a time")
+    parser.add_argument("--once", action="store_true", help="do not play again, alone, what differs")
     options = parser.parse_args()
     paths: list[Path] = []
     for pattern in options.pattern or [""]:
@@ -56,7 +57,7 @@ def main() -> int:
         say(f"no case matches {' '.join(options.pattern)!r}")
         return 2
     started = time.monotonic()
-    results = suite.run(cases, options.pairs, lambda result: show(result, options.verbose))
+    results = suite.run(cases, options.pairs, lambda result: show(result, options.verbose), not options.once)
     say(suite.table(results))
     say(usage.figures())
     say(f"{time.monotonic() - started:.1f} s")
