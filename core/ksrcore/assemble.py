@@ -31,10 +31,12 @@ def make_proxy(
     name: str = "ksrshell",
     recorder: Recorder | None = None,
     start: bool = True,
+    sandbox: bool = False,
 ) -> tuple[Proxy, KsrModule]:
     """A proxy with the parameters of its modules, these started, and its KSR object.
 
     ``start=False``: who opens sockets for it looks at the core's parameters first, then calls :func:`start_modules`.
+    ``sandbox``: its modules ask nobody and send nothing, from their start on; their databases are ``db``.
     Raises :class:`ParamError`, :class:`AddressError` for an alias that no host can have, or a module's own error.
     """
     known_as = [check_alias(alias) for alias in aliases]
@@ -42,6 +44,7 @@ def make_proxy(
         transmit=transmit, listens=listens, aliases=known_as, now=now, wall=wall, name=name, recorder=recorder
     )
     proxy.db = db
+    proxy.sandbox = sandbox
     for module in MODULES:
         proxy.modules[module.name] = module(proxy)
     for text in modparams:

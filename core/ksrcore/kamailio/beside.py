@@ -1,5 +1,9 @@
 """An embedded proxy beside the server: it has the same script and settings, routes nothing and sends nothing.
 
+It is a sandbox from its start on, so that its modules ask nobody; no timer of theirs runs, and the messages of the
+server come into a recorder that they do not listen to. What reaches outside all the same, the script's own code too, is
+refused by the process (:mod:`.seal`).
+
 The messages that the workers report are in its recorder, so that what works on captured messages works on these. The
 versions of the script are its script's; the workers follow.
 """
@@ -15,7 +19,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ..assemble import load_script, make_proxy, set_modparam, start_modules
+from ..assemble import load_script, make_proxy, set_modparam
+from ..capture.recorder import Recorder
 from ..kemi import MODULES
 from ..kemi.declare import ParamError
 from ..myself import check_alias
@@ -59,6 +64,11 @@ class Beside:
             except ScriptError as again:
                 self.problem = f"the script cannot be read: {again}"
                 log.warning("%s", self.problem)
+        # What was set to come at once: the events of the start, which fill tables. No other timer ever runs.
+        self.proxy.advance(self.proxy.now)
+        # Modules listen to the recorder that was there when they started (siptrace, sipdump): they hear nothing of what
+        # the workers report, and what they did meanwhile is none of the server's messages.
+        self.proxy.recorder = Recorder()
 
     def _settings(self, info: Info) -> tuple[list[Listen], list[str], list[str], dict[str, str]]:
         texts = [str(text) for text in info.facts.get("sockets") or ()]
@@ -69,7 +79,11 @@ class Beside:
             names = [module.name for module in MODULES]
             core = next(module for module in MODULES if not module.name)
             try:
-                found = plan(info.config, names, core.params, keep_db=False)
+                found = plan(info.config, names, core.params, keep_db=False, lookup=False)
+                if found.names:
+                    # The server has looked them up: what it has bound beside what the cfg says in numbers.
+                    known = {text.partition(" ")[0] for text in found.listens}
+                    found.listens += [text for text in texts if text not in known]
                 texts, aliases, modparams = found.listens or texts, found.aliases, found.modparams
                 defines = found.defines
                 self.notes += found.warnings
@@ -86,9 +100,11 @@ class Beside:
         return listens or [Listen("udp", "127.0.0.1", 5060)], aliases, modparams, defines
 
     def _make(self, name: str, listens: list[Listen], aliases: list[str], modparams: list[str]) -> tuple[Proxy, Any]:
-        """With all of the settings that it can have: one that it refuses is left out, and noted."""
+        """With all of the settings that it can have: one that it refuses is left out, and noted; those of a module that
+        does not start with them are left out together."""
         known_as = [alias for alias in aliases if self._taken(check_alias, alias)]
-        for given in (modparams, []):
+        given = modparams
+        while True:
             proxy, ksr = make_proxy(
                 transmit=_refuse,
                 listens=listens,
@@ -99,24 +115,25 @@ class Beside:
                 db=Database.open(":memory:"),
                 name=name,
                 start=False,
+                sandbox=True,
             )
+            notes = len(self.notes)
             for text in given:
                 self._taken(set_modparam, proxy, text)
-            if self._taken(start_modules, proxy):
-                break
-            if given and proxy.db is not None:
-                proxy.db.close()
-        return proxy, ksr
+            refused = len(self.notes)
+            failed = {module.name or "core" for module in proxy.modules.values() if not self._taken(module.start)}
+            fewer = [text for text in given if text.partition(":")[0] not in failed]
+            if fewer == given:
+                return proxy, ksr
+            # What the others refuse is noted again when they are set again.
+            del self.notes[notes:refused]
+            self.notes.append(f"{', '.join(sorted(failed))}: without their parameters, with which they do not start")
+            given = fewer
+            _stop(proxy)
 
     def close(self) -> None:
         """The node ends."""
-        for module in reversed(list(self.proxy.modules.values())):
-            try:
-                module.stop()
-            except Exception:
-                log.exception("module %s did not stop well", module.name)
-        if self.proxy.db is not None:
-            self.proxy.db.close()
+        _stop(self.proxy)
 
     def _taken(self, what: Callable[..., Any], *given: Any) -> bool:
         try:
@@ -125,6 +142,16 @@ class Beside:
             self.notes.append(str(error))
             return False
         return True
+
+
+def _stop(proxy: Proxy) -> None:
+    for module in reversed(list(proxy.modules.values())):
+        try:
+            module.stop()
+        except Exception:
+            log.exception("module %s did not stop well", module.name)
+    if proxy.db is not None:
+        proxy.db.close()
 
 
 def _refuse(data: bytes, dest: Dest) -> bool:

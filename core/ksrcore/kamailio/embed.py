@@ -48,6 +48,8 @@ class Plan:
     #: Custom parameters (``group.name = value``).
     custom: dict[tuple[str, str], int | str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    #: Listen sockets that are left out, because their host names are not looked up.
+    names: list[str] = field(default_factory=list)
 
 
 def real_script(config: Config) -> str:
@@ -60,16 +62,19 @@ def real_script(config: Config) -> str:
     return script
 
 
-def plan(config: Config, modules: Iterable[str], core: Iterable[str], *, keep_db: bool = True) -> Plan:
+def plan(
+    config: Config, modules: Iterable[str], core: Iterable[str], *, keep_db: bool = True, lookup: bool = True
+) -> Plan:
     """What the embedded proxy takes from a kamailio.cfg whose routes are a Python script.
 
     ``modules``: the names of the modules there are; ``core``: the settings the core knows. ``keep_db``: False leaves
-    the parameters ``db_url`` and ``db_mode`` out. Raises :class:`CfgError` for a cfg that has no Python script, and for
-    an address that is none of this machine's.
+    the parameters ``db_url`` and ``db_mode`` out; ``lookup``: False asks no DNS (:attr:`Plan.names`).
+
+    Raises :class:`CfgError` for a cfg that has no Python script, and for an address that is none of this machine's.
     """
     _routes_in_python(config)
     result = Plan(real_script(config), defines=config.defines)
-    result.listens = _listens(config, result.warnings)
+    result.listens = _listens(config, result.warnings, None if lookup else result.names)
     result.aliases = [_alias(alias) for alias in config.aliases]
     known, core = frozenset(modules), frozenset(core)
     missing = [load.name for load in config.modules if load.name not in known | _AT_HOME]
@@ -152,7 +157,8 @@ def _alias(text: str) -> str:
 # -- sockets ----------------------------------------------------------------------------------------------------------
 
 
-def _listens(config: Config, warnings: list[str]) -> list[str]:
+def _listens(config: Config, warnings: list[str], unknown: list[str] | None) -> list[str]:
+    """``unknown``: takes the host names, which are not looked up then."""
     any_proto = ["udp"] if config.number("disable_tcp", 0) else ["udp", "tcp"]
     listens: dict[str, None] = {}
     for each in config.listens or [Socket("", ip, 0) for ip in local_addresses()]:
@@ -162,7 +168,7 @@ def _listens(config: Config, warnings: list[str]) -> list[str]:
         protos = [each.proto] if each.proto else any_proto
         if protos[0] not in PROTOS:
             raise CfgError(each.place, f"listen: {protos[0]} is not spoken here; there are {', '.join(PROTOS)}")
-        for ip in _addresses(each):
+        for ip in _addresses(each, unknown):
             for proto in protos:
                 port = each.port or (5061 if proto == "tls" else config.port)
                 text = f"{proto}:{bracketed(ip)}:{port}"
@@ -172,7 +178,7 @@ def _listens(config: Config, warnings: list[str]) -> list[str]:
     return list(listens)
 
 
-def _addresses(listen: Socket) -> list[str]:
+def _addresses(listen: Socket, unknown: list[str] | None) -> list[str]:
     """The addresses of a ``listen``: its own, those of a network interface, or those of a host name."""
     if ip := canonical_ip(listen.host):
         return [ip]
@@ -181,6 +187,9 @@ def _addresses(listen: Socket) -> list[str]:
         if found:
             return found
         raise CfgError(listen.place, f"listen: the interface {listen.host} has no IPv4 address")
+    if unknown is not None:
+        unknown.append(listen.host)
+        return []
     try:
         # A host name is looked up as Kamailio does at its start.
         return [str(socket.getaddrinfo(listen.host, None, type=socket.SOCK_DGRAM)[0][4][0])]

@@ -11,6 +11,7 @@ from typing import Any
 from .cfg import CfgError, Config, read
 from .ksragent.state import Page
 from .rpcclient import RpcClient, RpcError, Unreachable, find
+from .seal import ours
 
 log = logging.getLogger("ksrcore.kamailio")
 
@@ -55,7 +56,8 @@ class Info:
 
     def call(self, method: str, params: list[Any], timeout: float | None = None) -> Any:
         """A command of the server's own RPC. Blocks. Raises :class:`RpcError` or :class:`Unreachable`."""
-        return self.rpc.call(method, params, timeout)
+        with ours():
+            return self.rpc.call(method, params, timeout)
 
     def figures(self) -> dict[str, int]:
         """``transactions`` (there are now) and ``replies`` (sent by tm and sl since its start), as far as the server

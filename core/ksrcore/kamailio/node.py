@@ -35,6 +35,7 @@ from .ksragent.folder import ENDING
 from .ksragent.state import Page, PageError, check_folder
 from .methods import NodeMethods, Table
 from .rpcclient import RpcError, Unreachable
+from .seal import ours, seal
 from .swaps import WorkerSwaps
 from .workers import Worker, WorkerGone, Workers, WorkerSilent
 
@@ -160,7 +161,7 @@ class Node:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), TICK)
             now = time.monotonic()
-            proxy.advance(now)
+            proxy.now = now  # not advance(): no timer of the proxy beside runs
             self._watch(control)
             if now - second > 1.0:
                 second = now
@@ -330,6 +331,7 @@ def _main(folder: Path, linger: float) -> int:
     os.chdir(folder)
     become(status.st_uid, status.st_gid)
     logs.log_to_stderr()
+    seal(str(folder))
     with open("node.lock", "a", opener=lambda path, flags: os.open(path, flags, 0o600)) as lock:
         if not _alone(lock, folder):
             return 0  # somebody was faster: its node serves all
@@ -338,7 +340,7 @@ def _main(folder: Path, linger: float) -> int:
         # A process of its own, because the script's modules are those of before. Clients come to it by themselves.
         # One that has become the server's user may not be able to: a client starts another then.
         arguments = [sys.executable, "-m", "ksrcore.kamailio.node", str(folder), "--linger", str(linger)]
-        with suppress(OSError):
+        with suppress(OSError), ours():
             os.execv(sys.executable, arguments)
     return 0
 

@@ -2,8 +2,8 @@
 no connection, send no datagram, write no file outside the server's folder, start no program.
 
 An audit hook (PEP 578) sees all of that before it happens and refuses it, in every thread. What the node itself does,
-asking the server's RPC and waking its workers, stands in ``with ours():``. Not seen is what a library in C does by itself,
-without Python's sockets and files.
+asking the server's RPC and waking its workers, stands in ``with ours():``. Not seen is what a library in C does by
+itself, without Python's sockets and files.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Sealed(PermissionError):
 
 @contextmanager
 def ours() -> Iterator[None]:
-    """What is done inside is the node's own work. Holds for this task, and threads that ``asyncio.to_thread`` starts."""
+    """What is done inside is the node's own work: of this task, and of threads that ``asyncio.to_thread`` starts."""
     before = _ours.set(True)
     try:
         yield

@@ -23,6 +23,7 @@ from ..script.python import PythonScript
 from ..script.swap import Swaps
 from ..script.writeback import reindent
 from . import journal
+from .seal import ours
 from .workers import Worker, WorkerError, WorkerGone, Workers, WorkerSilent
 
 log = logging.getLogger("ksrcore.kamailio")
@@ -276,6 +277,10 @@ class NodeSwapping(Swapping):
         if number is not None and not name:
             raise ControlError(errors.USER_ERROR, "rollback to a version needs a function's name")
         return self._rollback(name, number)
+
+    def save(self, diff: bool = False) -> dict[str, Any]:
+        with ours():
+            return super().save(diff)
 
     def _all(self, done: Swapped, who: str, notes: list[str]) -> dict[str, Any]:
         view = swapped_view(done)

@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from ..net.address import AddressError, Listen, ip_family, parse_listen
 from .ksragent.agent import WAKE
+from .seal import ours
 
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
@@ -36,7 +37,7 @@ class Waker:
                 continue
             host = _ANY.get(listen.host, listen.host)
             for _ in range(times):
-                with suppress(OSError):
+                with suppress(OSError), ours():
                     if listen.proto == "udp":
                         self._datagram(listen, host)
                     elif listen.proto == "tcp":

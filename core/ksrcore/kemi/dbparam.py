@@ -19,9 +19,12 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
 def module_database(proxy: Proxy, url: str) -> Database | None:
-    """The proxy's database for '' or its own URL, else the one of ``url``, opened. Raises DatabaseError."""
+    """The proxy's database for '' or its own URL and in a sandbox, else the one of ``url``, opened.
+
+    Raises DatabaseError.
+    """
     own = proxy.db
-    if not url or (own is not None and database_path(url) == own.path):
+    if not url or proxy.sandbox or (own is not None and database_path(url) == own.path):
         return own
     return Database.open(url)
 

@@ -119,7 +119,8 @@ class Dispatcher(DispatcherRoutes):
             self.sets = self.loader().load(self._rows())
         except (ListError, StoreError, OSError) as error:
             raise ParamError(f"dispatcher: no destinations: {error}") from None
-        self.pinger.start()
+        if not self.proxy.sandbox:
+            self.pinger.start()
         if self.loads.enabled:
             interval = max(1, self.ds_hash_check_interval)
             self.proxy.after(interval, self.loads.expire, every=interval)

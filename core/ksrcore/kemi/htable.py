@@ -92,7 +92,8 @@ class Htable(HtableRpc):
             if self._db is None:
                 raise ParamError("modparam htable: dbtable needs a database; start with --db or set htable:db_url")
             for table in self.tables.values():
-                if table.dbtable:
+                # What begins as a sandbox has no rows, and its database no table of that name.
+                if table.dbtable and not self.proxy.sandbox:
                     table.items = self._load(table)
         if self.enable_dmq:
             dmq = self.proxy.modules.dmq

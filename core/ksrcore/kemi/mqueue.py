@@ -111,7 +111,7 @@ class Mqueue(Module):
 
     def start(self) -> None:
         kept = [queue for queue in self.queues.values() if queue.dbmode]
-        if not kept:
+        if not kept or self.proxy.sandbox:
             return
         self._db = module_database(self.proxy, self.db_url)
         if self._db is None:

@@ -160,7 +160,9 @@ class Sqlops(Module):
             if not arrow or not name.strip() or not url.strip():
                 raise ParamError(f"modparam sqlops:sqlcon expects NAME=>URL, got {text!r}")
             try:
-                self._connections[name.strip()] = Connection(url.strip())
+                # What begins as a sandbox opens nobody's database: it finds an empty one.
+                address = ":memory:" if self.proxy.sandbox else url.strip()
+                self._connections[name.strip()] = Connection(address)
             except StoreError as error:
                 if not self.connect_mode:
                     self.stop()
