@@ -33,7 +33,10 @@ def invoke(*words: str | Path) -> Result:
 def test_doctor(cfg: Path) -> None:
     result = invoke("doctor", cfg, "-A", "CHILDREN=1")
     assert result.exit_code == 1
-    assert f"{cfg}: error[no-agent]: the agent is not installed; `ksrshell agent {cfg}` says" in result.output
+    assert (
+        f"{cfg}: error[no-agent]: the agent is not installed; `ksrshell agent {cfg} -A CHILDREN=1` says"
+        in result.output
+    )
     assert f"{cfg}:1: warning[children]: children=1" in result.output
     assert f"1 error, 2 warnings, 1 info in {cfg}" in result.output
     (cfg.parent / "routes.py").write_text(SCRIPT + "import ksragent\n")
@@ -75,3 +78,16 @@ def test_agent_for_a_cfg_without_a_script(cfg: Path) -> None:
     output = invoke("agent", cfg).output
     assert f"{cfg} loads no script in Python." in output
     assert "What is needed first:" in output and "error[no-python]" in output
+
+
+def test_a_cfg_that_is_not_there(tmp_path: Path) -> None:
+    missing = tmp_path / "no.cfg"
+    for command in ("doctor", "agent"):
+        result = invoke(command, missing)
+        assert result.exit_code == 2
+        assert result.output == f"Error: {missing}: cannot be read: No such file or directory\n"
+
+
+def test_what_it_says_to_type_has_the_defines(cfg: Path) -> None:
+    result = invoke("doctor", cfg, "-A", "CHILDREN=4", "-A", "WITH_X", "-A", "NAME=two words")
+    assert f"`ksrshell agent {cfg} -A CHILDREN=4 -A WITH_X -A 'NAME=two words'` says" in result.output

@@ -47,7 +47,9 @@ def read(
     given = dict(defines) if isinstance(defines, Mapping) else command_line_defines(defines)
     own = {"KAMAILIO_" + "_".join(map(str, version[:n])): "" for n in range(1, len(version) + 1)}
     lexer = Lexer(path, own | given, environ)
-    return _Reader(lexer, Config(str(path))).read()
+    config = Config(str(path))
+    config.given = [f"{name}={value}" if value else name for name, value in given.items()]
+    return _Reader(lexer, config).read()
 
 
 class _Reader:

@@ -10,6 +10,7 @@ import glob
 import os
 import pwd
 import re
+import shlex
 import shutil
 import stat
 import subprocess
@@ -263,7 +264,7 @@ _LOADED_AS = {"kx": "kemix", "pvx": "pv"}
 def _agent(config: Config) -> Iterator[Problem]:
     if not config.python_module or not config.script:
         return
-    command = f"ksrshell agent {config.path}"
+    command = shlex.join(["ksrshell", "agent", config.path, *(word for each in config.given for word in ("-A", each))])
     if not agent_in(config):
         yield Problem("error", "no-agent", "the agent is not installed", f"`{command}` says what to change")
         return

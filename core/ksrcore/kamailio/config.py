@@ -71,6 +71,8 @@ class Config:
         self.path = path
         #: All files it is made of.
         self.files: list[str] = []
+        #: What was defined before its first line, as ``-A`` has it.
+        self.given: list[str] = []
         self.defines: dict[str, str] = {}
         self.modules: list[Load] = []
         self.modparams: list[Modparam] = []

@@ -143,7 +143,7 @@ def _routes_in_python(config: Config) -> None:
         )
     if config.script_param is None:
         raise CfgError(
-            place or Place(config.path, 1),
+            place or Place(config.path, 0),
             'no Python script: expected loadmodule "app_python3.so", modparam("app_python3", "load", "FILE.py") and '
             'cfgengine "python"; were all -A defines given?',
         )

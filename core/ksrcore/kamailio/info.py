@@ -49,8 +49,11 @@ class Info:
             path = os.path.join(str(self.facts.get("pwd") or "/"), path)
         try:
             self.config = read(path, defines, version=self.version)
-        except (OSError, CfgError, ValueError) as error:
-            self.problem = f"kamailio.cfg cannot be read: {error}"
+        except CfgError as error:
+            self.problem = str(error)
+            log.warning("%s", self.problem)
+        except (OSError, ValueError) as error:
+            self.problem = f"{path}: {error}"
             log.warning("%s", self.problem)
         self.rpc = RpcClient(find(self.config, run_dir))
 

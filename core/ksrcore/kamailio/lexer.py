@@ -30,13 +30,13 @@ _PLAIN = {"n": "\n", "r": "\r", "a": "\a", "t": "\t", "b": "\b", "\\": "\\", '"'
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A line of a file."""
+    """A line of a file; 0: the file as a whole."""
 
     file: str
     line: int
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 class CfgError(ValueError):
@@ -92,7 +92,7 @@ class Lexer:
         # For each open #!ifdef: whether its text counts, and where it began.
         self._conditions: list[tuple[bool, Place]] = []
         self._frames: list[_Frame] = []
-        self._open(str(path), Place(str(path), 1))
+        self._open(str(path), Place(str(path), 0))
 
     # -- files ----------------------------------------------------------------------------------------------------
 
@@ -102,7 +102,9 @@ class Lexer:
         try:
             text = Path(path).read_bytes().decode("utf-8", "surrogateescape")
         except OSError as error:
-            raise CfgError(place, f"cannot read {path}: {error.strerror}") from None
+            # Of a file that includes it, the line is told; who gave the first one knows its name.
+            what = f"cannot read {path}" if place.line else "cannot be read"
+            raise CfgError(place, f"{what}: {error.strerror}") from None
         self.files.append(path)
         self._frames.append(_Frame(text, path))
 
