@@ -1,6 +1,7 @@
 """Nothing leaves the process beside a server: by its modules, and by whatever its script does."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -320,3 +321,9 @@ print(json.dumps(asyncio.run(main())))
 def test_the_node_does_its_own_work(tmp_path: Path) -> None:
     said = run(OURS, str(tmp_path))
     assert "nothing leaves the process beside a server: socket.sendto" in said and "127.0.0.1" in said
+
+
+def test_the_node_steps_behind_the_workers() -> None:
+    program = "import json, os\nfrom ksrcore.kamailio.node import step_back\nfor _ in range(2):\n    step_back()\n"
+    program += "print(json.dumps(os.getpriority(os.PRIO_PROCESS, 0)))"
+    assert run(program) == max(5, os.getpriority(os.PRIO_PROCESS, 0))
