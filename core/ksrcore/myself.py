@@ -36,7 +36,7 @@ class Myself:
     def reset(self) -> None:
         """Forget what is known about listen sockets and aliases."""
         # The proxy's listens and aliases as they were when the table was made.
-        self._seen: tuple[list[Listen], set[str]] | None = None
+        self._seen: tuple[list[Listen], dict[str, None]] | None = None
         # Lower-case host -> (port, transport) pairs, 0 and '' for any.
         self._hosts: dict[str, list[tuple[int, str]]] = {}
         self._checks: dict[tuple[str, int, str], bool] = {}

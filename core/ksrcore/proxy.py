@@ -132,7 +132,8 @@ class Proxy:
         self.name = name
         self.transmit = transmit
         self.listens: list[Listen] = listens if listens is not None else []
-        self.aliases: set[str] = {alias.lower() for alias in aliases or ()}
+        #: In their order, which RPC commands show.
+        self.aliases: dict[str, None] = dict.fromkeys(alias.lower() for alias in aliases or ())
         #: What the configuration defines (#!define, -A), by name.
         self.defines: dict[str, str] = {}
         #: The configuration's own parameters (``group.name = value``), by group and name.

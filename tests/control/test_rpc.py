@@ -56,14 +56,14 @@ def ask(proxy: Proxy) -> Ask:
             {
                 "myself_callbacks": "no",
                 "aliases": [
-                    {"alias": {"proto": "*", "address": "a.b", "port": "*"}},
                     {"alias": {"proto": "tcp", "address": "c.d", "port": 5080}},
+                    {"alias": {"proto": "*", "address": "a.b", "port": "*"}},
                 ],
             },
         ),
         (
             ("corex.list_aliases",),
-            [{"PROTO": "*", "ADDR": "a.b", "PORT": 0}, {"PROTO": "tcp", "ADDR": "c.d", "PORT": 5080}],
+            [{"PROTO": "tcp", "ADDR": "c.d", "PORT": 5080}, {"PROTO": "*", "ADDR": "a.b", "PORT": 0}],
         ),
         (("core.tcp_list",), []),
         (("core.udp4_raw_info",), {"udp4_raw": 0, "udp4_raw_mtu": 1500, "udp4_raw_ttl": 64}),

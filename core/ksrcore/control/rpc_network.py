@@ -76,7 +76,7 @@ class NetworkRpc:
     def _aliases(self) -> list[tuple[str, str, int]]:
         """(transport, host, port) of each, '*' and 0 for any; the latest first, as Kamailio."""
         found = []
-        for text in sorted(self.proxy.aliases):
+        for text in reversed(self.proxy.aliases):
             proto, colon, rest = text.partition(":")
             if not colon or proto not in PROTOS:
                 proto, rest = "*", text

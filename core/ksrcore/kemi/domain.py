@@ -76,9 +76,10 @@ class Domain(DbModule):
         self.domains, self.attributes = domains, attributes
         if self.register_myself:
             aliases = self.proxy.aliases
-            aliases.difference_update(self._aliases - domains.keys())
-            self._aliases.update(domains.keys() - aliases)
-            aliases.update(domains)
+            for gone in self._aliases - domains.keys():
+                aliases.pop(gone, None)
+            self._aliases.update(domains.keys() - aliases.keys())
+            aliases.update(dict.fromkeys(domains))
 
     def _local(self, host: str) -> int:
         return 1 if host and host.lower() in self.domains else -1

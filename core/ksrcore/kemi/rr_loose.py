@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..net.address import CARRIERS
 from ..posixre import PosixError, compile_posix
 from ..sip.errors import ParseError, SipError
-from ..sip.nameaddr import parse_nameaddrs
+from ..sip.nameaddr import NameAddr, parse_nameaddrs
 from ..sip.uri import Uri, parse_uri, strip_brackets
 from .core_log import log
 from .declare import export
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..net.address import Listen
     from ..proxy import Proxy
     from ..run import Run
+    from ..sip.header import Header
     from ..sip.message import SipMessage
 
 #: What loose_route() and its kin return beside 1.
@@ -32,33 +33,43 @@ _key_of = attrgetter("key")
 
 
 class _Routes:
-    """The Route values of a message in order, and the numbers of their fields among the message's."""
+    """The Route values of a message in order, and the numbers of their fields among the message's.
 
-    __slots__ = ("fields", "msg", "values")
+    ``broken``: a later field cannot be read; its values and those behind it are missing.
+    """
+
+    __slots__ = ("broken", "fields", "msg", "values")
 
     def __init__(self, msg: SipMessage) -> None:
         self.msg = msg
+        self.broken = False
         headers = msg.headers
         if len(msg.index) == len(headers):  # no field comes twice
             header = msg.index["route"]
             self.fields = [headers.index(header)]
-            self.values = header.parsed(parse_nameaddrs)
-            self._check()
+            self.values = self._read(header)
             return
         keys = list(map(_key_of, headers))
         field = keys.index("route")
         self.fields = [field]
-        self.values = headers[field].parsed(parse_nameaddrs)
-        for _ in range(1, keys.count("route")):
-            field = keys.index("route", field + 1)
-            self.fields.append(field)
-            self.values = self.values + headers[field].parsed(parse_nameaddrs)
-        self._check()
+        self.values = self._read(headers[field])
+        try:
+            for _ in range(1, keys.count("route")):
+                field = keys.index("route", field + 1)
+                self.values = self.values + self._read(headers[field])
+                self.fields.append(field)
+        except SipError:
+            self.broken = True
 
-    def _check(self) -> None:
-        for value in self.values:
+    @staticmethod
+    def _read(header: Header) -> list[NameAddr]:
+        values = header.parsed(parse_nameaddrs)
+        for value in values:
             if not value.brackets:
                 raise ParseError("Route values in < >", value.text)
+        if header.body.endswith(","):
+            raise ParseError("a Route value behind the last comma", header.body)
+        return values
 
     def clear(self) -> None:
         """Take all values out of the message."""
@@ -184,6 +195,9 @@ class LooseRouting:
             elif self.force_send_socket:
                 self._send_from(msg, first)
             if at == len(values):
+                if routes.broken:
+                    routes.remove(0, at)
+                    return FAILED
                 routes.clear()
                 return PRELOADED if preloaded else 1
             routes.remove(0, at)
@@ -226,6 +240,9 @@ class LooseRouting:
             msg.new_uri = first.text
             return 1
         last = values[-1].uri
+        if routes.broken:  # where it goes is known, for whom is not
+            msg.dst_uri = first.text
+            return FAILED
         try:
             parse_uri(last)
         except SipError:
@@ -297,7 +314,9 @@ def route_uri(msg: SipMessage) -> str | None:
         value = header.parsed(parse_nameaddrs)[0]
     except SipError:
         return None
-    return value.uri if value.brackets and ":" in value.uri else None
+    if header.body.endswith(","):
+        return None
+    return value.uri if value.brackets and (":" in value.uri or not value.uri) else None
 
 
 def find_listen(proxy: Proxy, host: str, port: int, proto: str) -> Listen | None:

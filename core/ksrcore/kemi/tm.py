@@ -258,10 +258,14 @@ class Tm(TmSettings, TmContacts, TmUac, TmRpc):
         msg = run.msg
         if msg.is_request is False:
             return -1
+        if run.t is not None and run.t.received:
+            return -1
         before = (msg.dst_uri, msg.branches)
         if uri:
             msg.dst_uri = uri
-        msg.branches = []
+            msg.branches = [copy.copy(branch) for branch in msg.branches]
+            for branch in msg.branches:
+                branch.dst_uri = uri
         try:
             result = uas.relay(self.engine, run, flags=1)
         finally:
@@ -269,7 +273,7 @@ class Tm(TmSettings, TmContacts, TmUac, TmRpc):
             run.local.pop("uri", None)  # t_relay() is still to send it to its destination
         # One that was answered already goes on as it was: it has a state that local ones do not know.
         if result > 0 and run.t is not None and run.t.status < 200:
-            run.t.make_local()
+            run.t.make_local(received=True)
         return result
 
     def count(self) -> int:

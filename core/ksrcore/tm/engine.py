@@ -378,7 +378,8 @@ class Engine:
         if code >= 200:
             t.relayed = -2
         text = ""
-        if not t.local:
+        # A request that was replicated is answered by the script, never by a branch.
+        if not t.local or t.received:
             if msg is t.msg or t.reply_dest is None:
                 t.reply_dest = reply_dest(msg)
             text = build_reply(
@@ -423,7 +424,7 @@ class Engine:
         if step is not None:
             t.state, actions = step
             t.status = code
-            if not t.local:
+            if not t.local or text:
                 dest = t.reply_dest
                 if dest is None:
                     dest = t.reply_dest = reply_dest(t.msg)

@@ -70,10 +70,10 @@ class Transaction(Timed):
 
     __slots__ = (
         "engine", "msg", "method", "is_invite", "record", "avps", "branches", "machine", "state", "status", "flags",
-        "kept", "armed", "local", "key", "prefix", "id_label", "reason", "response", "reply_dest", "to_tag", "relayed",
-        "leg", "on_failure", "on_reply", "on_branch", "on_branch_failure", "saved", "expires", "fr", "fr_inv", "t1",
-        "t2", "fr_at", "retr_at", "interval", "winner", "drop_replies", "extra", "callback", "ack_key",
-        "cancel_reasons", "forwarding", "place",
+        "kept", "armed", "local", "received", "key", "prefix", "id_label", "reason", "response", "reply_dest",
+        "to_tag", "relayed", "leg", "on_failure", "on_reply", "on_branch", "on_branch_failure", "saved", "expires",
+        "fr", "fr_inv", "t1", "t2", "fr_at", "retr_at", "interval", "winner", "drop_replies", "extra", "callback",
+        "ack_key", "cancel_reasons", "forwarding", "place",
     )  # fmt: skip
 
     engine: Engine | None
@@ -111,12 +111,14 @@ class Transaction(Timed):
         self.reply_dest = self.saved = self.extra = self.callback = self.ack_key = self.place = None
         self.expires = self.fr_at = self.retr_at = self.due = self.queued = NEVER
         self.interval = 0.0
-        # local: a request of our own (t_uac_send), there is nobody upstream.
-        self.local = self.forwarding = False
+        # local: a request of our own (t_uac_send), there is nobody upstream; received: it came from somebody all the
+        # same (t_replicate), whom the script may answer.
+        self.local = self.received = self.forwarding = False
 
-    def make_local(self) -> None:
-        """It is a request of our own: there is nobody upstream."""
+    def make_local(self, received: bool = False) -> None:
+        """It is a request of our own: there is nobody upstream, or (``received``) nobody who hears what comes back."""
         self.local = True
+        self.received = received
         self.machine = SERVER_OTHER
 
     @property

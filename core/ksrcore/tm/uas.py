@@ -55,8 +55,7 @@ def check(engine: Engine, run: Run) -> int:
         return 1
     if t is None:
         return -1
-    if t.record is run.record:
-        return 1
+    # Also when it was this request that made the transaction, as in Kamailio.
     engine.retransmission(t, run)
     run.handled = True
     return 0
