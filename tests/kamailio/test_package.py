@@ -108,6 +108,23 @@ def test_the_last_line_of_a_script_wraps_its_callbacks(tmp_path: Path) -> None:
     assert (tmp_path / "route.kamailio" / "state").exists()
 
 
+def test_a_script_of_functions_is_loaded_again(tmp_path: Path) -> None:
+    """What is wrapped is what the new file has; of what it has no more the old stays, as Python leaves it."""
+    path = tmp_path / "plain.py"
+    text = "import KSR\n\n{}\n\nimport ksragent\n"
+    both = "def ksr_request_route():\n    return 1\n\ndef ksr_reply_route():\n    return 5\n"
+    path.write_text(text.format(both))
+    done = run(
+        KSR + f"sys.path.insert(0, {str(tmp_path)!r}); import importlib, plain\n"
+        "print(plain.ksr_request_route(), plain.ksr_reply_route(), plain.ksr_onsend_route())\n"
+        f"open({str(path)!r}, 'w').write({text.format('def ksr_request_route():' + chr(10) + '    return 22')!r})\n"
+        "del sys.modules['ksragent']; importlib.reload(plain)\n"
+        "print(plain.ksr_request_route(), plain.ksr_reply_route(), plain.ksr_onsend_route())",
+        KSRSHELL_DIR=str(tmp_path),
+    )
+    assert (done.stdout, done.stderr) == ("1 5 1\n22 5 1\n", "")
+
+
 def test_a_script_of_functions_has_its_callbacks_wrapped(tmp_path: Path) -> None:
     (tmp_path / "plain.py").write_text(
         "import KSR\n\ndef ksr_request_route():\n    return helper()\n\ndef helper():\n    return None\n\n"

@@ -43,7 +43,7 @@ class AgentServer(KamailioServer):
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / "held.py"
         last = "" if beside else "import ksragent\n"
-        path.write_text(f"import sys\n\nsys.path.insert(0, {str(PACKAGE)!r})\n{script}\n{last}")
+        path.write_text(f"import sys\n\nsys.path.append({str(PACKAGE)!r})\n{script}\n{last}")
         meeting = directory / "run"
         meeting.mkdir(mode=0o700)
         super().__init__(

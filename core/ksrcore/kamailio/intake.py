@@ -121,6 +121,9 @@ class Intake:
         data = event.get("data")
         if data is None:
             return self._record(self._by_id.get(key))
+        known = self._record(self._by_id.get(key))
+        if known is not None and known.data == data:
+            return known  # a failure route with its request was between
         own = _key(data)
         if event.get("top") not in ("ksr_request_route", "ksr_reply_route"):
             # Of a transaction: the request that it is about came earlier, maybe to another worker.

@@ -139,7 +139,7 @@ class NodeMethods(Methods):
                 params = []
             if not isinstance(params, list):
                 raise RpcError(400, "parameters are a list")
-            if method == "app_python.reload":
+            if method in ("app_python.reload", "app_python3s.reload"):
                 raise ControlError(
                     errors.USER_ERROR,
                     "app_python.reload is not sent: it answers success whatever happens, and a reload that fails has "

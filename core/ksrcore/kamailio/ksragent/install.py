@@ -65,6 +65,7 @@ def install(package: ModuleType) -> Front | None:
     ksr = sys.modules["KSR"]
     scope = _importer()
     if scope is None:
+        _last_on_path()
         module = _load(_named(ksr))
     else:
         module = sys.modules[scope["__name__"]]
@@ -77,10 +78,10 @@ def install(package: ModuleType) -> Front | None:
     agent.loaded(module)
     init = vars(module).get("mod_init")
     if agent.static or not callable(init):
-        agent.handler = module
+        before, agent.handler = agent.handler, module
         front = Front(agent)
         if scope is not None:
-            _take_places(agent, front, module)
+            _take_places(agent, front, module, before)
         return front
     front = Front(agent)
 
@@ -111,6 +112,16 @@ def _importer() -> dict[str, Any] | None:
             return frame.f_globals
         frame = frame.f_back  # type: ignore[assignment]
     return None
+
+
+def _last_on_path() -> None:
+    """Kamailio has put the package's folder first on Python's path: what else is there is not to be found before the
+    script's own modules."""
+    home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    for entry in list(sys.path):
+        if os.path.abspath(entry) == home:
+            sys.path.remove(entry)
+            sys.path.append(entry)
 
 
 def _setting(ksr: Any, name: str) -> str:
@@ -208,8 +219,16 @@ def _begins_with_forks(agent: Agent, by_script: bool) -> None:
 # -- scripts without a class ------------------------------------------------------------------------------------------
 
 
-def _take_places(agent: Agent, front: Front, module: ModuleType) -> None:
-    """In the module's globals each callback is replaced by one that asks the front; the script's own is kept."""
+def _take_places(agent: Agent, front: Front, module: ModuleType, before: Any) -> None:
+    """In the module's globals each callback is replaced by one that asks the front; the script's own is kept.
+    ``before``: what has the callbacks that it had when it was loaded before."""
+    scope = vars(module)
+    # After a reload: what the new file does not define is there as before.
+    for name in [name for name, value in scope.items() if getattr(value, "__module__", "") == __name__]:
+        function = vars(before).get(name, _nothing) if before is not None else _nothing
+        del scope[name]
+        if function is not _nothing:
+            scope[name] = function
     originals = Originals(module)
     agent.handler = originals
     optional = [name for name in OPTIONAL if name not in vars(module)]
