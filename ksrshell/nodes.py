@@ -6,8 +6,9 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from .errors import AttachError
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 PATIENCE = 15.0
 #: Seconds that a node stays after its last client.
 LINGER = 5.0
+LOG = "node.log"
 
 
 def start(server: Server) -> Path:
@@ -31,16 +33,15 @@ def start(server: Server) -> Path:
         return control
     if not server.alive:
         raise AttachError(f"the server {server.name} is not running any more ({server.folder})")
-    log = server.folder / "node.log"
+    log = server.folder / LOG
     try:
-        # A new file each time: it tells of this node, and belongs to whoever starts it.
-        log.unlink(missing_ok=True)
-        errors = open(log, "xb", opener=lambda path, flags: os.open(path, flags, 0o600))
+        errors = _new_log(server)
     except OSError as error:
         raise AttachError(f"{log} cannot be written: {error.strerror}") from None
     with errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "ksrcore.kamailio.node", str(server.folder), "--linger", f"{LINGER:g}"],
+            # -P: nothing is imported from the folder that the shell happens to be in.
+            [sys.executable, "-P", "-m", "ksrcore.kamailio.node", str(server.folder), "--linger", f"{LINGER:g}"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=errors,
@@ -56,6 +57,20 @@ def start(server: Server) -> Path:
             raise AttachError(_last_line(log) or f"the node of {server.name} ended at once; its log is {log}")
         time.sleep(0.01)
     raise AttachError(f"the node of {server.name} did not answer within {PATIENCE:g} s; its log is {log}")
+
+
+def _new_log(server: Server) -> BinaryIO:
+    """A new file each time: it tells of this node, and belongs to whoever starts it. Raises OSError.
+
+    In the folder itself: root is not to follow when the server's user puts another in its place.
+    """
+    folder = os.open(server.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        with suppress(FileNotFoundError):
+            os.unlink(LOG, dir_fd=folder)
+        return open(LOG, "xb", opener=lambda path, flags: os.open(path, flags, 0o600, dir_fd=folder))
+    finally:
+        os.close(folder)
 
 
 def revive(control: Path) -> None:

@@ -108,11 +108,14 @@ def look(folder: Path) -> Server:
         server.problem = str(error) if isinstance(error, PageError) else f"{folder}: {error.strerror}"
         return server
     try:
-        server.facts = page.facts
+        facts: Any = page.facts
+        if not isinstance(facts, dict):
+            raise ValueError("no facts are in it")
+        server.facts = facts
         server.alive = page.alive()
         server.attached = server.alive and page.attached and _lives(page.node)
         server.procs = [proc for proc in page.procs() if _lives(proc.pid)]
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         server.problem = f"{folder}: its state page cannot be read: {error}"
     finally:
         page.close()
@@ -129,7 +132,7 @@ def remove(server: Server) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(guard, fcntl.LOCK_EX)
+        fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)  # who cannot have it now leaves it to the next
         if os.lstat(server.folder).st_uid != os.geteuid() or look(server.folder).alive:
             return False
         shutil.rmtree(server.folder)

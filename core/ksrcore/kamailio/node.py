@@ -339,7 +339,14 @@ def _main(folder: Path, linger: float) -> int:
     check_folder(str(folder), status.st_uid)
     if os.geteuid() not in (0, status.st_uid):
         raise NodeError(f"{folder} belongs to user {status.st_uid}: attach as that user, or as root")
-    os.chdir(folder)
+    here = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        # Its user can exchange it at any time: what was looked at is where we go.
+        if not os.path.samestat(status, os.fstat(here)):
+            raise NodeError(f"{folder} was exchanged meanwhile")
+        os.fchdir(here)
+    finally:
+        os.close(here)
     become(status.st_uid, status.st_gid)
     step_back()
     logs.log_to_stderr()
@@ -351,7 +358,7 @@ def _main(folder: Path, linger: float) -> int:
     if again:
         # A process of its own, because the script's modules are those of before. Clients come to it by themselves.
         # One that has become the server's user may not be able to: a client starts another then.
-        arguments = [sys.executable, "-m", "ksrcore.kamailio.node", str(folder), "--linger", str(linger)]
+        arguments = [sys.executable, "-P", "-m", "ksrcore.kamailio.node", str(folder), "--linger", str(linger)]
         with suppress(OSError), ours():
             os.execv(sys.executable, arguments)
     return 0

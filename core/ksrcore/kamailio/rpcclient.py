@@ -255,20 +255,25 @@ def _fifo(target: Target, method: str, params: list[Any], timeout: float) -> Any
     id = random.randrange(1, 2**31)
     deadline = time.monotonic() + timeout
     try:
-        if not stat.S_ISFIFO(os.stat(target.address).st_mode):
-            raise _NotSent(f"{target} is no fifo")
-        commands = os.open(target.address, os.O_WRONLY | os.O_NONBLOCK)
+        commands = os.open(target.address, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     except OSError as error:
         raise _NotSent(_why(target, error)) from None
+    # What was opened is looked at: the server's user can put something else in its place at any time.
+    if not stat.S_ISFIFO(os.fstat(commands).st_mode):
+        os.close(commands)
+        raise _NotSent(f"{target} is no fifo")
     name = f"ksrshell_{os.getpid()}_{random.randrange(10**9)}"
     path = os.path.join(target.reply_dir, name)
     answers = -1
     try:
         try:
             os.mkfifo(path, 0o600)
+            answers = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+            made = os.fstat(answers)
+            if not stat.S_ISFIFO(made.st_mode) or made.st_uid != os.geteuid():
+                raise _NotSent(f"{target}: somebody else's file came in the place of {path}")
             # The server, often another user, writes; nobody else reads.
-            os.chmod(path, 0o622)
-            answers = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+            os.fchmod(answers, 0o622)
         except OSError as error:
             raise _NotSent(f"{target}: no fifo for the answer in {target.reply_dir}: {error.strerror}") from None
         document = _document(method, params, id, reply_name=name) + b"\n"

@@ -10,6 +10,7 @@ import os
 import socket
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 
 from ..net.address import AddressError, Listen, ip_family, parse_listen
 from .ksragent.agent import WAKE
@@ -24,7 +25,6 @@ class Waker:
     def __init__(self, secret: str) -> None:
         self.secret = secret
         self._count = 0
-        self._udp: dict[int, socket.socket] = {}
         self._streams: list[socket.socket] = []
 
     def wake(self, where: Iterable[str], times: int) -> None:
@@ -36,12 +36,14 @@ class Waker:
             except AddressError:
                 continue
             host = _ANY.get(listen.host, listen.host)
-            for _ in range(times):
-                with suppress(OSError), ours():
-                    if listen.proto == "udp":
-                        self._datagram(listen, host)
-                    elif listen.proto == "tcp":
-                        self._stream(listen, host)
+            with suppress(OSError), ours():
+                # A standby listens on an address that another machine has now: nothing goes there.
+                if not _here(host):
+                    continue
+                if listen.proto == "udp":
+                    self._datagrams(listen, host, times)
+                for _ in range(times if listen.proto == "tcp" else 0):
+                    self._stream(listen, host)
 
     def message(self, listen: Listen, here: tuple[str, int]) -> bytes:
         self._count += 1
@@ -53,16 +55,13 @@ class Waker:
             f"Call-ID: {self.secret}\r\nCSeq: {self._count} {WAKE}\r\nMax-Forwards: 1\r\nContent-Length: 0\r\n\r\n"
         ).encode("latin-1")
 
-    def _datagram(self, listen: Listen, host: str) -> None:
-        family = ip_family(host)
-        sock = self._udp.get(family)
-        if sock is None:
-            sock = self._udp[family] = socket.socket(family, socket.SOCK_DGRAM)
+    def _datagrams(self, listen: Listen, host: str, times: int) -> None:
+        with socket.socket(ip_family(host), socket.SOCK_DGRAM) as sock:
             sock.setblocking(False)
-        if not sock.getsockname()[1]:
             sock.bind(("", 0))
-        port = sock.getsockname()[1]
-        sock.sendto(self.message(listen, (host, port)), (host, listen.port))
+            message = partial(self.message, listen, (host, sock.getsockname()[1]))
+            for _ in range(times):
+                sock.sendto(message(), (host, listen.port))
 
     def _stream(self, listen: Listen, host: str) -> None:
         sock = socket.socket(ip_family(host), socket.SOCK_STREAM)
@@ -80,6 +79,14 @@ class Waker:
 
     def close(self) -> None:
         self._let_go()
-        for sock in self._udp.values():
-            sock.close()
-        self._udp.clear()
+
+
+def _here(host: str) -> bool:
+    """Whether that address is this machine's: what goes to one of its own, the kernel sends from the same."""
+    family = ip_family(host)
+    if host.startswith("127.") or host == "::1":
+        return True
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        sock.connect((host, 9))  # asks the routing table; nothing is sent
+        own = str(sock.getsockname()[0])
+    return socket.inet_pton(family, own.partition("%")[0]) == socket.inet_pton(family, host.partition("%")[0])

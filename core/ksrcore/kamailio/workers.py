@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
+from ..control.socket import peer_uid
 from .agents import FIRST_RECEIVER
 from .ksragent.state import Page, Proc
 from .wake import Waker
@@ -75,6 +76,9 @@ class Worker(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
+        if peer_uid(transport.get_extra_info("socket")) not in (os.geteuid(), 0):
+            transport.abort()
+            return
         transport.set_write_buffer_limits(high=0)
         self._transport = transport
         self.workers.connections.add(self)
@@ -102,13 +106,20 @@ class Worker(asyncio.Protocol):
         for line in lines:
             try:
                 message = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             if isinstance(message, dict):
                 try:
                     self._got(message)
-                except Exception:
-                    log.exception("what worker %d said cannot be used", self.pid)
+                except Exception as error:
+                    self._unusable(message, error)
+
+    def _unusable(self, message: dict[str, Any], error: Exception) -> None:
+        """Told once for each event: what one worker says wrong may come with every message."""
+        event = str(message.get("event", "an answer"))[:32]
+        if event not in self.workers.unusable and len(self.workers.unusable) < 100:
+            self.workers.unusable.add(event)
+            log.error("what worker %d said cannot be used (%s, told once)", self.pid, event, exc_info=error)
 
     def _got(self, message: dict[str, Any]) -> None:
         if "re" in message:
@@ -181,6 +192,8 @@ class Workers:
     def __init__(self, page: Page) -> None:
         self.page = page
         self.connections: set[Worker] = set()
+        #: Events that could not be used.
+        self.unusable: set[str] = set()
         self.waker = Waker(page.secret)
         #: Where the server receives, as texts for the waker; the node finds out.
         self.sockets: list[str] = []

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from . import capture, folder, swapping
 from .hold import Holds
 from .link import Link, LinkLost, connect
-from .recording import Recording, plain
+from .recording import MOST_CALLS, Recording, plain
 from .state import EPOCH, Page, PageError, check_folder
 
 if TYPE_CHECKING:
@@ -334,7 +334,7 @@ class Agent:
 
     def made(self, path: str, args: tuple[Any, ...], result: Any) -> None:
         """A KSR call was made on a held message, by order: it is noted with those of its callback."""
-        if self.run is not None:
+        if self.run is not None and len(self.run.calls) < MOST_CALLS:
             self.run.calls.append((path, args, result))
 
     def _woken(self) -> bool:
@@ -357,6 +357,10 @@ class Agent:
             elif not self._visit(page):
                 self._visit(page)  # that node had gone, and another one is there
         except (LinkLost, OSError):
+            self.leave()
+        except Exception as error:
+            # A defect of ours is not the script's: the callback is to run all the same.
+            self.say(f"the link to the node is given up: {type(error).__name__}: {error}")
             self.leave()
         self.epoch = epoch
         self.slot_words[1] = epoch
@@ -455,7 +459,7 @@ class Agent:
             answer = {"re": id, "result": result}
         except LinkLost:
             raise
-        except Exception as error:
+        except (KeyboardInterrupt, SystemExit, Exception) as error:
             answer = {"re": id, "error": failure(error)}
         link.send(answer)
 
@@ -490,7 +494,7 @@ def _number(result: Any) -> int:
         return 1
     try:
         return int(result)
-    except (TypeError, ValueError):
+    except Exception:
         return 1
 
 

@@ -9,17 +9,17 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from .link import LinkLost
-from .recording import latin, plain
+from .recording import MOST, latin, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .agent import Agent, Run
 
-#: KSR calls of one run that are sent.
-MOST_CALLS = 500
 #: Bytes of a message; SIP over UDP has no more.
 MOST_BYTES = 65535
+#: Characters of a traceback, its end.
+MOST_TRACEBACK = 32768
 #: What says what a message is.
 _ABOUT = ("top", "data", "src", "dst", "proto")
 
@@ -124,7 +124,7 @@ class Capture:
                 "d": seconds,
                 "r": plain(result),
                 "n": stats,
-                "calls": [_call(*call) for call in run.calls[:MOST_CALLS]],
+                "calls": [_call(*call) for call in run.calls],
                 **seen,
             }
             if run.exited:
@@ -132,7 +132,7 @@ class Capture:
             if run.dropped:
                 record["dropped"] = True
             if error is not None:
-                record["error"] = [type(error).__name__, str(error)]
+                record["error"] = [type(error).__name__, str(error)[:MOST]]
                 record["traceback"] = traceback_of(error)
             self._send(record, seen)
         except Exception as failed:
@@ -174,7 +174,7 @@ def text(get: Callable[[str], Any], name: str) -> str:
 def _call(path: str, args: tuple[Any, ...], result: Any) -> list[Any]:
     given = [plain(arg) for arg in args]
     if isinstance(result, BaseException):
-        return [path, given, None, type(result).__name__, str(result)]
+        return [path, given, None, type(result).__name__, str(result)[:MOST]]
     return [path, given, plain(result)]
 
 
@@ -187,4 +187,4 @@ def traceback_of(error: BaseException) -> str:
     kept = [frame for frame in found.stack if not frame.filename.startswith(own)]
     found.stack = traceback.StackSummary.from_list(kept)
     found.__context__ = found.__cause__ = None
-    return "".join(found.format()).rstrip("\n")
+    return "".join(found.format()).rstrip("\n")[-MOST_TRACEBACK:]

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 ENDING = ".kamailio"
 _SIZE = 4096
 _NAMES = 99
+#: Seconds to wait for another server that begins.
+_PATIENCE = 2.0
 
 _meeting: Meeting | None = None
 
@@ -77,7 +79,7 @@ class Meeting:
         }
         guard = os.open(base, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            fcntl.flock(guard, fcntl.LOCK_EX)
+            _lock(guard, base)
             for number in range(1, _NAMES + 1):
                 called = name if number == 1 else f"{name}-{number}"
                 path = os.path.join(base, called + ENDING)
@@ -89,6 +91,20 @@ class Meeting:
         finally:
             os.close(guard)
         raise PageError(f"no name is free in {base}: there are {name} to {name}-{_NAMES}")
+
+
+def _lock(guard: int, base: str) -> None:
+    """Lock the folder against other servers that begin. Anybody who may look into it could keep it locked: that is not
+    waited for. Raises :class:`PageError`."""
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError:
+            if time.monotonic() > end:
+                raise PageError(f"{base} is locked by another process: name another folder in KSRSHELL_DIR") from None
+        time.sleep(0.01)
 
 
 def meeting(name: str, base: str) -> Meeting:

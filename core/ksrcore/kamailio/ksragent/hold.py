@@ -41,6 +41,9 @@ if TYPE_CHECKING:
         def other(self, order: dict[str, Any]) -> None:
             """An order of the node's that is none of a held message's."""
 
+        def say(self, text: str) -> None:
+            """One line in the server's log."""
+
         def made(self, path: str, args: tuple[Any, ...], result: Any) -> None:
             """A KSR call was made by order."""
 
@@ -77,6 +80,37 @@ class Hold:
         self.log = LogText(spec["log"]) if spec.get("log") else None
         self.watch: str = spec.get("watch", "")
         self.at: str = spec.get("at", "")
+
+
+class Called:
+    """A callback of the script, and what came of it: whatever fails around it, that is what Kamailio gets."""
+
+    __slots__ = ("call", "made", "result", "error")
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self.call = call
+        self.made = False
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def __call__(self) -> Any:
+        self.made = True
+        try:
+            self.result = self.call()
+        except BaseException as error:
+            self.error = error
+            raise
+        return self.result
+
+    def outcome(self) -> Any:
+        """Its result, also when it was not called yet. Raises what the script raised."""
+        if not self.made:
+            return self.call()
+        if self.error is None:
+            return self.result
+        if isinstance(self.error, Drop):
+            return 1
+        raise self.error
 
 
 class Holds:
@@ -162,6 +196,27 @@ class Holds:
     def run(self, name: str, msg: Any, call: Callable[[], Any]) -> Any:
         """Call a callback of the script. ``msg``: Kamailio's object, None under app_python3s. What the script raises is
         raised; one that is ended, or whose message is absorbed, returns 1 and is marked as dropped."""
+        script = Called(call)
+        try:
+            return self._run(name, msg, script)
+        except Exception as error:
+            if error is script.error:
+                raise
+            self.broken(error)
+            return script.outcome()
+
+    def broken(self, error: BaseException) -> None:
+        """A defect of ours: the script is to know nothing of it. Nothing is held here until holds are armed again."""
+        text = f"{type(error).__name__}: {error}"
+        self.host.say(f"holds do not work in this process: {text}")
+        number = self.live.held or self.live.last if self.live is not None else 0
+        try:
+            self.detached()
+            self.send({"event": "hold.failed", "held": number, "text": f"holds do not work in this worker: {text}"})
+        except Exception as again:
+            self.host.say(f"{type(again).__name__}: {again}")
+
+    def _run(self, name: str, msg: Any, call: Callable[[], Any]) -> Any:
         live = self.live
         if live is not None:
             # What an order runs is not held.
@@ -186,7 +241,10 @@ class Holds:
             error = raised
             raise
         finally:
-            live.finish(result, error)
+            try:
+                live.finish(result, error)
+            except Exception as failed:
+                self.broken(failed)
             self.live = None
             error = None  # its frames hold this one
 
@@ -286,13 +344,19 @@ class Holds:
         """The script is about to call ``path`` (``KSR.hdr.append``). May wait; raises :class:`Drop`."""
         live = self.live
         if live is not None and not live.busy:
-            live.before_call(path, args)
+            try:
+                live.before_call(path, args)
+            except Exception as error:
+                self.broken(error)
 
     def after_call(self, path: str, args: tuple[Any, ...], result: Any, seconds: float) -> None:
         """It was made; ``result`` is the exception when it raised."""
         live = self.live
         if live is not None and not live.busy:
-            live.tracer.after_call(path, args, result, seconds)
+            try:
+                live.tracer.after_call(path, args, result, seconds)
+            except Exception as error:
+                self.broken(error)
             if live.ending:
                 raise Drop
 

@@ -44,6 +44,7 @@ class Live:
         self.ending = ""
         self.busy = False
         self.tracer = Tracer(holds.host.is_script, self._stop, self)
+        self.tracer.broken = holds.broken
         #: The number under which it is held, 0 while it is not; until when (monotonic).
         self.held = 0
         self.until = 0.0

@@ -10,6 +10,7 @@ import json
 import os
 import select
 import socket
+import struct
 import time
 from collections import deque
 from typing import Any
@@ -37,6 +38,10 @@ def connect(folder: str) -> socket.socket:
         # By its descriptor: a folder's path may be longer than an address of a socket (108 bytes).
         at = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         sock.connect(f"/proc/self/fd/{at}/link.sock")
+        # Whoever listens there gives orders: in a folder that was exchanged it may be anybody.
+        _, uid, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+        if uid not in (os.geteuid(), 0):
+            raise PermissionError(f"{folder}: user {uid} listens there")
     except BaseException:
         sock.close()
         raise
@@ -144,7 +149,7 @@ class Link:
             for line in lines:
                 try:
                     order = json.loads(line)
-                except ValueError:
+                except (ValueError, RecursionError):
                     continue
                 if isinstance(order, dict):
                     self._got.append(order)

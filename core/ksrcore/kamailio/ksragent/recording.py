@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: Characters of an argument or result that are sent to the node.
 MOST = 4096
+#: KSR calls of one callback that are noted.
+MOST_CALLS = 500
 
 
 class Recorder:
@@ -56,11 +58,13 @@ def recorded(agent: Agent, function: Callable[..., Any], path: str) -> Callable[
         try:
             result = function(*args)
         except BaseException as error:
-            run.calls.append((path, args, error))
+            if len(run.calls) < MOST_CALLS:
+                run.calls.append((path, args, error))
             if holds.live is not None:
                 holds.after_call(path, args, error, clock() - started)
             raise
-        run.calls.append((path, args, result))
+        if len(run.calls) < MOST_CALLS:
+            run.calls.append((path, args, result))
         if holds.live is not None:
             holds.after_call(path, args, result, clock() - started)
         return result
@@ -110,4 +114,9 @@ def plain(value: Any) -> Any:
 
 def latin(text: str) -> str:
     """UTF-8 text of the script as one character for each byte."""
-    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("latin-1")
+    if text.isascii():
+        return text
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("latin-1")
+    except UnicodeEncodeError:  # half of a pair that stands for no byte
+        return text.encode("utf-8", "replace").decode("latin-1")

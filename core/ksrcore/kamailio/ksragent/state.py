@@ -79,7 +79,8 @@ class Page:
             self.inode = status.st_ino
             self.owner = status.st_uid
             if create is not None:
-                os.ftruncate(self.fd, SIZE)
+                # Not a hole: to write to one when the disk is full ends the process (SIGBUS).
+                os.posix_fallocate(self.fd, 0, SIZE)
             elif status.st_size < SIZE:
                 raise PageError(f"{path} is no state page: it has {status.st_size} bytes, expected {SIZE}")
             self.map = mmap.mmap(self.fd, SIZE)

@@ -55,6 +55,20 @@ class StepError(Exception):
     """An order that cannot be followed: one line that says why."""
 
 
+def _guarded(method: Callable[[Tracer, FrameType, str, Any], Any]) -> Callable[[Tracer, FrameType, str, Any], Any]:
+    """Python raises in the script what a trace function raises: only what is no Exception (Drop) is meant to be."""
+
+    def trace(self: Tracer, frame: FrameType, event: str, arg: Any) -> Any:
+        try:
+            return method(self, frame, event, arg)
+        except Exception as error:
+            sys.settrace(None)
+            self.broken(error)
+            return None
+
+    return trace
+
+
 class Tracer:
     """Decides where a route stops.
 
@@ -79,6 +93,8 @@ class Tracer:
         self.locals: MutableMapping[str, Any] = {}
         self.error: BaseException | None = None
         self.following = False
+        #: Told of a defect of ours: nothing is followed any more, and the script knows nothing of it.
+        self.broken: Callable[[BaseException], None] = lambda error: None
         self._edited = False
         self._entered: FrameType | None = None
         self._known: dict[str, bool] = {}
@@ -115,6 +131,7 @@ class Tracer:
         self.frames = active[::-1]
         sys.settrace(self._trace)
 
+    @_guarded
     def _trace(self, frame: FrameType, event: str, arg: Any) -> Any:
         """A function is entered."""
         if self.frame is not None:
@@ -139,6 +156,7 @@ class Tracer:
             frame.f_trace_lines = False
         return self._light
 
+    @_guarded
     def _light(self, frame: FrameType, event: str, arg: Any) -> Any:
         """Before the first stop."""
         if event == "line":
@@ -152,6 +170,7 @@ class Tracer:
             self.halt("exception", frame, error=arg[1])
         return frame.f_trace
 
+    @_guarded
     def _local(self, frame: FrameType, event: str, arg: Any) -> Any:
         if event == "line":
             mode = self._mode
