@@ -83,6 +83,8 @@ class Intake:
         self.stats: dict[tuple[int, str], Stats] = {}
         self.lost: dict[int, int] = {}
         self._by_id: OrderedDict[tuple[int, int], int] = OrderedDict()
+        #: By worker: the newest that came to it.
+        self._latest: dict[int, int] = {}
         self._by_key: OrderedDict[str, int] = OrderedDict()
         self._listens: dict[tuple[str, str, int], Listen] = {}
         self._rcvs: OrderedDict[tuple[Any, ...], Rcv] = OrderedDict()
@@ -121,9 +123,11 @@ class Intake:
         data = event.get("data")
         if data is None:
             return self._record(self._by_id.get(key))
-        known = self._record(self._by_id.get(key))
-        if known is not None and known.data == data:
-            return known  # a failure route with its request was between
+        known = self._record(self._latest.get(worker.pid))
+        if known is not None and known.data == data and event.get("top") not in ("ksr_request_route", "ksr_reply_route"):
+            # A failure route was between, with its request, which may have the same number.
+            _remember(self._by_id, key, known.id)
+            return known
         own = _key(data)
         if event.get("top") not in ("ksr_request_route", "ksr_reply_route"):
             # Of a transaction: the request that it is about came earlier, maybe to another worker.
@@ -133,6 +137,7 @@ class Intake:
                 return found
         record = self.recorder.add(float(event["t"]), self._rcv(event), data)
         _remember(self._by_id, key, record.id)
+        self._latest[worker.pid] = record.id
         if own and self._record(self._by_key.get(own)) is None:
             # Of the same texts the first had the transaction; others repeat it.
             _remember(self._by_key, own, record.id)
