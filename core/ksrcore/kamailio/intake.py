@@ -124,12 +124,13 @@ class Intake:
         if data is None:
             return self._record(self._by_id.get(key))
         known = self._record(self._latest.get(worker.pid))
-        if known is not None and known.data == data and event.get("top") not in ("ksr_request_route", "ksr_reply_route"):
+        begins = event.get("top") in ("ksr_request_route", "ksr_reply_route")
+        if known is not None and known.data == data and not begins:
             # A failure route was between, with its request, which may have the same number.
             _remember(self._by_id, key, known.id)
             return known
         own = _key(data)
-        if event.get("top") not in ("ksr_request_route", "ksr_reply_route"):
+        if not begins:
             # Of a transaction: the request that it is about came earlier, maybe to another worker.
             found = self._record(self._by_key.get(own))
             if found is not None:
