@@ -1,5 +1,6 @@
 """The agent in a process: what a callback costs and gives, and what the node hears of it."""
 
+import fcntl
 import os
 from types import SimpleNamespace
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 import pytest
 
 from kamailio.conftest import MESSAGE, SCRIPT, Server
+from ksrcore.kamailio.ksragent import folder
 from ksrcore.kamailio.ksragent.agent import WAKE
+from ksrcore.kamailio.ksragent.state import Page, PageError
 
 
 def test_a_callback_runs_and_gives_an_int(server: Server) -> None:
@@ -195,3 +198,127 @@ def test_loaded_again_the_swaps_are_forgotten_and_told(server: Server) -> None:
     server.agent.loaded(server.module)
     assert server.got() == [{"event": "reloaded"}]
     assert server.agent.swaps.numbers() == []
+
+
+def test_orders_that_break_change_nothing_for_the_script(server: Server) -> None:
+    server.attach()
+
+    def leaves() -> None:
+        raise SystemExit(1)
+
+    server.agent.orders |= {"unsendable": lambda: object(), "leaves": leaves}
+    server.order(id=5, do="leaves")
+    assert server.request() == 1
+    assert server.got()[0] == {"re": 5, "error": {"type": "SystemExit", "text": "1"}}
+    server.order(id=6, do="unsendable")
+    assert server.request() == 1 and server.ksr.made[-1] == ("send_reply", 200, "OK")
+    assert server.agent.link is None and server.module.KSR is server.ksr
+    warned = [call[1] for call in server.ksr.made if call[0] == "warn"]
+    assert len(warned) == 1 and "the link to the node is given up: TypeError" in warned[0]
+
+
+class _Odd:
+    def __int__(self) -> int:
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize(
+    ("result", "number"),
+    [(None, 1), (True, 1), (False, 0), (-1, -1), (2.9, 2), (float("inf"), 1), ("text", 1), ([], 1), (_Odd(), 1)],
+)
+def test_kamailio_always_gets_an_int(server: Server, result: Any, number: int) -> None:
+    server.agent.handler.ksr_odd = lambda msg: result
+    assert server.front.ksr_odd(None) == number
+    server.attach()
+    found = server.front.ksr_odd(SimpleNamespace(Type="SIP_REQUEST"))
+    assert found == number and type(found) is int
+
+
+@pytest.mark.parametrize("raised", [SystemExit, KeyboardInterrupt, GeneratorExit, RecursionError])
+def test_every_exception_goes_through(server: Server, raised: type[BaseException]) -> None:
+    def fails(msg: Any) -> int:
+        raise raised
+
+    server.agent.handler.ksr_odd = fails
+    for _ in range(2):
+        with pytest.raises(raised):
+            server.front.ksr_odd(SimpleNamespace(Type="SIP_REQUEST"))
+        if server.node is None:
+            server.attach()
+    assert server.agent.depth == 0 and server.agent.run is None
+    assert [record["cb"] for record in server.got()] == ["ksr_odd"]
+
+
+def test_what_is_told_of_a_callback_is_bounded(server: Server) -> None:
+    server.attach()
+    ksr = server.module.__dict__
+
+    def talks(msg: Any) -> int:
+        for _ in range(3000):
+            ksr["KSR"].info("x" * 10)
+        raise ValueError("y" * 1_000_000 + "\ud800")
+
+    server.agent.handler.ksr_talks = talks
+    with pytest.raises(ValueError, match="y"):
+        server.front.ksr_talks(SimpleNamespace(Type="SIP_REQUEST"))
+    (ran,) = server.got()
+    assert len(ran["calls"]) == 500 and len(ran["error"][1]) == 4096 and len(ran["traceback"]) <= 32768
+
+
+def test_text_that_stands_for_no_bytes(server: Server) -> None:
+    server.attach()
+    server.agent.handler.ksr_odd = lambda msg: server.module.__dict__["KSR"].info("a\ud800") or 1
+    assert server.front.ksr_odd(SimpleNamespace(Type="SIP_REQUEST")) == 1
+    (ran,) = server.got()
+    assert ran["calls"] == [["KSR.info", ["a?"], None]]
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_child_of_a_callback_is_none_of_the_server(server: Server) -> None:
+    """A script that forks, and whose child goes on: it says nothing on its parent's link, and keeps nothing alive."""
+    server.attach()
+    (inside, outside), (begun, ready) = os.pipe(), os.pipe()
+
+    def forks(msg: Any) -> int:
+        pid = os.fork()
+        if not pid:
+            os.close(outside)
+            os.write(ready, b"x")
+            os.read(inside, 1)  # until the parent's end is closed
+            os._exit(0)
+        server.module.__dict__["KSR"].info("parent")
+        return pid
+
+    server.agent.handler.ksr_forks = forks
+    pid = server.front.ksr_forks(SimpleNamespace(Type="SIP_REQUEST"))
+    page = Page(server.page.path)
+    try:
+        os.read(begun, 1)
+        assert server.got()[0]["calls"] == [["KSR.info", ["parent"], None]]
+        assert server.request() == 1 and server.agent.link is not None
+        assert page.alive()
+        server.page.let_go()
+        kept = server.meeting.kept
+        assert kept is not None
+        kept.let_go()
+        assert not page.alive()
+        assert server.node is not None
+        server.agent.leave()
+        server.got()
+        assert server.node.recv(1) == b""
+    finally:
+        page.close()
+        for fd in (outside, inside, begun, ready):
+            os.close(fd)
+        os.waitpid(pid, 0)
+
+
+def test_a_folder_that_somebody_keeps_locked(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder, "_PATIENCE", 0.03)
+    guard = os.open(server.base, os.O_RDONLY)
+    fcntl.flock(guard, fcntl.LOCK_EX)
+    try:
+        with pytest.raises(PageError, match="is locked by another process"):
+            folder.Meeting("other", str(server.base)).path(server.agent.facts)
+    finally:
+        os.close(guard)

@@ -1,5 +1,6 @@
 """The proxy beside a server: as much of the server's settings as it can have, and a script even when it cannot run."""
 
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from ksrcore.kamailio.agents import look, servers
 from ksrcore.kamailio.beside import Beside, UnrunScript
 from ksrcore.kamailio.cfg import read
+from ksrcore.kamailio.ksragent.state import Page
 
 CFG = """#!KAMAILIO
 listen=udp:127.0.0.1:5066
@@ -81,3 +83,29 @@ def test_folders_that_are_none_are_passed_over(tmp_path: Path, monkeypatch: Any)
     assert set(own) == {"open", "bad"}
     assert "chmod 700" in own["open"].problem and "no state page" in own["bad"].problem
     assert not look(tmp_path / "missing.kamailio").problem
+
+
+def test_a_page_that_others_wrote(tmp_path: Path) -> None:
+    for number, text in enumerate((b"[" * 3000, b"[1]", b"7", b"{", b"\xff")):
+        folder = tmp_path / f"x{number}.kamailio"
+        folder.mkdir(mode=0o700)
+        Page(str(folder / "state"), create={"pid": 1, "generation": 2}, secret="a" * 32).close()
+        data = bytearray((folder / "state").read_bytes())
+        data[72:76] = len(text).to_bytes(4, sys.byteorder)
+        data[1024 : 1024 + len(text)] = text
+        (folder / "state").write_bytes(data)
+        server = look(folder)
+        assert not server.facts and "cannot be read" in server.problem
+
+
+def test_a_module_that_refuses_loses_its_own_parameters_only(tmp_path: Path) -> None:
+    given = info(tmp_path, SCRIPT.replace("no_such_module", "json").replace("json.connect()", "1"))
+    text = (tmp_path / "kamailio.cfg").read_text()
+    more = 'loadmodule "htable.so"\nmodparam("htable", "timer_interval", 0)\n'
+    (tmp_path / "kamailio.cfg").write_text(text.replace("cfgengine", more + "cfgengine"))
+    given.config = read(tmp_path / "kamailio.cfg")
+    beside = Beside(given, "x", [])
+    assert beside.proxy.module("tm").fr_timer == 7000 and beside.proxy.module("htable").timer_interval == 20
+    assert any(note.startswith("htable: without their parameters") for note in beside.notes)
+    assert any("timer_interval expects seconds" in note for note in beside.notes)
+    beside.close()

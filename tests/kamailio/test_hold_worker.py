@@ -139,6 +139,7 @@ class Host:
         self.run: Any = SimpleNamespace(calls=[], dropped=False, seen=None, mi=1)
         self.capture: Any = SimpleNamespace()
         self.others: list[dict[str, Any]] = []
+        self.said: list[str] = []
         self.holds = Holds(self)
         script.KSR = self._recorder()  # type: ignore[attr-defined]
 
@@ -162,6 +163,9 @@ class Host:
 
     def is_script(self, filename: str) -> bool:
         return filename == self.script.__file__
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
 
     def other(self, order: dict[str, Any]) -> None:
         self.others.append(order)
@@ -595,3 +599,44 @@ def test_an_expression_that_does_not_end(script: ModuleType, monkeypatch: pytest
     assert host.link.answer(3)["result"] == {"repr": "2"}
     assert signal.getsignal(signal.SIGVTALRM) is before
     assert host.ksr.called[-1][0] == "tm.t_relay"
+
+
+@pytest.mark.parametrize(
+    ("where", "spec"),
+    [
+        ("ksrcore.kamailio.ksragent.hold.Holds._wanted", hold()),
+        ("ksrcore.kamailio.ksragent.hold.Holds.ask", hold()),
+        ("ksrcore.kamailio.ksragent.hold_held.Live.state", hold()),
+        ("ksrcore.kamailio.ksragent.hold_held.Live.enter", hold()),
+        ("ksrcore.kamailio.ksragent.hold_held.Live.finish", hold("function", name="nothing")),
+        ("ksrcore.kamailio.ksragent.hold_held.Live.lines_of", hold("line", line=12)),
+        ("ksrcore.kamailio.ksragent.hold_held.Live.call", hold("call", name="KSR.tm.t_relay")),
+        ("ksrcore.kamailio.ksragent.step.Tracer.after_call", hold("function", name="nothing")),
+    ],
+)
+def test_a_defect_of_ours_is_not_the_scripts(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch, where: str, spec: dict[str, Any]
+) -> None:
+    """The script runs once, to its end, and Kamailio gets what it returned."""
+
+    def fails(*args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("a defect")
+
+    host = armed(script, {"file": script.__file__, **spec}, grant, go("finish"))
+    monkeypatch.setattr(where, fails)
+    assert host.call("ksr_request_route") == 1
+    assert host.ksr.called.count(("tm.t_relay", ())) == 1
+    assert host.said == ["holds do not work in this process: RuntimeError: a defect"]
+    assert host.holds.armed == [] and host.holds.live is None
+    (failed,) = host.link.events("hold.failed")
+    assert "RuntimeError: a defect" in failed["text"]
+
+
+def test_what_the_script_raises_stays_its_own(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("a defect")
+
+    host = armed(script, hold("function", name="nothing"))
+    monkeypatch.setattr("ksrcore.kamailio.ksragent.hold_held.Live.finish", fails)
+    with pytest.raises(KeyError, match="gone"):
+        host.call("fails")

@@ -1,10 +1,12 @@
 """The link: lines both ways, and a node that does not read."""
 
 import json
+import os
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -67,9 +69,7 @@ def test_a_node_that_does_not_read_loses_records_and_answers_wait(
     assert len(lines) == sent.count(True) + 1
 
 
-def test_a_node_that_never_reads_is_none(
-    ends: tuple[Link, socket.socket], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_node_that_never_reads_is_none(ends: tuple[Link, socket.socket], monkeypatch: pytest.MonkeyPatch) -> None:
     link, _ = ends
     monkeypatch.setattr(links, "MAX_ANSWERS", 500_000)
     with pytest.raises(LinkLost):
@@ -97,3 +97,18 @@ def test_an_order_that_is_longer_than_the_socket_takes_is_waited_for() -> None:
     with pytest.raises(LinkLost):
         link.poll()
     link.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
+def test_orders_are_taken_from_the_own_user_only(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmp_path / "link.sock"))
+    os.seteuid(65534)
+    try:
+        listener.listen(1)
+    finally:
+        os.seteuid(0)
+    with pytest.raises(PermissionError, match="user 65534 listens there"):
+        links.connect(str(tmp_path))
+    listener.close()

@@ -311,3 +311,13 @@ def test_kamctl_says_the_same_of_both(servers: list[Server], words: str) -> None
     real, embedded = (kamctl(server, words) for server in servers)
     assert '"jsonrpc":' in real
     assert embedded == real
+
+
+def test_what_is_no_fifo_is_left_as_it_is(tmp_path: Path) -> None:
+    """The server's user puts a link to somebody's file in the fifo's place."""
+    file = tmp_path / "precious"
+    file.write_text("precious")
+    (tmp_path / "rpc.fifo").symlink_to(file)
+    with pytest.raises(Unreachable, match="is no fifo"):
+        RpcClient([Target("fifo", str(tmp_path / "rpc.fifo"), str(tmp_path))]).call("core.version")
+    assert file.read_text() == "precious"

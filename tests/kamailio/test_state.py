@@ -80,3 +80,11 @@ def test_a_folder_that_is_open_or_anothers_is_refused(tmp_path: Path) -> None:
     (tmp_path / "y").symlink_to(folder)
     with pytest.raises(PageError, match="no directory"):
         check_folder(str(tmp_path / "y"), os.geteuid())
+
+
+def test_the_page_is_no_hole(tmp_path: Path) -> None:
+    """A process that writes to a hole when the disk is full is ended by the kernel."""
+    server, node = pages(tmp_path)
+    assert os.stat(tmp_path / "state").st_blocks * 512 >= SIZE
+    for page in (server, node):
+        page.close()

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ksrcore.kamailio import wake
 from ksrcore.kamailio.holding import Holding
 from ksrcore.kamailio.ksragent.state import Page
 from ksrcore.kamailio.workers import Workers
@@ -92,3 +93,27 @@ def test_the_end_of_a_long_order_is_announced(folder: Path) -> None:
         assert await asyncio.wait_for(future, 5) == []
 
     play(folder, conversation)
+
+
+@pytest.mark.parametrize(("host", "here"), [("127.0.0.1", True), ("127.0.0.9", True), ("192.0.2.7", False)])
+def test_wakes_go_to_this_machine_only(host: str, here: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A standby listens on an address that another machine has: the secret does not go there."""
+    sent: list[str] = []
+    waker = wake.Waker("secret")
+    monkeypatch.setattr(waker, "_datagrams", lambda listen, host, times: sent.append(host))
+    monkeypatch.setattr(waker, "_stream", lambda listen, host: sent.append(host))
+    waker.wake([f"udp:{host}:5060", f"tcp:{host}:5060"], 1)
+    assert sent == ([host, host] if here else [])
+    waker.close()
+
+
+def test_a_wake_comes_once_for_each_time() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(2)
+        waker = wake.Waker("secret")
+        waker.wake([f"udp:127.0.0.1:{server.getsockname()[1]}"], 3)
+        found = [server.recv(4096).decode() for _ in range(3)]
+        assert all(text.startswith("KSRWAKE sip:") and "Call-ID: secret\r\n" in text for text in found)
+        assert len(set(found)) == 3
+        waker.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import weakref
 from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -97,6 +98,8 @@ class Agent:
         self._secret = ""
         self._home: str | None = None
         self._files: dict[str, bool] = {}
+        here = weakref.ref(self)
+        os.register_at_fork(after_in_child=lambda: _forked(here()))
 
     # -- the script's callbacks -----------------------------------------------------------------------------------
 
@@ -482,6 +485,25 @@ def failure(error: BaseException) -> dict[str, Any]:
     if isinstance(line, int):
         found["line"] = str(line)
     return found
+
+
+def _forked(agent: Agent | None) -> None:
+    """A child process. One that a callback of the script has made is none of the server's: it has no link, and does not
+    keep the page alive. The server's own find their page when they begin."""
+    if agent is None or not agent.depth or agent.pid == os.getpid():
+        return
+    agent.pid = os.getpid()
+    link, agent.link = agent.link, None
+    if link is not None:
+        link.close()
+    agent.run = None
+    agent.dumping = False
+    agent.holds.forked()
+    page, agent.page = agent.page, None
+    for each in (page, agent.meeting.kept):
+        if each is not None:
+            each.let_go()
+    agent.meeting.kept = None
 
 
 def _nothing(*args: Any) -> int:

@@ -8,6 +8,7 @@ is; without a node, or when its time is over, the message goes on.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -128,6 +129,8 @@ class Holds:
         #: Numbers of what was asked of the node.
         self._asked = 0
         self._empty = b""
+        #: What is left alone from now on, because it failed.
+        self._broken: Live | None = None
 
     # -- orders of the node ---------------------------------------------------------------------------------------
 
@@ -205,11 +208,22 @@ class Holds:
             self.broken(error)
             return script.outcome()
 
+    def forked(self) -> None:
+        """This is another process now, in the middle of a callback: nothing is held in it."""
+        self.armed = []
+        self.live = None
+        sys.settrace(None)
+
     def broken(self, error: BaseException) -> None:
         """A defect of ours: the script is to know nothing of it. Nothing is held here until holds are armed again."""
+        live = self.live
+        if live is not None:
+            if live is self._broken:
+                return
+            self._broken = live
         text = f"{type(error).__name__}: {error}"
         self.host.say(f"holds do not work in this process: {text}")
-        number = self.live.held or self.live.last if self.live is not None else 0
+        number = live.held or live.last if live is not None else 0
         try:
             self.detached()
             self.send({"event": "hold.failed", "held": number, "text": f"holds do not work in this worker: {text}"})
@@ -245,7 +259,7 @@ class Holds:
                 live.finish(result, error)
             except Exception as failed:
                 self.broken(failed)
-            self.live = None
+            self.live = self._broken = None
             error = None  # its frames hold this one
 
     def _nested(self, live: Live, name: str, call: Callable[[], Any]) -> Any:
@@ -343,7 +357,7 @@ class Holds:
     def before_call(self, path: str, args: tuple[Any, ...]) -> None:
         """The script is about to call ``path`` (``KSR.hdr.append``). May wait; raises :class:`Drop`."""
         live = self.live
-        if live is not None and not live.busy:
+        if live is not None and not live.busy and live is not self._broken:
             try:
                 live.before_call(path, args)
             except Exception as error:
@@ -352,7 +366,7 @@ class Holds:
     def after_call(self, path: str, args: tuple[Any, ...], result: Any, seconds: float) -> None:
         """It was made; ``result`` is the exception when it raised."""
         live = self.live
-        if live is not None and not live.busy:
+        if live is not None and not live.busy and live is not self._broken:
             try:
                 live.tracer.after_call(path, args, result, seconds)
             except Exception as error:

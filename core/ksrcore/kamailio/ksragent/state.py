@@ -72,7 +72,7 @@ class Page:
         """
         flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
         self.path = path
-        self.folder_fd = -1
+        self.life_fd = self.folder_fd = -1
         self.fd = os.open(path, flags | (os.O_CREAT | os.O_EXCL if create is not None else 0), 0o600)
         try:
             status = os.fstat(self.fd)
@@ -117,10 +117,15 @@ class Page:
         if words is not None:
             words.release()
         self.map.close()
-        os.close(self.fd)
-        if self.folder_fd >= 0:
-            os.close(self.folder_fd)
-            self.folder_fd = -1
+        self.let_go()
+
+    def let_go(self) -> None:
+        """In a child of the server's process that is none of its own: what is locked is the server's alone. The memory
+        stays mapped, because callbacks that were called before read it."""
+        for fd in (self.fd, self.life_fd, self.folder_fd):
+            if fd >= 0:
+                os.close(fd)
+        self.fd = self.life_fd = self.folder_fd = -1
 
     # -- the server as a whole ----------------------------------------------------------------------------------
 
@@ -168,7 +173,11 @@ class Page:
     def hold_life(self) -> None:
         """This process is one of the server's: the page is alive as long as one of them is. Whoever tidies up folders
         for temporary files (systemd-tmpfiles) leaves alone one that is locked."""
-        fcntl.flock(self.fd, fcntl.LOCK_SH)
+        # Not the descriptor that is mapped: a map keeps one of its own, which a child could not close.
+        self.life_fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        if os.fstat(self.life_fd).st_ino != self.inode:
+            raise PageError(f"{self.path} was exchanged meanwhile")
+        fcntl.flock(self.life_fd, fcntl.LOCK_SH)
         self.folder_fd = os.open(os.path.dirname(self.path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         fcntl.flock(self.folder_fd, fcntl.LOCK_SH)
 
