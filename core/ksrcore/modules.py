@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from .kemi.declare import Module
 
 if TYPE_CHECKING:
+    from .kemi.acc import Acc
     from .kemi.auth import Auth
     from .kemi.dialog import Dialogs
     from .kemi.dmq import Dmq
@@ -30,6 +31,7 @@ class Modules(dict[str, Module]):
     is (AttributeError before).
     """
 
+    acc: Acc
     auth: Auth
     dialog: Dialogs
     dmq: Dmq

@@ -136,7 +136,7 @@ def test_extra_columns() -> None:
 
 
 @pytest.mark.parametrize(
-    "param", ["acc:log_extra=x", "acc:log_flag=40", "acc:db_flag=1 acc:db_extra=nope=$si", "acc:cdr_enable=1"]
+    "param", ["acc:log_extra=x", "acc:log_flag=40", "acc:db_flag=1 acc:db_extra=nope=$si", "acc:multi_leg_info=x=$si"]
 )
 def test_parameters_are_checked(param: str) -> None:
     with pytest.raises(ParamError):

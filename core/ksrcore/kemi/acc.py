@@ -2,7 +2,8 @@
 
 A transaction is watched when one of the accounting flags is set at its creation (or ``acc_prepare_flag``, or always
 with ``acc_prepare_always``). What is written: answered transactions; with ``failed_transaction_flag`` failed ones too;
-INVITEs that failed with the missed flag, which that takes back. Records of whole calls (CDRs) are not built.
+INVITEs that failed with the missed flag, which that takes back. With ``cdr_enable``, records of whole calls are written
+too (acc_cdr).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from ..sip.errors import SipError
 from ..store.accounting import Accounting
 from ..store.database import Database
 from ..tm.hooks import ACK_IN, CANCEL_IN, COMPLETED, FAILURE, REPLY_OUT, REQUEST_IN, Hooks
+from .acc_cdr import CallRecords
 from .core_log import NOTICE
 from .dbparam import module_database
 from .declare import Module, Param, ParamError, export
@@ -43,8 +45,6 @@ _FIXED: Final = {
     "acc_sip_reason_column": "sip_reason",
     "acc_time_column": "time",
     "multi_leg_info": "",
-    "cdr_enable": 0,
-    "cdrs_table": "",
 }
 
 ANSWERED: Final = "transaction answered"
@@ -91,33 +91,34 @@ class Acc(Module):
     acc_time_column = Param("time", "only its default: str")
     db_extra = Param("", "more columns: name=$pv;name=$pv: str")
     db_insert_mode = Param(0, "no effect: a row is written at once: int")
-    cdr_enable = Param(0, "only its default: no records of whole calls are written: int")
-    cdr_skip = Param("", "no effect without cdr_enable: str")
-    cdr_expired_dlg_enable = Param(0, "no effect without cdr_enable: int")
-    cdr_start_on_confirmed = Param(0, "no effect without cdr_enable: int")
-    cdr_facility = Param("LOG_DAEMON", "no effect without cdr_enable: str")
-    cdr_extra = Param("", "no effect without cdr_enable: str")
-    cdr_extra_nullable = Param(0, "no effect without cdr_enable: int")
-    cdr_start_id = Param("start_time", "no effect without cdr_enable: str")
-    cdr_end_id = Param("end_time", "no effect without cdr_enable: str")
-    cdr_duration_id = Param("duration", "no effect without cdr_enable: str")
-    cdr_log_enable = Param(1, "no effect without cdr_enable: int")
-    cdrs_table = Param("", "only its default: str")
+    cdr_enable = Param(0, "1: a record of each dialog: int")
+    cdr_skip = Param("", "dialog variable that keeps a call from being recorded: str")
+    cdr_expired_dlg_enable = Param(0, "1: calls that no message ended (by time, by dlg_end_dlg) are recorded too: int")
+    cdr_start_on_confirmed = Param(0, "1: a call starts with its ACK, 0: with its INVITE: int")
+    cdr_facility = Param("LOG_DAEMON", "no effect: where the log goes is the server's choice: str")
+    cdr_extra = Param("", "more to record: name=$pv;name=$pv: str")
+    cdr_extra_nullable = Param(0, "1: extra values that are null become NULL in the database: int")
+    cdr_start_id = Param("start_time", "variable of the dialog, and column, of its start: str")
+    cdr_end_id = Param("end_time", "the same of its end: str")
+    cdr_duration_id = Param("duration", "the same of its duration in seconds: str")
+    cdr_log_enable = Param(1, "1: records are written to the log: int")
+    cdrs_table = Param("", "table of the records, '' for none: str")
     time_mode = Param(0, "a second time: 1 seconds and microseconds, 2 seconds.milliseconds, 3 local, 4 UTC: int")
     time_attr = Param("time_attr", "name of that value: str")
     time_exten = Param("time_exten", "name of the microseconds of time_mode 1: str")
     time_format = Param("%Y-%m-%d %H:%M:%S", "format of time_mode 3 and 4, as strftime: str")
     reason_from_hf = Param(0, "1: the reason is that of the reply's Reason field when it has one: int")
     clone_msg = Param(1, "no effect: a request is never shared between processes: int")
-    cdr_on_failed = Param(1, "no effect without cdr_enable: int")
+    cdr_on_failed = Param(1, "1: calls that failed are recorded too: int")
     acc_extra_size = Param(64, "the most values in log_extra and db_extra: int")
-    cdr_extra_size = Param(64, "no effect without cdr_enable: int")
+    cdr_extra_size = Param(64, "the most values in cdr_extra: int")
 
     def __init__(self, proxy: Proxy) -> None:
         super().__init__(proxy)
         self._accounting: Accounting | None = None
         self._db: Database | None = None
         self._db_extra: Extra = []
+        self.records: CallRecords | None = None
 
     def start(self) -> None:
         for name, only in _FIXED.items():
@@ -169,7 +170,21 @@ class Acc(Module):
                         raise ParamError(problem)
         elif self._db_bit | self._db_missed_bit:
             raise ParamError("modparam acc:db_flag needs a database; start with --db or set acc:db_url")
+        if self.cdr_enable:
+            own = [spec.partition("=")[2].strip().startswith("$dlg_var(") for spec in _parts(self.cdr_extra)]
+            fields = self._extra("cdr_extra", "cdr_extra_size")
+            marked = [(name, get, mark) for (name, get), mark in zip(fields, own, strict=True)]
+            self.records = CallRecords(self, marked, self._level)
+            if self.cdrs_table:
+                if self._db is None:
+                    raise ParamError("modparam acc:cdrs_table needs a database; start with --db or set acc:db_url")
+                self.records.check(self._db)
         self._hook()
+
+    @property
+    def database(self) -> Database | None:
+        """Where rows go."""
+        return self._db
 
     def _hook(self) -> None:
         self._hooks: Hooks = self.proxy.modules.tm.engine.hooks
@@ -182,12 +197,9 @@ class Acc(Module):
             raise ParamError(f"modparam acc:{name} expects a message flag, 0 to 31 or -1, got {flag}")
         return 1 << flag if flag >= 0 else 0
 
-    def _extra(self, param: str) -> Extra:
+    def _extra(self, param: str, limit: str = "acc_extra_size") -> Extra:
         found: Extra = []
-        for part in getattr(self, param).split(";"):
-            part = part.strip()
-            if not part:
-                continue
+        for part in _parts(getattr(self, param)):
             name, equals, text = part.partition("=")
             try:
                 if not equals or not name.strip():
@@ -197,10 +209,9 @@ class Acc(Module):
                 raise ParamError(
                     f"modparam acc:{param} expects name=$pv;name=$pv such as src=$si, got {part!r}: {error}"
                 ) from None
-        if len(found) > self.acc_extra_size:
-            raise ParamError(
-                f"modparam acc:{param} has {len(found)} values, acc_extra_size allows {self.acc_extra_size}"
-            )
+        most = getattr(self, limit)
+        if len(found) > most:
+            raise ParamError(f"modparam acc:{param} has {len(found)} values, {limit} allows {most}")
         return found
 
     def stop(self) -> None:
@@ -212,6 +223,8 @@ class Acc(Module):
         if self._db is not None:
             new._db = proxy.db if self._db is self.proxy.db else self._db.fork()
             new._accounting = Accounting(new._db) if new._db is not None else None
+        if self.records is not None:
+            new.records = self.records.of(new)
         new._hook()
         return new
 
@@ -417,6 +430,11 @@ class Acc(Module):
             return -1
         self._line(REQUEST, run, values)
         return 1 if table and self._row(table, run, values) else -1
+
+
+def _parts(text: str) -> list[str]:
+    """The definitions in ``name=$pv;name=$pv``."""
+    return [part.strip() for part in text.split(";") if part.strip()]
 
 
 #: What a failed branch is accounted with when the failure is our own.

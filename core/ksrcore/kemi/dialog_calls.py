@@ -31,7 +31,7 @@ from .dialog_cell import (
     parse_did,
 )
 from .dialog_context import NAME, Context, Lifetimes, context
-from .dialog_events import DialogEvents
+from .dialog_events import CONFIRMED_NOW, ENDED, FAILED, MADE, DialogEvents
 
 if TYPE_CHECKING:
     from ..capture.recorder import Record
@@ -178,6 +178,7 @@ class DialogCalls(DialogEvents):
             self._carry(t, dialog)
         else:
             own.fresh = True
+        self.happened(MADE, dialog, msg, t, run)
         return dialog
 
     def _made_before(self, callid: str, branch: str) -> int:
@@ -292,6 +293,7 @@ class DialogCalls(DialogEvents):
             dialog.end_ts = int(self.proxy.wall())
             self.count("failed_dialogs", 1)
             self.tell("dialog:failed", dialog, reply, t)
+            self.happened(FAILED, dialog, reply or t.msg, t)
             self._cleared(dialog)
             return
         self._answered(dialog, t, reply)
@@ -426,6 +428,7 @@ class DialogCalls(DialogEvents):
                 (dialog.caller if direction == 1 else dialog.callee).contact = contact
         if old != CONFIRMED:
             self.tell(UNKNOWN_EVENT, dialog, msg, run.t, run)
+            self.happened(CONFIRMED_NOW, dialog, msg, run.t, run)
         self.changed(dialog)
 
     def _bye(self, run: Run, dialog: Dialog, own: Context) -> None:
@@ -438,6 +441,7 @@ class DialogCalls(DialogEvents):
         self.lifetimes.stop(dialog)
         self.count("active_dialogs", -1)
         self.tell("dialog:end", dialog, run.msg, run.t, run)
+        self.happened(ENDED, dialog, run.msg, run.t, run)
         self._cleared(dialog)
         if run.t is not None:
             self._last_request(run.t, dialog)

@@ -6,6 +6,7 @@ import logging
 
 from .dialog_calls import DialogCalls
 from .dialog_cell import CHANGED, CONFIRMED, CONFIRMED_NA, DELETED, EARLY, EXPIRED, HAS_BYE, TIMEOUT_BYE, Dialog, Key
+from .dialog_events import ENDED
 
 __all__ = ["DialogEnds"]
 
@@ -41,6 +42,7 @@ class DialogEnds(DialogCalls):
         dialog.state = DELETED
         dialog.end_ts = int(self.proxy.wall())
         self.count("active_dialogs", -1)
+        self.happened(ENDED, dialog)
         self.tell("dialog:end", dialog)
         self.remove(dialog)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..run import EVENT_ROUTE, Run
 from .declare import Module
@@ -15,13 +15,32 @@ if TYPE_CHECKING:
     from ..sip.message import SipMessage
     from ..tm.transaction import Transaction
 
-__all__ = ["DialogEvents"]
+__all__ = ["CONFIRMED_NOW", "ENDED", "FAILED", "MADE", "DialogEvents"]
+
+#: What a record of a call hangs on: a dialog was made; was confirmed (by the ACK); never came to be; is over.
+MADE: Final = 1
+CONFIRMED_NOW: Final = 2
+FAILED: Final = 3
+ENDED: Final = 4
 
 
 class DialogEvents(Module):
     """A part of the dialog module."""
 
     event_callback: Any
+
+    def happened(
+        self,
+        event: int,
+        dialog: Dialog,
+        msg: SipMessage | None = None,
+        t: Transaction | None = None,
+        run: Run | None = None,
+    ) -> None:
+        """Tell the module that records calls; without a message: time did it, or we did."""
+        acc = self.proxy.modules.acc
+        if acc.records is not None:
+            acc.records.happened(event, dialog, msg, t, run)
 
     def tell(
         self,

@@ -13,6 +13,7 @@ from ..sip.uri import parse_uri
 from ..tm import uac
 from .dialog_cell import CONFIRMED, CONFIRMED_NA, DELETED, KA_DST, KA_SRC, Dialog, Key
 from .dialog_ends import DialogEnds
+from .dialog_events import ENDED
 
 if TYPE_CHECKING:
     from ..run import Run
@@ -96,6 +97,7 @@ class DialogRequests(DialogEnds):
             log.warning("dialog: %s is not up, it cannot be ended with a BYE", dialog)
             self.tell("dialog:failed", dialog)
             return False
+        self.happened(ENDED, dialog)
         self.tell("dialog:end", dialog)
         key = dialog.key
 
