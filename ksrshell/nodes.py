@@ -20,6 +20,9 @@ PATIENCE = 15.0
 #: Seconds that a node stays after its last client.
 LINGER = 5.0
 LOG = "node.log"
+#: What root's environment has that is the node's, too.
+_KEPT = frozenset(("PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV"))
+_KEPT_TOO = ("LC_", "PYTHON", "KSRSHELL_", "KSRAGENT_")
 
 
 def start(server: Server) -> Path:
@@ -45,6 +48,7 @@ def start(server: Server) -> Path:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=errors,
+            env=_environment(server),
             # It serves others too, and outlives us.
             start_new_session=True,
         )
@@ -57,6 +61,13 @@ def start(server: Server) -> Path:
             raise AttachError(_last_line(log) or f"the node of {server.name} ended at once; its log is {log}")
         time.sleep(0.01)
     raise AttachError(f"the node of {server.name} did not answer within {PATIENCE:g} s; its log is {log}")
+
+
+def _environment(server: Server) -> dict[str, str] | None:
+    """None: ours. Root's stays with root: the server's script runs in the node."""
+    if os.geteuid() != 0 or server.folder.stat().st_uid == 0:
+        return None
+    return {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_TOO)}
 
 
 def _new_log(server: Server) -> BinaryIO:

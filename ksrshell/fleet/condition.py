@@ -60,9 +60,9 @@ class Condition:
         if isinstance(node, ast.Name) and node.id in FIGURES:
             name = node.id
             return lambda figures: figures[name]
-        if isinstance(node, ast.BinOp) and isinstance(node.left, ast.Constant):  # what % was made
-            share = float(node.left.value) * 0.01  # type: ignore[arg-type]
-            return lambda figures: share
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) and ast.unparse(node.right) == "0.01":
+            number = self._number(node.left, text)  # what % was made
+            return lambda figures: number(figures) * 0.01
         if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
             value = float(node.value)
             return lambda figures: value

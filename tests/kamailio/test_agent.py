@@ -322,3 +322,9 @@ def test_a_folder_that_somebody_keeps_locked(server: Server, monkeypatch: pytest
             folder.Meeting("other", str(server.base)).path(server.agent.facts)
     finally:
         os.close(guard)
+
+
+def test_the_servers_log_is_not_flooded(server: Server) -> None:
+    for number in range(1000):
+        server.agent.say(f"line {number}")
+    assert len([call for call in server.ksr.made if call[0] == "warn"]) == 20

@@ -1,11 +1,14 @@
 """Nothing leaves the process beside a server: by its modules, and by whatever its script does."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from ksrcore.kamailio.node import Bounded
 
 PARAMS = """
 dispatcher list_file "{folder}/dispatcher.list"
@@ -327,3 +330,10 @@ def test_the_node_steps_behind_the_workers() -> None:
     program = "import json, os\nfrom ksrcore.kamailio.node import step_back\nfor _ in range(2):\n    step_back()\n"
     program += "print(json.dumps(os.getpriority(os.PRIO_PROCESS, 0)))"
     assert run(program) == max(5, os.getpriority(os.PRIO_PROCESS, 0))
+
+
+def test_the_log_is_bounded() -> None:
+    bounded = Bounded(3)
+    records = [logging.makeLogRecord({"msg": f"line {n}"}) for n in range(6)]
+    kept = [record.getMessage() for record in records if bounded.filter(record)]
+    assert kept == ["line 0", "line 1", "that was the last line: nothing more is logged"]

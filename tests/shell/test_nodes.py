@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -51,3 +52,13 @@ def test_nothing_is_imported_from_where_the_shell_is(tmp_path: Path, monkeypatch
     with pytest.raises(AttachError, match="state"):
         nodes.start(Server("x", folder, alive=True))
     assert started[0][0] == sys.executable and not (tmp_path / "imported").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_roots_environment_stays_with_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_SECRET", "x")
+    monkeypatch.setenv("KSRSHELL_DIR", str(tmp_path))
+    assert nodes._environment(Server("x", tmp_path)) is None
+    os.chown(tmp_path, 65534, 65534)
+    kept = nodes._environment(Server("x", tmp_path))
+    assert kept is not None and "A_SECRET" not in kept and "PATH" in kept and kept["KSRSHELL_DIR"] == str(tmp_path)

@@ -58,6 +58,20 @@ _LATER = (
 )  # fmt: skip
 
 
+class Bounded(logging.Filter):
+    """So many lines and no more: the log lies where the server has its sockets, often in memory."""
+
+    def __init__(self, most: int = 5000) -> None:
+        super().__init__()
+        self.left = most
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        self.left -= 1
+        if not self.left:
+            record.msg, record.args, record.exc_info = "that was the last line: nothing more is logged", (), None
+        return self.left >= 0
+
+
 class NodeError(Exception):
     """The node cannot start: one line."""
 
@@ -350,6 +364,8 @@ def _main(folder: Path, linger: float) -> int:
     become(status.st_uid, status.st_gid)
     step_back()
     logs.log_to_stderr()
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Bounded())
     seal(str(folder))
     with open("node.lock", "a", opener=lambda path, flags: os.open(path, flags, 0o600)) as lock:
         if not _alone(lock, folder):

@@ -212,7 +212,18 @@ def test_conditions() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "exceptions", "latency > 3", "exceptions >", "__import__('os')", "1 < failed < 2", "failed > '1'", 3]
+    "text",
+    [
+        "",
+        "exceptions",
+        "latency > 3",
+        "exceptions >",
+        "__import__('os')",
+        "1 < failed < 2",
+        "failed > '1'",
+        "failed > 1/2",
+        3,
+    ],
 )
 def test_conditions_that_are_none(text: str) -> None:
     with pytest.raises(UsageError, match="abort_if compares exceptions, failed, requests"):

@@ -31,6 +31,8 @@ DUMP = "sipdump:msg"
 WAKE = "KSRWAKE"
 #: For so long (seconds) after a node has gone such a datagram may still be on its way.
 LINGER = 5.0
+#: Lines of a process in the server's log.
+MOST_SAID = 20
 _OWN = os.path.join(os.path.dirname(os.path.realpath(__file__)), "")
 
 
@@ -95,6 +97,7 @@ class Agent:
         self.dumping = False
         self.later: list[dict[str, Any]] = []
         self._linger = 0.0
+        self._said = 0
         self._secret = ""
         self._home: str | None = None
         self._files: dict[str, bool] = {}
@@ -208,7 +211,10 @@ class Agent:
             return ""
 
     def say(self, text: str) -> None:
-        """One line in the server's log."""
+        """One line in the server's log; what says more than so many has been understood."""
+        self._said += 1
+        if self._said > MOST_SAID:
+            return
         line = f"ksragent: {text}\n"
         for name in ("warn", "err", "info"):
             function = getattr(self.ksr, name, None)
