@@ -25,7 +25,7 @@ def forward_uac_branch(branch: int, /) -> int:
     """``forward_uac`` with this number (from 0) at the end of the Via's branch (Kamailio 6.2 and later)."""
 
 def forward_uac_uri(uri: str, /) -> int:
-    """``forward_uac`` to a SIP URI (Kamailio 6.0 and later)."""
+    """``forward_uac`` to a SIP URI; '': as ``forward_uac`` (Kamailio 6.0 and later)."""
 
 def forward_uac_uri_branch(uri: str, branch: int, /) -> int:
     """``forward_uac`` to a SIP URI, with this number (from 0) at the end of the Via's branch.

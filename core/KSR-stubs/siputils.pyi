@@ -32,7 +32,9 @@ def contact_param_decode_ruri(name: str, /) -> int:
     """Make the Request-URI what it was when it has the parameter ``name``; 1, also when it has not."""
 
 def contact_param_encode(name: str, address: str, /) -> int:
-    """Replace each Contact URI by ``address`` with the old one in the parameter ``name`` (base64url)."""
+    """Replace each Contact URI by ``address`` with the old one in the parameter ``name`` (base64url);
+    1, also without a Contact.
+    """
 
 def contact_param_encode_alias(name: str, address: str, /) -> int:
     """Like ``contact_param_encode`` with the source address of the message in the encoded URI's ``alias``."""

@@ -43,6 +43,7 @@ def mod_init():
 
 """
 
+
 class DumpServer(AgentServer):
     def config(self) -> str:
         return super().config().replace('loadmodule "jsonrpcs.so"', 'loadmodule "jsonrpcs.so"\nloadmodule "sipdump.so"')
@@ -92,7 +93,9 @@ def test_what_the_server_sends_itself(server: AgentServer) -> None:
             assert [each.id for each in session.flow(request).messages] == [request.id, sent.id]
             # By a transaction, and again by a timer, since nobody acknowledges it.
             phone.send("INVITE", "busy")
-            wait(lambda: kinds(session, "busy")[:3] == [(False, "INVITE"), (True, 486), (True, 486)])
+            # (Kamailio 6.2-dev repeats no reply after t_newtran().)
+            again = [] if str(session.hello["version"]).startswith("6.2") else [(True, 486)]
+            wait(lambda: kinds(session, "busy")[:3] == [(False, "INVITE"), (True, 486), *again])
             # What the onsend route has told is not told twice, and has its bytes.
             phone.send("MESSAGE", "pass", at=far.port, more="X-Text: \u00fc")
             relayed = far.get()

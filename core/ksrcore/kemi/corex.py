@@ -139,8 +139,8 @@ class Corex(Module):
 
     @export
     def forward_uac_uri(self, run: Run, uri: str) -> int:
-        """``forward_uac`` to a SIP URI (Kamailio 6.0 and later)."""
-        return self._forward_uac(run, uri, 0) if uri else -1
+        """``forward_uac`` to a SIP URI; '': as ``forward_uac`` (Kamailio 6.0 and later)."""
+        return self._forward_uac(run, uri, 0)
 
     @export
     def forward_uac_uri_branch(self, run: Run, uri: str, branch: int) -> int:
@@ -148,7 +148,7 @@ class Corex(Module):
 
         Kamailio 6.2 and later.
         """
-        return self._forward_uac(run, uri, branch) if uri else -1
+        return self._forward_uac(run, uri, branch)
 
     # -- extended flags, 0 to 63 --------------------------------------------------------------------------------------
 

@@ -117,7 +117,8 @@ class ContactFunctions:
 
     @export
     def contact_param_encode(self, run: Run, name: str, address: str) -> int:
-        """Replace each Contact URI by ``address`` with the old one in the parameter ``name`` (base64url)."""
+        """Replace each Contact URI by ``address`` with the old one in the parameter ``name`` (base64url);
+        1, also without a Contact."""
 
         def encode(value: NameAddr) -> str:
             parse_uri(value.uri)
@@ -125,7 +126,8 @@ class ContactFunctions:
             return f"{address};{name}={code}"
 
         try:
-            return 1 if edit_contacts(run.msg, encode) else -1
+            edit_contacts(run.msg, encode)
+            return 1
         except SipError:
             return -1
 
@@ -144,7 +146,8 @@ class ContactFunctions:
             return f"{address};{name}={urlsafe_b64encode(inner.encode('latin-1')).decode().rstrip('=')}"
 
         try:
-            return 1 if edit_contacts(run.msg, encode) else -1
+            edit_contacts(run.msg, encode)
+            return 1
         except SipError:
             return -1
 
