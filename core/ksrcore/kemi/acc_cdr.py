@@ -41,7 +41,7 @@ class CallRecords:
         self.level = level
         self.names = acc.cdr_start_id, acc.cdr_end_id, acc.cdr_duration_id
         if not all(self.names):
-            raise ParamError("modparam acc:cdr_start_id, cdr_end_id and cdr_duration_id expect names, got an empty text")
+            raise ParamError('modparam acc:cdr_start_id, cdr_end_id and cdr_duration_id expect names, got ""')
 
     def of(self, acc: Acc) -> CallRecords:
         """The same for a sandbox's module."""

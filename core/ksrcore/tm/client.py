@@ -236,9 +236,13 @@ def _branch_route(
     msg.lumps = lumps.copy()
     inner = Run(proxy, msg, BRANCH_ROUTE, run.record, t.avps, t, client.index)
     inner.t_lookup = True
+    # What one branch sets with t_on_reply() counts for those behind it too, as in Kamailio.
+    client.on_reply = client.on_reply or run.local.get("on_reply", "")
     name, t.on_branch = t.on_branch, ""
     proxy.script.call(inner, name)  # type: ignore[union-attr]
     t.on_branch = t.on_branch or name
+    if client.on_reply:
+        run.local["on_reply"] = client.on_reply
     changed = msg.lumps
     msg.lumps = lumps
     if _swapped(msg) != before:

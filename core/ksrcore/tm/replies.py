@@ -87,9 +87,11 @@ def reply_in(engine: Engine, run: Run) -> bool:
         return True
     if (engine.hooks.events | t.armed) & REPLY_IN:
         engine.hooks.call(REPLY_IN, t, run, msg, code)
-    if client.cancel == 1 and code < 200:
-        cancel.cancel_branch(engine, t, client, t.cancel_reasons)
     name = client.on_reply or t.on_reply
+    if client.cancel == 1 and code < 200:
+        # A CANCEL waited for this: nothing else comes of it.
+        cancel.cancel_branch(engine, t, client, t.cancel_reasons)
+        name = ""
     if name and not _onreply(engine, run, t, client, name) and code < 200:
         client.status = code
         client.replied = True
