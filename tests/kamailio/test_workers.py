@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from ksrcore.kamailio import wake
+from ksrcore.kamailio.held import Held
 from ksrcore.kamailio.holding import Holding
 from ksrcore.kamailio.ksragent.state import Page
 from ksrcore.kamailio.workers import Workers
@@ -117,3 +118,22 @@ def test_a_wake_comes_once_for_each_time() -> None:
         assert all(text.startswith("KSRWAKE sip:") and "Call-ID: secret\r\n" in text for text in found)
         assert len(set(found)) == 3
         waker.close()
+
+
+def test_an_order_for_a_message_that_has_gone_on_is_looked_for() -> None:
+    """It came when the worker had stopped waiting: without a wake it would lie there until the next message."""
+
+    async def main() -> None:
+        kicks: list[int] = []
+        held = Held.__new__(Held)
+        held.worker = SimpleNamespace(workers=SimpleNamespace(kick=lambda: kicks.append(1)))  # type: ignore[assignment]
+        answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        answered.set_result(None)
+        held.asked = {answered}
+        held.over()
+        assert kicks == []
+        held.asked = {answered, asyncio.get_running_loop().create_future()}
+        held.over()
+        assert kicks == [1]
+
+    asyncio.run(main())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,7 @@ class Held:
         self.absorbed = 0
         #: Whether the worker has said that it waits.
         self.waits = False
+        self.asked: set[asyncio.Future[Any]] = set()
 
     @property
     def done(self) -> bool:
@@ -86,6 +88,8 @@ class Held:
         self._check()
         # Its worker waits for orders: nobody has to wake it.
         future = self.worker.order(do, held=self.id, **params)
+        self.asked.add(future)
+        future.add_done_callback(self.asked.discard)
         try:
             return await self.worker.answer(future, PATIENCE)
         except WorkerError as error:
@@ -97,6 +101,11 @@ class Held:
             raise ControlError(errors.USER_ERROR, str(error), data) from None
         except (WorkerGone, WorkerSilent) as error:
             raise DebugError(str(error)) from None
+
+    def over(self) -> None:
+        """The message has gone on. An order that was under way then is in nobody's hands until the worker looks."""
+        if any(not future.done() for future in self.asked):
+            self.worker.workers.kick()
 
     async def release(self, reason: str, how: str = "resume", **params: Any) -> None:
         """Let it go on. Raises :class:`DebugError`."""

@@ -399,6 +399,7 @@ class Holding:
         held = self.held.get(event["held"])
         if held is not None:
             self.ending[held.id] = held
+            held.over()
             self._close(held, event["reason"], event["seconds"])
 
     def _close(self, held: Held, reason: str, seconds: float) -> None:
