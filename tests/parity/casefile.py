@@ -57,7 +57,7 @@ class Setup:
 
 @dataclass
 class Step:
-    """A line of the conversation: ``verb`` is one of send wait-for wait rpc close settle."""
+    """A line of the conversation: ``verb`` is one of send wait-for wait rpc close forget."""
 
     line: int
     text: str
@@ -335,7 +335,9 @@ class _Reader:
             return Step(at, line, "rpc", what=words[1], args=_rpc_args(words[2] if len(words) > 2 else ""))
         if words[0] == "close" and len(words) == 2:
             return Step(at, line, "close", party=words[1])
-        raise self.fail(at, f"not a step: {line!r}; expected 'alice > ...', 'bob < ...', wait, rpc or close")
+        if words == ["forget"]:
+            return Step(at, line, "forget")
+        raise self.fail(at, f"not a step: {line!r}; expected 'alice > ...', 'bob < ...', wait, rpc, forget or close")
 
 
 def message_name(text: str) -> str:

@@ -149,6 +149,11 @@ class _Play:
             text = json.dumps(answer, indent=1)
             self.lines += ["  " + self.normal.text(self.server.back(line)) for line in text.splitlines()]
             return
+        elif step.verb == "forget":
+            self._settle()
+            for told in (self.lines, self.notes, self.said, self.heard, self.unread, self.seen):
+                told.clear()
+            self.normal.restart()
         elif step.verb == "close":
             self.endpoints.close_streams(self.parties[step.party].address)
             self._until(time.monotonic() + TCP_QUIET)
