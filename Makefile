@@ -13,6 +13,7 @@ test: $(VENV)/test.stamp
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 # The stock KEMI script on the embedded core and on Kamailio, side by side: CPU per call, time in each callback.

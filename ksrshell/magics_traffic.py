@@ -86,9 +86,7 @@ def send(namespace: Namespace, line: str, cell: str | None) -> Any:
 
     %send INVITE sip:bob@demo.example --as alice
     """
-    usage = (
-        "%send [METHOD] [URI] [--as USER] [--password WORD] [--header LINE] [--body TEXT] [--timeout S] [--no-wait]"
-    )
+    usage = "%send [METHOD] [URI] [--as USER] [--password WORD] [--header LINE] [--body TEXT] [--timeout S] [--no-wait]"
     given = words(line, usage, 0, 30)
     options: dict[str, Any] = {"headers": []}
     plain: list[str] = []

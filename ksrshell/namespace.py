@@ -79,13 +79,13 @@ TOPICS = (
     ("flow", "flow(msgs[-1])", "the call of a message as a ladder"),
     ("use", "use(msgs[-1])", "KSR.* now works on it, in a sandbox"),
     ("sip", "%%sip, then a message below", "a message from text: in the capture, in use"),
-    ("send", "send(\"INVITE\", \"sip:bob@...\")", "real SIP from a built-in phone, as a ladder"),
+    ("send", 'send("INVITE", "sip:bob@...")', "real SIP from a built-in phone, as a ladder"),
     ("phone", 'phone("bob", answer=486)', "a phone here: registers, rings, answers"),
     ("KSR", 'KSR.pv.get("$ru")', "Kamailio's functions; KSR.sl.send_reply?"),
     ("effects", "effects()", "what that would have sent and changed"),
     ("step", "s = step(msgs[-1]); s.next()", "walk through the script with a message"),
     ("view", "s.view() or %view", "the same on the whole screen, with keys"),
-    ("trace", "t = trace(msgs[-1]); t.show()", "the whole run; t.when(\"$du\"), t.save(\"x.ksr\")"),
+    ("trace", "t = trace(msgs[-1]); t.show()", 'the whole run; t.when("$du"), t.save("x.ksr")'),
     ("hold", 'hold("ksr_route_relay")', "live: the next call waits there, others flow"),
     ("held", "held[0].step(); held[0].resume()", "those that wait; .KSR .drop() .answer(486)"),
     ("holds", "holds; unhold(1)", "what is armed, how often it was met"),
@@ -114,7 +114,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "versions": ('versions("ksr_route_relay")', 'versions("ksr_route_relay")[2].diff'),
     "rollback": ('rollback("ksr_route_relay")', 'rollback("ksr_route_relay", 1)', "rollback()"),
     "hold": (
-        "hold(\"ksr_route_relay\", if_='method == \"INVITE\" and rU == \"bob\"')",
+        'hold("ksr_route_relay", if_=\'method == "INVITE" and rU == "bob"\')',
         'hold("KSR.tm.t_relay", once=True, timeout=20)',
         'hold("ksr_route_relay:+2", log="{method} {$ru} {user}")',
         'hold(watch="$du")',
@@ -127,7 +127,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "latency": ("latency()", 'latency()["ksr_request_route"].percentile(0.99)'),
     "traffic": ("traffic()", "traffic(limit=100)"),
     "load": ('load("friday.pcap")', 'load("x.pcapng", proxy="udp:10.0.0.1:5060")', 'msgs[-20:].save("x.pcapng")'),
-    "replay": ('replay("friday.pcap")', "replay(\"friday.pcap\", where='fU == \"alice\"')"),
+    "replay": ('replay("friday.pcap")', 'replay("friday.pcap", where=\'fU == "alice"\')'),
     "rpc": ('rpc("ul.dump")', 'rpc("stats.get_statistics", "all")'),
 }
 

@@ -123,9 +123,7 @@ def notebooks() -> dict[Path, str]:
 def stale() -> list[Path]:
     """The notebooks that are not as their sources, and those that have none."""
     made = notebooks()
-    differing = [
-        path for path, text in made.items() if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
+    differing = [path for path, text in made.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     return differing + [path for path in sorted(HERE.glob("*.ipynb")) if path not in made]
 
 

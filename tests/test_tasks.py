@@ -24,9 +24,7 @@ class Turns:
         self.tasks = self.proxy.tasks
 
     def start(self, fn: Callable[[], object]) -> Task:
-        return self.tasks.start(
-            lambda: void(fn()), lambda: self.log.append("begin"), lambda: self.log.append("end")
-        )
+        return self.tasks.start(lambda: void(fn()), lambda: self.log.append("begin"), lambda: self.log.append("end"))
 
 
 def void(result: object) -> None:

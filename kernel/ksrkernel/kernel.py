@@ -33,11 +33,19 @@ class KsrKernel(IPythonKernel):
         f"ksrshell {ksrcore.__version__}: SIP routing scripts, live\n"
         "%proxy demo, %proxy start SCRIPT or %proxy attach NAME gives a proxy; %ksrhelp lists what there is then"
     )
-    help_links = cast(Any, List)([
-        {"text": "Kamailio: KEMI functions", "url": "https://kamailio.org/docs/tutorials/devel/kamailio-kemi-framework/"},
-        {"text": "Kamailio: pseudo-variables", "url": "https://www.kamailio.org/wikidocs/cookbooks/devel/pseudovariables/"},
-        {"text": "SIP (RFC 3261)", "url": "https://www.rfc-editor.org/rfc/rfc3261"},
-    ])
+    help_links = cast(Any, List)(
+        [
+            {
+                "text": "Kamailio: KEMI functions",
+                "url": "https://kamailio.org/docs/tutorials/devel/kamailio-kemi-framework/",
+            },
+            {
+                "text": "Kamailio: pseudo-variables",
+                "url": "https://www.kamailio.org/wikidocs/cookbooks/devel/pseudovariables/",
+            },
+            {"text": "SIP (RFC 3261)", "url": "https://www.rfc-editor.org/rfc/rfc3261"},
+        ]
+    )
 
     def __init__(self, **kwargs: Any) -> None:
         self.host = Host()

@@ -119,5 +119,3 @@ def _magic(namespace: Namespace, function: magics.Magic, name: str, theirs: Any)
     run.__name__ = function.__name__
     run.__doc__ = function.__doc__
     return run
-
-

@@ -108,7 +108,6 @@ if sys.version_info >= (3, 12):
     _TOOLS = (4, 3)
 
     class _Monitored(Lines):
-
         def __init__(self, is_script: Callable[[str], bool], on_line: OnLine) -> None:
             super().__init__(is_script, on_line)
             self._tool = -1

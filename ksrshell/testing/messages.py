@@ -271,9 +271,7 @@ def authorized(numbers: Numbers, request: Message, challenge: Sent, user: str, p
     head, mark, rest = via.partition("branch=")
     if mark:
         via = f"{head}branch={numbers.branch()}{''.join(rest.partition(';')[1:])}"
-    fields = _merge(
-        list(request.headers.fields), {"Via": via, "CSeq": f"{int(number) + 1} {method}", answer: value}
-    )
+    fields = _merge(list(request.headers.fields), {"Via": via, "CSeq": f"{int(number) + 1} {method}", answer: value})
     return Message(_join(request.first, fields, request.body), request.proto, request.ip, request.port, request.dst)
 
 

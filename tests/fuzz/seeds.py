@@ -96,9 +96,7 @@ def seeds(target: str) -> list[bytes]:
     elif target == "talk":
         start = [generate(Random(n)) for n in range(100)]
     elif target == "frames":
-        start = [
-            b"".join(websocket_frame(n, data[: n * 40], fin=n % 3 > 0) for n in range(11)) for data in messages()
-        ]
+        start = [b"".join(websocket_frame(n, data[: n * 40], fin=n % 3 > 0) for n in range(11)) for data in messages()]
     elif target == "capture":
         start = capture_seeds(messages())
     else:

@@ -78,6 +78,6 @@ def test_set_drop_and_onsend_tests(make_run: MakeRun) -> None:
 def test_aliases_that_come_later_are_ours_too(make_run: MakeRun) -> None:
     bench = make_run(load("core")[0]["text"])
     assert not bench.KSR.is_myself("sip:new.example.net")
-    bench.proxy.aliases.add("new.example.net")
+    bench.proxy.aliases["new.example.net"] = None
     assert bench.KSR.is_myself("sip:new.example.net")
     assert bench.proxy.is_myself("new.example.net", 5080, "tls")

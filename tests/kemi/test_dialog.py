@@ -124,9 +124,7 @@ def test_how_requests_within_are_found(tmp_path: Path, mode: int, wanted: list[i
     assert (";did=" in route) == (mode < 2)
     bare = route.partition(";did=")[0].rstrip(">") + ">"
     others = [route, bare, bare[:-1] + ";did=1.2>", bare[:-1] + ";did=zz>"]
-    found = [
-        calls.request("INFO", [STATUS], cseq=n, routes=[text])[0] for n, text in enumerate(others, 2)
-    ]
+    found = [calls.request("INFO", [STATUS], cseq=n, routes=[text])[0] for n, text in enumerate(others, 2)]
     found += calls.request("INFO", [STATUS], cseq=9, routes=[route], totag="other")
     assert found == wanted
     # dlg_manage() takes the tags always.
@@ -290,9 +288,7 @@ def test_profiles(tmp_path: Path) -> None:
 
 def test_the_dialog_s_variables(tmp_path: Path) -> None:
     calls = Calls(tmp_path)
-    calls.invite(
-        ["KSR.pv.seti('$dlg_ctx(timeout_bye)', 1)", "KSR.pv.sets('$dlg_ctx(timeout_route)', 'x')", MANAGE]
-    )
+    calls.invite(["KSR.pv.seti('$dlg_ctx(timeout_bye)', 1)", "KSR.pv.sets('$dlg_ctx(timeout_route)', 'x')", MANAGE])
     calls.answer("200 OK")
     names = "h_entry state callid from_uri to_uri from_tag to_tag toroute from_cseq to_cseq from_contact to_contact"
     names += " from_bindaddr to_bindaddr lifetime start_ts dflags sflags from_rroute toroute_name"

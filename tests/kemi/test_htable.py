@@ -68,9 +68,7 @@ def test_a_sandbox_writes_for_itself() -> None:
     assert bench.request({}, ['KSR.htable.sht_get("a", "k")'])[0] == ["v"]
 
 
-@pytest.mark.parametrize(
-    "text", ["a", "a=>size=x", "a=>colour=1", "=>size=4", "a=>cols=one", "a=>size"]
-)
+@pytest.mark.parametrize("text", ["a", "a=>size=x", "a=>colour=1", "=>size=4", "a=>cols=one", "a=>size"])
 def test_definitions_are_checked(text: str) -> None:
     with pytest.raises(ParamError, match="htable:htable"):
         Bench([f"htable:htable={text}"])

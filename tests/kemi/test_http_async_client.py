@@ -75,9 +75,12 @@ def test_a_transaction_waits_for_the_answer(tmp_path: Path, server: WebServer) -
     book = Asking(tmp_path, SCRIPT)
     seen, sent = book.ask("tran", f"{server.url}/hdr")
     answer = [1, None, 200, "OK", "h", 1, "two"]
-    assert seen[:2] == [0, True] and seen[2][:7] == answer and seen[2][7] > 50 and seen[3:] == [
-        "OPTIONS http_async_client:callback"
-    ]
+    assert (
+        seen[:2] == [0, True]
+        and seen[2][:7] == answer
+        and seen[2][7] > 50
+        and seen[3:] == ["OPTIONS http_async_client:callback"]
+    )
     assert [s.first for s in sent] == ["SIP/2.0 200 Fine"]
     counters = book.proxy.counters
     assert [counters[f"http_async_client:{name}"] for name in ("requests", "replies", "errors")] == [1, 1, 0]

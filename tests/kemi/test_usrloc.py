@@ -53,9 +53,7 @@ def test_a_database_that_refuses_is_a_500_and_changes_nothing() -> None:
     bench.db.execute("DROP TABLE location")
     (result,), ((first, *_),) = register(bench, "<sip:b@1>")
     assert (result, first) == (-1, "SIP/2.0 500 Server Internal Error")
-    assert [c.contact for _, found in bench.proxy.modules.usrloc.tables["location"].all() for c in found] == [
-        "sip:a@1"
-    ]
+    assert [c.contact for _, found in bench.proxy.modules.usrloc.tables["location"].all() for c in found] == ["sip:a@1"]
 
 
 def test_expired_contacts_go_with_the_timer() -> None:

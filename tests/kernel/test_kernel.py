@@ -282,9 +282,7 @@ def test_news_come_below_the_next_cell(kernel: Kernel) -> None:
 
 def test_proxies(kernel: Kernel, tmp_path: Path) -> None:
     script = tmp_path / "answer.py"
-    script.write_text(
-        "import KSR\n\ndef ksr_request_route(msg):\n    KSR.sl.send_reply(200, 'Here')\n    return 1\n"
-    )
+    script.write_text("import KSR\n\ndef ksr_request_route(msg):\n    KSR.sl.send_reply(200, 'Here')\n    return 1\n")
     other = Kernel()
     try:
         found = other.run(f"%proxy start {script} --alias here.example")

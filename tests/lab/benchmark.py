@@ -99,9 +99,7 @@ def loaded(label: str, users: int, transport: str, timed: Path | None = None) ->
             yield server, load
 
 
-def cpu_round(
-    label: str, *, calls: int, rate: float, users: int, transport: str, warmup: int, settle: float
-) -> Round:
+def cpu_round(label: str, *, calls: int, rate: float, users: int, transport: str, warmup: int, settle: float) -> Round:
     """Starts the server, registers, warms it up, then measures ``calls`` calls and ``settle`` seconds after them.
 
     The seconds after the calls count: the transactions are freed in them.

@@ -21,9 +21,7 @@ def password(name: str) -> str:
     return f"pw-{name}"
 
 
-def make_database(
-    path: Path, users: int = 100, allowed: Iterable[str] = ("127.0.0.1",), domain: str = DOMAIN
-) -> Path:
+def make_database(path: Path, users: int = 100, allowed: Iterable[str] = ("127.0.0.1",), domain: str = DOMAIN) -> Path:
     """Writes a new database: ``users`` subscribers u000, u001 ... and ``allowed`` source addresses in group 1."""
     need_file(SCHEMA_FOLDER, "kamailio-sqlite-modules")
     with closing(sqlite3.connect(path)) as db, db:
@@ -33,9 +31,7 @@ def make_database(
             "INSERT INTO subscriber (username, domain, password) VALUES (?, ?, ?)",
             [(user(i), domain, password(user(i))) for i in range(users)],
         )
-        db.executemany(
-            "INSERT INTO address (grp, ip_addr, mask, port) VALUES (1, ?, 32, 0)", [(a,) for a in allowed]
-        )
+        db.executemany("INSERT INTO address (grp, ip_addr, mask, port) VALUES (1, ?, 32, 0)", [(a,) for a in allowed])
     return path
 
 

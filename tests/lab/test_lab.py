@@ -134,5 +134,3 @@ def test_a_retransmission_is_not_clean() -> None:
     for counts in ({"retransmissions": 1, "repeated": 0}, {"retransmissions": 0, "repeated": 1}):
         with pytest.raises(AssertionError):
             SippResult(ok=3, **counts, **fine).check(3)  # type: ignore[arg-type]
-
-

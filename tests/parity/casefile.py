@@ -352,9 +352,7 @@ def _rpc_args(text: str) -> list[Any]:
     if text.startswith("["):
         found: list[Any] = json.loads(text)
         return found
-    return [
-        int(word) if re.fullmatch(r"-?\d+", word) else word.removeprefix("s:") for word in shlex.split(text)
-    ]
+    return [int(word) if re.fullmatch(r"-?\d+", word) else word.removeprefix("s:") for word in shlex.split(text)]
 
 
 def find(pattern: str = "") -> list[Path]:

@@ -63,9 +63,7 @@ class _Play:
         self.server = player.server
         self.endpoints = player.endpoints
         self.case = case
-        self.parties = {
-            name: Party(name, self.to(address), case.id) for name, address in case.parties.items()
-        }
+        self.parties = {name: Party(name, self.to(address), case.id) for name, address in case.parties.items()}
         self.names = {party.address: name for name, party in self.parties.items()}
         self.lines: list[str] = []
         self.notes: list[list[Any]] = []

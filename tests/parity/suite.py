@@ -174,9 +174,7 @@ def differences(kamailio: list[str], embedded: list[str]) -> list[str]:
     """The lines that only Kamailio has (``- ...``) and those only ours has (``+ ...``), as a case writes them."""
     lines = difflib.unified_diff(kamailio, embedded, lineterm="", n=0)
     return [
-        f"{line[0]} {' '.join(line[1:].split())}".strip()
-        for line in lines
-        if not line.startswith(("---", "+++", "@@"))
+        f"{line[0]} {' '.join(line[1:].split())}".strip() for line in lines if not line.startswith(("---", "+++", "@@"))
     ]
 
 
@@ -207,8 +205,10 @@ def _explain(kamailio: list[str], embedded: list[str]) -> tuple[list[str], list[
                 line = kamailio[first + n]
                 if not line.strip().startswith(begins):
                     continue
-                if begins == "" and line.endswith(_UNDECODED) and embedded[ours + n].startswith(
-                    line.removesuffix(_UNDECODED) + " = '"
+                if (
+                    begins == ""
+                    and line.endswith(_UNDECODED)
+                    and embedded[ours + n].startswith(line.removesuffix(_UNDECODED) + " = '")
                 ):
                     embedded[ours + n] = line
                     whys.add("bytes that are not UTF-8")

@@ -111,9 +111,7 @@ def recording(evil: str = "") -> Recording:
     made = Recording(meta, f"INVITE sip:b SIP/2.0\r\nX: 1{evil}\r\n\r\n")
     source = ["def ksr_request_route(msg):", f"    x = '{evil}'", "    KSR.x()", "    return 1"]
     made.sources["/srv/routing.py"] = source
-    made.calls.append(
-        {"name": "KSR.hdr.append", "args": [f"X: 2{evil}"], "result": 1, "error": None, "duration": 2e-6}
-    )
+    made.calls.append({"name": "KSR.hdr.append", "args": [f"X: 2{evil}"], "result": 1, "error": None, "duration": 2e-6})
     made.sent.append({"proto": "udp", "dst": "127.0.0.1:5071", "data": f"SIP/2.0 404 No{evil}\r\n\r\n"})
     made.texts += [made.original, f"INVITE sip:b SIP/2.0\r\nX: 1{evil}\r\nX: 2\r\n\r\n"]
     made.routings.append({})

@@ -132,9 +132,7 @@ def test_reply_body() -> None:
 
 
 def test_forwarded_reply_edits() -> None:
-    msg = message(
-        "SIP/2.0 200 OK\nv: SIP/2.0/UDP 10.0.0.1, SIP/2.0/UDP 10.0.0.2;branch=1\nCSeq: 1 INVITE\nl: 0\n\n"
-    )
+    msg = message("SIP/2.0 200 OK\nv: SIP/2.0/UDP 10.0.0.1, SIP/2.0/UDP 10.0.0.2;branch=1\nCSeq: 1 INVITE\nl: 0\n\n")
     assert build.build_forwarded_reply(msg, UDP) == (
         "SIP/2.0 200 OK\r\nv: SIP/2.0/UDP 10.0.0.2;branch=1\r\nCSeq: 1 INVITE\r\nl: 0\r\n\r\n"
     )

@@ -153,9 +153,7 @@ def _branch(t: Transaction, record: Record, msg: SipMessage) -> None:
     t.branches.append(client)
 
 
-def _answered(
-    t: Transaction, record: Record, reply: SipMessage, call: list[tuple[Record, SipMessage]]
-) -> float:
+def _answered(t: Transaction, record: Record, reply: SipMessage, call: list[tuple[Record, SipMessage]]) -> float:
     """A reply that went upstream. When it was final, the time (unix)."""
     t.status, t.reason, t.response = reply.status, reply.reason, record.data
     t.reply_dest = record.where if isinstance(record.where, Dest) else None

@@ -339,9 +339,7 @@ class DialogCalls(DialogEvents):
             dialog.caller.routes = ",".join(filter(None, (*own, dialog.caller.routes)))
         callee.listen = reply.rcv.listen.base if reply.rcv is not None else None
 
-    def _bye_destroyed(
-        self, event: int, t: Transaction, run: Run | None, reply: SipMessage | None, code: int
-    ) -> None:
+    def _bye_destroyed(self, event: int, t: Transaction, run: Run | None, reply: SipMessage | None, code: int) -> None:
         dialog = self.table.get(t.extra.get(NAME)) if t.extra is not None else None
         if dialog is not None and dialog.state == DELETED:
             self.remove(dialog)

@@ -111,9 +111,7 @@ class DialogDb(DialogCalls):
             return
         entry, number, *_ = self._names
         try:
-            self._db.execute(
-                f'DELETE FROM "{self.table_name}" WHERE "{entry}" = ? AND "{number}" = ?', dialog.key
-            )
+            self._db.execute(f'DELETE FROM "{self.table_name}" WHERE "{entry}" = ? AND "{number}" = ?', dialog.key)
             self._forget_variables(self._db, dialog)
         except StoreError as error:
             log.error("dialog: %s", error)

@@ -109,9 +109,7 @@ class DialogRequests(DialogEnds):
         sent = True
         for word, to_caller in (("caller", True), ("callee", False)):
             if side not in ("caller", "callee") or side == word:
-                sent = (
-                    self.send_within(dialog, "BYE", to_caller, more=more, record=record, callback=answered) and sent
-                )
+                sent = self.send_within(dialog, "BYE", to_caller, more=more, record=record, callback=answered) and sent
         if not sent and not any(leg.contact for leg in (dialog.caller, dialog.callee)):
             self.ended(key)
         return sent

@@ -85,13 +85,9 @@ class DialogRpc(DialogRequests):
             "caller": _leg(dialog.caller),
             "callee": _leg(dialog.callee),
             "profiles": (
-                []
-                if over
-                else [{name: value} if profiles[name].valued else name for name, value in dialog.profiles]
+                [] if over else [{name: value} if profiles[name].valued else name for name, value in dialog.profiles]
             ),
-            "variables": (
-                [] if over else [{key: dialog.variables[key]} for key in reversed(dialog.variables)]
-            ),
+            "variables": ([] if over else [{key: dialog.variables[key]} for key in reversed(dialog.variables)]),
         }
 
     @rpc("dlg.list")

@@ -9,10 +9,7 @@ _TEXTS = {
     1: "Unsupported protocol",
     2: "Failed initialization",
     3: "URL using bad/illegal format or missing URL",
-    4: (
-        "A requested feature, protocol or option was not found built-in in this libcurl due to a build-time "
-        "decision."
-    ),
+    4: ("A requested feature, protocol or option was not found built-in in this libcurl due to a build-time decision."),
     5: "Couldn't resolve proxy name",
     6: "Couldn't resolve host name",
     7: "Couldn't connect to server",

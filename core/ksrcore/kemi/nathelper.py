@@ -57,10 +57,16 @@ def private(host: str, reserved: bool = True) -> bool:
     a, b, c, d = map(int, host.split("."))
     return (
         a == 10
-        or a == 172 and 16 <= b < 32
-        or a == 192 and b == 168
-        or a == 100 and 64 <= b < 128
-        or a == 192 and b == 0 and c == 0 and (reserved or d < 8)
+        or a == 172
+        and 16 <= b < 32
+        or a == 192
+        and b == 168
+        or a == 100
+        and 64 <= b < 128
+        or a == 192
+        and b == 0
+        and c == 0
+        and (reserved or d < 8)
     )
 
 

@@ -23,9 +23,7 @@ class TmUac(Module):
     engine: Engine
 
     @export
-    def t_uac_send(
-        self, run: Run, method: str, ruri: str, nexthop: str, socket: str, headers: str, body: str
-    ) -> int:
+    def t_uac_send(self, run: Run, method: str, ruri: str, nexthop: str, socket: str, headers: str, body: str) -> int:
         """Send a request of our own; nexthop and socket may be ''. The headers need From and To, each ended by CRLF."""
         try:
             uac.send(self.engine, method, ruri, nexthop, socket, headers, body, run.record)

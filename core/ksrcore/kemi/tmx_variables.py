@@ -173,5 +173,3 @@ def _t_branch(spec: Spec) -> Accessor:
         return t.branches[run.branch].flags if name == "flags" else t.branches[run.branch].uri
 
     return Accessor(spec, get)
-
-

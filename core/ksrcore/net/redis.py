@@ -230,9 +230,7 @@ class Server:
             self.free.pop().close()
 
 
-def sentinel(
-    addresses: list[tuple[str, int]], group: str, master: bool, timeout: float
-) -> tuple[str, int]:
+def sentinel(addresses: list[tuple[str, int]], group: str, master: bool, timeout: float) -> tuple[str, int]:
     """Ask the sentinels in turn where the master, or a replica, of a group is. Raises OSError."""
     problem: OSError = RedisClosed("no sentinel is configured")
     for address in addresses:

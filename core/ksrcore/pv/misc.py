@@ -224,4 +224,3 @@ def _sel(spec: Spec) -> Accessor:
         return via.param(part)
 
     return Accessor(spec, get)
-

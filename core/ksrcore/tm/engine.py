@@ -382,9 +382,7 @@ class Engine:
         if not t.local or t.received:
             if msg is t.msg or t.reply_dest is None:
                 t.reply_dest = reply_dest(msg)
-            text = build_reply(
-                msg, code, reason, tag, self.server_header, extra, body, self.proxy.sip_warning
-            )
+            text = build_reply(msg, code, reason, tag, self.server_header, extra, body, self.proxy.sip_warning)
         self.proxy.counters["tmx:rpl_generated"] += 1
         self.send_reply(t, text, code, reason, None, record or t.record)
         if code >= 200 and t.engine is not None:

@@ -204,5 +204,3 @@ def restore(
 def _give(thing: Any, names: tuple[str, ...], values: tuple[Any, ...]) -> None:
     for name, value in zip(names, values, strict=True):
         setattr(thing, name, value)
-
-

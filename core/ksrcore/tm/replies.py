@@ -263,9 +263,7 @@ def _failure(engine: Engine, t: Transaction, best: Client, name: str, record: Re
         t.drop_replies = 0
 
 
-def _branch_failure(
-    engine: Engine, t: Transaction, client: Client, reply: SipMessage | None, record: Record
-) -> None:
+def _branch_failure(engine: Engine, t: Transaction, client: Client, reply: SipMessage | None, record: Record) -> None:
     name, client.on_branch_failure = client.on_branch_failure, ""
     t.on_branch_failure = ""  # further branches have it when it is set again
     _call_failed(engine, t, client, name, BRANCH_FAILURE_ROUTE, reply, record)
@@ -324,9 +322,7 @@ def _send_best(engine: Engine, t: Transaction, best: Client, record: Record) -> 
         return
     if code in (401, 407) and engine.cfg.aggregate_challenges:
         challenged = [
-            c.reply
-            for c in t.branches
-            if c.reply is not None and c.status in (401, 407) and c.index >= t.drop_replies
+            c.reply for c in t.branches if c.reply is not None and c.status in (401, 407) and c.index >= t.drop_replies
         ]
         if len(challenged) > 1:
             # RFC 3261 16.7 step 7. Kamailio makes the reply anew.
@@ -338,9 +334,7 @@ def _send_best(engine: Engine, t: Transaction, best: Client, record: Record) -> 
     relay(engine, t, best, code, reply, record)
 
 
-def _own(
-    engine: Engine, t: Transaction, best: Client, code: int, reason: str, record: Record, extra: str = ""
-) -> None:
+def _own(engine: Engine, t: Transaction, best: Client, code: int, reason: str, record: Record, extra: str = "") -> None:
     """Send a final reply of our own in a branch's place."""
     t.relayed = best.index
     t.kept |= REPLIED

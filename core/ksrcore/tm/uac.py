@@ -107,9 +107,7 @@ def send(
     branch.lumps = msg.lumps
     branch.fr_at = min(proxy.now + t.fr, t.expires)
     engine.timers.set(branch, proxy.now, branch.fr_at - proxy.now)
-    proxy.resolve(
-        hop.host, hop.port, hop.proto, lambda found: clients.resolved(engine, branch, record, found)
-    )
+    proxy.resolve(hop.host, hop.port, hop.proto, lambda found: clients.resolved(engine, branch, record, found))
     return t
 
 

@@ -10,9 +10,7 @@ from .markup import Html, tag
 from .text import lines as html_lines
 
 
-def source(
-    lines: Sequence[str], first: int, *, here: int = 0, ran: Collection[int] = (), key: str = ""
-) -> list[Html]:
+def source(lines: Sequence[str], first: int, *, here: int = 0, ran: Collection[int] = (), key: str = "") -> list[Html]:
     """``lines`` numbered from ``first``. ``here`` is marked, those in ``ran`` have run; ``key``: what finds a line."""
     coloured = html_lines(python(clean("\n".join(line.rstrip("\r\n") for line in lines))))
     made = []

@@ -65,7 +65,7 @@ ksr_defines = A""",
 @pytest.mark.parametrize(
     ("marker", "line"),
     [
-        ("", "*needs the path of a script: @pytest.mark.ksr(\"router.py\"), or ksr_script = router.py in the ini file"),
+        ("", '*needs the path of a script: @pytest.mark.ksr("router.py"), or ksr_script = router.py in the ini file'),
         ("modparams=[]", "*needs the path of a script*"),
         ("'router.py', 'other.py'", "*takes the path of one script*, got 'router.py', 'other.py'"),
         ("17", "*takes the path of one script*, got 17"),
