@@ -81,10 +81,11 @@ class Asking(Playbook):
 
 @pytest.fixture
 def asking(tmp_path: Path) -> Iterator[Asking]:
+    others = set(threading.enumerate())
     made = Asking(tmp_path)
     yield made
     made.close()
-    assert not [t for t in threading.enumerate() if t.name.startswith("ksr-task")]
+    assert not [t for t in set(threading.enumerate()) - others if t.name.startswith("ksr-task")]
 
 
 def firsts(sent: list[Sent]) -> list[str]:
@@ -175,11 +176,12 @@ class AskingHolding(Holding):
 
 @pytest.fixture
 def holding(tmp_path: Path) -> Iterator[AskingHolding]:
+    others = set(threading.enumerate())
     made = AskingHolding(tmp_path)
     yield made
     made.holds.close()
     made.close()  # type: ignore[misc]
-    assert not [t for t in threading.enumerate() if t.name.startswith("ksr-task")]
+    assert not [t for t in set(threading.enumerate()) - others if t.name.startswith("ksr-task")]
 
 
 def test_a_message_of_a_hold_waits_and_is_held(holding: AskingHolding) -> None:

@@ -44,10 +44,11 @@ class Turn:
 
 @pytest.fixture
 def turns() -> Iterator[Turns]:
+    others = set(threading.enumerate())
     made = Turns()
     yield made
     made.tasks.close()
-    assert not [t for t in threading.enumerate() if t.name.startswith("ksr-task")]
+    assert not [t for t in set(threading.enumerate()) - others if t.name.startswith("ksr-task")]
 
 
 def test_a_task_without_a_pause_is_done_at_once(turns: Turns) -> None:
@@ -209,6 +210,7 @@ def test_without_a_loop_the_core_is_kept(turns: Turns) -> None:
 
 
 def test_what_waits_when_the_proxy_ends_goes_no_further() -> None:
+    others = set(threading.enumerate())
     made = Turns()
     there = threading.Event()
     seen: list[int] = []
@@ -217,4 +219,4 @@ def test_what_waits_when_the_proxy_ends_goes_no_further() -> None:
     threading.Timer(0.05, there.set).start()
     made.tasks.close()
     assert seen == []
-    assert not [t for t in threading.enumerate() if t.name.startswith("ksr-task")]
+    assert not [t for t in set(threading.enumerate()) - others if t.name.startswith("ksr-task")]

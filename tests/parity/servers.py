@@ -160,14 +160,16 @@ class Target(Server):
         time.sleep(0.1)
 
     def stop(self, timeout: float = 10.0, check: bool = True) -> None:
-        super().stop(timeout, check)
-        for peer in self.ngs.values():
-            peer.close()
-        if self.current >= 0:
-            self.network.close()
-            self.notes.close()
-            os.close(self.current)
-            self.current = -1
+        try:
+            super().stop(timeout, check)
+        finally:
+            for peer in self.ngs.values():
+                peer.close()
+            if self.current >= 0:
+                self.network.close()
+                self.notes.close()
+                os.close(self.current)
+                self.current = -1
 
     def rpc(self, method: str, params: list[Any]) -> Any:
         """The answer of jsonrpcs' datagram socket: ``{"result": ...}`` or ``{"error": {"code", "message"}}``."""

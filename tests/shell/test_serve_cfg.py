@@ -79,7 +79,7 @@ def test_a_cfg(folder: Path) -> None:
         rpc = RpcClient([Target("dgram", str(folder / "rpc.sock"))])
         (socket,) = rpc.call("corex.list_sockets")
         assert (socket["PORT"], socket["SOCKNAME"], socket["ADVERTISE"]) == (str(port), "one", "1.2.3.4")
-        assert [row["ADDR"] for row in rpc.call("corex.list_aliases")] == ["example.com", "more.org"]
+        assert [row["ADDR"] for row in rpc.call("corex.list_aliases")] == ["more.org", "example.com"]
         assert rpc.call("htable.listTables")[0]["name"] == "t"
         names = rpc.call("core.ppdefines")
         assert {"WITH_PYTHON", "REASON", "MOD_htable", "KAMAILIO_5_6"} <= set(names)
